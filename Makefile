@@ -1,0 +1,47 @@
+# `make demo` and `make test` need nothing but a Python (see tools/find_python.sh): they build .venv themselves.
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+.PHONY: help env demo test lint notebooks bench clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
+
+env: $(STAMP)  ## build .venv, or bring it up to date with pyproject.toml
+
+demo: $(STAMP)  ## fit the Old Faithful geyser
+	@$(BIN)/python demo/old_faithful.py
+
+# Two workers, one BLAS thread each: more threads than cores only wait for each other.
+test: $(STAMP)  ## run every test, docstring examples too
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q
+
+lint: $(STAMP)  ## ruff and mypy
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+notebooks: $(STAMP)  ## execute the notebooks in place
+	@set -e; for notebook in $(wildcard notebooks/*.ipynb); do \
+		$(BIN)/jupyter-execute --inplace "$$notebook"; done
+
+bench: $(STAMP)  ## run the benchmarks
+	@set -e; for script in $(wildcard benchmarks/*.py); do $(BIN)/python "$$script"; done
+
+clean:  ## remove .venv, caches and builds
+	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .mypy_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A path is a Python, anything else is the line that says why there is none.
+$(BIN)/python:
+	$(eval FOUND := $(shell PYTHON='$(PYTHON)' sh tools/find_python.sh 2>&1))
+	$(if $(filter /%,$(FOUND)),,$(error $(FOUND)))
+	@"$(FOUND)" -m venv --clear $(VENV)
+
+$(STAMP): pyproject.toml | $(BIN)/python
+	@echo "Installing pymc_ebm and its tools into $(VENV): a minute or two."
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[dev]'
+	@touch $@
