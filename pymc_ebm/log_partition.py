@@ -1,0 +1,356 @@
+"""The Op `LogPartition` and the function `log_partition` that applies it."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytensor.tensor as pt
+from pytensor.compile.builders import OpFromGraph
+from pytensor.gradient import DisconnectedType, disconnected_type, grad
+from pytensor.graph.basic import Variable
+from pytensor.graph.replace import graph_replace, vectorize_graph
+from pytensor.graph.traversal import ancestors
+from pytensor.tensor.random.op import RandomVariable
+from pytensor.tensor.variable import TensorVariable
+
+from pymc_ebm.energy import (
+    Energy,
+    SplitEnergy,
+    call_energy,
+    core_ndims,
+    evaluate,
+    split_energy,
+)
+from pymc_ebm.reference.base import Reference
+
+__all__ = ["LogPartition", "log_partition", "trial_values"]
+
+
+class LogPartition(OpFromGraph):
+    """log Ẑ(θ) = logsumexp_m(a_m − E(y_m | θ)) with its gradient as further outputs.
+
+    Inputs are the parameters with their batch dimensions, the variables that the energy
+    captures, and the arrays of the reference. Outputs are log Ẑ, ``(*batch,)`` in nats, and for
+    each real parameter −Σ_m w̄_m ∂E/∂θ (eq. 12), so that one evaluation of the energy serves the
+    value and the gradient. The pullback of log Ẑ uses the other outputs; their own pullback, the
+    Hessian, is that of their graph.
+
+    Attributes
+    ----------
+    reference : Reference
+    energy_fingerprint : str
+        Equal for equal energies, in any session.
+    """
+
+    def __init__(
+        self,
+        inputs: list[Variable],
+        log_weights: TensorVariable,
+        *,
+        n_variable: int,
+        reference: Reference,
+        energy_fingerprint: str,
+    ):
+        # Integers have no gradient; reference arrays are constants.
+        self.differentiable = [
+            i for i in range(n_variable) if inputs[i].type.dtype.startswith("float")
+        ]
+        self.reference = reference
+        self.energy_fingerprint = energy_fingerprint
+        self._log_weights = (inputs, log_weights)
+        wrt = [inputs[i] for i in self.differentiable]
+        outputs = [*_value_and_gradient(log_weights, wrt)]
+        self._gradients = (inputs, outputs[1:])
+        connected = [[i in self.differentiable] * len(outputs) for i in range(len(inputs))]
+        super().__init__(inputs, outputs, inline=True, connection_pattern=connected)
+
+    def __eq__(self, other):
+        # References with the same points may still differ in their groups.
+        return (
+            super().__eq__(other)
+            and self.reference.fingerprint == other.reference.fingerprint
+            and self.energy_fingerprint == other.energy_fingerprint
+        )
+
+    __hash__ = OpFromGraph.__hash__
+
+    def __str__(self):
+        return f"LogPartition{{{self.reference.description}}}"
+
+    def log_weights(self, *inputs: Variable) -> TensorVariable:
+        """Graph of a_m − E(y_m | θ), ``(*batch, M)``, at the inputs of a node of this Op."""
+        return self._at(self._log_weights, inputs)
+
+    def pullback(self, inputs, outputs, cotangents):
+        """Vector-Jacobian product: eq. 12 for log Ẑ, the Hessian for the gradient outputs."""
+        value, *gradients = cotangents
+        pulled = [disconnected_type() for _ in inputs]
+        if not isinstance(value.type, DisconnectedType):
+            for i, output in zip(self.differentiable, outputs[1:], strict=True):
+                weight = value.reshape((*value.shape, *[1] * (output.ndim - value.ndim)))
+                pulled[i] = (weight * output).astype(inputs[i].dtype)
+        connected = [
+            (g, k) for k, g in enumerate(gradients) if not isinstance(g.type, DisconnectedType)
+        ]
+        if connected:
+            plain = self._at(self._gradients, inputs)
+            second = grad(
+                None,
+                wrt=[inputs[i] for i in self.differentiable],
+                known_grads={plain[k]: g for g, k in connected},
+                disconnected_inputs="ignore",
+                return_disconnected="disconnected",
+                consider_constant=None,
+            )
+            for i, term in zip(self.differentiable, second, strict=True):
+                if isinstance(term.type, DisconnectedType):
+                    continue
+                first = pulled[i]
+                pulled[i] = term if isinstance(first.type, DisconnectedType) else first + term
+        return pulled
+
+    @staticmethod
+    def _at(graph, inputs):
+        placeholders, outputs = graph
+        return graph_replace(outputs, dict(zip(placeholders, inputs, strict=True)), strict=False)
+
+
+def _value_and_gradient(log_weights, wrt):
+    """log Σ_m exp(l_m) over the last axis and its derivatives, finite when every l_m is −inf."""
+    top = log_weights.max(axis=-1, keepdims=True)
+    top = pt.switch(pt.eq(top, -np.inf), 0.0, top)
+    weights = pt.exp(log_weights - top)
+    total = weights.sum(axis=-1, keepdims=True)
+    empty = pt.eq(total, 0)
+    # The inner switch keeps the derivative that JAX takes of this graph finite as well.
+    total = pt.switch(empty, 1.0, total)
+    value = pt.switch(empty, -np.inf, pt.log(total) + top).squeeze(-1)
+    gradients = (
+        grad(
+            None,
+            wrt=wrt,
+            known_grads={log_weights: (weights / total).astype(log_weights.dtype)},
+            disconnected_inputs="ignore",
+        )
+        if wrt
+        else []
+    )
+    return value, *gradients
+
+
+def log_partition(
+    energy: Energy,
+    *params,
+    reference: Reference,
+    signature: str | None = None,
+) -> TensorVariable:
+    r"""Importance-sampling estimate of the log normaliser of an energy-based model.
+
+    .. math:: \log \hat Z(θ) = \log \sum_m \exp(a_m − E(y_m \mid θ))
+
+    Parameters
+    ----------
+    energy : callable
+        ``energy(x, *params)`` in nats, ``(*batch, *event) -> (*batch,)``; low energy is high
+        probability.
+    *params : tensor_like
+        Parameters, each of its core shape behind any batch dimensions.
+    reference : Reference
+        The weighted points y_m, a_m.
+    signature : str, optional
+        Core dimensions of the parameters as ``pm.CustomDist`` takes them, ``"(k),()"``.
+        Scalars by default.
+
+    Returns
+    -------
+    TensorVariable
+        log Ẑ in nats, of the parameters' joint batch shape: one normaliser for each row.
+        Differentiable twice; −inf, with a finite gradient, where every weight is zero.
+
+    Raises
+    ------
+    ValueError
+        If the energy breaks its shape contract, mixes rows of the batch, is NaN or −inf at a
+        point, or is +inf at every point, at the parameters' initial values.
+
+    References
+    ----------
+    Eqs. 7, 8 and 12 of "A note on gradient-based parameter estimation for energy-based models";
+    C. J. Geyer (1994), J. R. Stat. Soc. B 56, 261–274.
+
+    Examples
+    --------
+    >>> import pymc_ebm as ebm
+    >>> grid = ebm.reference.quadrature(-6, 6, 100)
+    >>> log_z = ebm.log_partition(lambda x, a: a * x**4, 1.0, reference=grid)
+    >>> round(float(log_z.eval()), 8)
+    0.59487547
+    """
+    if not isinstance(reference, Reference):
+        raise TypeError(
+            f"reference is a {type(reference).__name__}, not a Reference. Make one with "
+            "pymc_ebm.reference, for example reference.independent(pm.Normal.dist(0, 3))."
+        )
+    variables = [pt.as_tensor(p) for p in params]
+    names = [p.name or f"parameter {i}" for i, p in enumerate(variables)]
+    cores = core_ndims(signature, len(variables))
+    for name, p, n in zip(names, variables, cores, strict=True):
+        if p.ndim < n:
+            raise ValueError(
+                f"{name} has {p.ndim} dimensions, but the signature {signature!r} gives it {n}. "
+                "Change the signature or the parameter."
+            )
+    types = [
+        pt.TensorType(p.dtype, p.type.shape[p.ndim - n :])
+        for p, n in zip(variables, cores, strict=True)
+    ]
+    split, arrays = _at_reference(energy, reference, types, names)
+    placeholders, core_log_weights = _core_log_weights(energy, reference, split)
+    batched = _broadcast_batches(variables, cores)
+    batch_ndim = max((p.ndim - n for p, n in zip(batched, cores, strict=True)), default=0)
+    if batch_ndim:
+        inputs = [p.type() for p in batched]
+        log_weights = vectorize_graph(
+            core_log_weights, dict(zip(split.params, inputs, strict=True))
+        )
+    else:
+        inputs, log_weights = split.params, core_log_weights
+    op = LogPartition(
+        [*inputs, *split.captured, *placeholders],
+        log_weights.astype("float64"),
+        n_variable=len(inputs) + len(split.captured),
+        reference=reference,
+        energy_fingerprint=split.fingerprint,
+    )
+    node_inputs = [*batched, *split.captured, *arrays]
+    _check_log_weights(energy, op, node_inputs, batched, names, split, reference)
+    return op(*node_inputs, return_list=True)[0]
+
+
+def _at_reference(energy, reference, types, names) -> tuple[SplitEnergy, list[Variable]]:
+    """The split energy, and the reference's arrays as constants: a_m and the statistics."""
+    dtype = reference.points.dtype.name
+    split = split_energy(energy, reference.event_shape, dtype, types, names)
+    if reference.transport is not None:
+        return split, [pt.constant(reference.points)]
+    statistics = evaluate(split.statistics_of(pt.constant(reference.points)))
+    return split, [pt.constant(a) for a in (reference.log_weights, *statistics)]
+
+
+def _core_log_weights(energy, reference, split):
+    """Placeholders of the reference's arrays and a_m − E(y_m | θ), ``(M,)``."""
+    if reference.transport is None:
+        log_base = pt.dvector("log_base_weights")
+        return [log_base, *split.slots], log_base - split.value
+    # Points that move with θ leave nothing to evaluate beforehand.
+    base = pt.constant(reference.points).type("base_points")
+    points, log_base = reference.transport(base, *split.params)
+    return [base], log_base - call_energy(energy, points, split.params)
+
+
+def _broadcast_batches(variables: Sequence, cores: Sequence[int]) -> list[TensorVariable]:
+    """Give every parameter the joint batch shape, so that each row has its own derivative."""
+    if all(p.ndim == n for p, n in zip(variables, cores, strict=True)):
+        return list(variables)
+    heads = [
+        p[(..., *[0] * n)] if n else p for p, n in zip(variables, cores, strict=True)
+    ]
+    # Shapes only: the values are not read.
+    joint = pt.broadcast_arrays(*heads)[0].shape
+    static = pt.broadcast_arrays(*heads)[0].type.ndim
+    shape = [joint[i] for i in range(static)]
+    return [
+        pt.broadcast_to(p, (*shape, *[p.shape[p.ndim - n + i] for i in range(n)]))
+        for p, n in zip(variables, cores, strict=True)
+    ]
+
+
+def trial_values(variables: Sequence[Variable]) -> list[np.ndarray] | None:
+    """Values of graphs with every random variable at its support point.
+
+    None when a graph has an input without a value.
+    """
+    from pymc.distributions.distribution import support_point
+
+    variables = list(variables)
+    randoms = [
+        v
+        for v in ancestors(variables)
+        if v.owner is not None and (isinstance(v.owner.op, RandomVariable) or _is_symbolic_rv(v))
+    ]
+    replacements: dict[Variable, Variable] = {}
+    # Parents come after their children among ancestors.
+    for random in reversed(randoms):
+        if random is random.owner.default_output():
+            [point] = graph_replace([support_point(random)], replacements, strict=False)
+            replacements[random] = point.astype(random.dtype)
+    try:
+        return evaluate(variables, replacements)
+    except Exception:
+        # Unknown inputs and initial points that depend on the model: nothing to check with.
+        return None
+
+
+def _is_symbolic_rv(variable):
+    from pymc.distributions.distribution import SymbolicRandomVariable
+
+    return isinstance(variable.owner.op, SymbolicRandomVariable)
+
+
+def _check_log_weights(energy, op, inputs, batched, names, split, reference):
+    """Refuse NaN, −inf and all-(+inf) energies, and energies that mix rows, at trial values."""
+    known = trial_values([*batched, *split.captured])
+    if known is None:
+        return
+    constants = [pt.constant(v) for v in known]
+    arrays = inputs[len(constants) :]
+    [values] = evaluate([op.log_weights(*constants, *arrays)])
+    where = ", ".join(
+        f"{n} = {np.array2string(np.asarray(v), threshold=4, precision=6)}"
+        for n, v in zip(names, known, strict=False)
+    )
+    rows = values.reshape(-1, values.shape[-1])
+    if values.shape[-1] != reference.n_points:
+        raise ValueError(
+            f"The energies of {reference.n_points} points have shape {values.shape}. An energy "
+            "maps (*batch, *event) to (*batch,)."
+        )
+    for bad, what, remedy in (
+        (np.isnan(rows), "NaN", "Guard the argument of the log, root or ratio with pt.switch"),
+        (np.isposinf(rows), "−inf", "An energy of −inf has infinite weight; check its sign"),
+    ):
+        if bad.any():
+            index = int(np.argwhere(bad)[0, 1])
+            raise ValueError(
+                f"The energy is {what} at {bad.any(axis=0).sum()} of {rows.shape[1]} reference "
+                f"points, the first with index {index}, at {where}. {remedy}."
+            )
+    if np.isneginf(rows).all(axis=1).any():
+        raise ValueError(
+            f"The reference misses the support: the energy is +inf at all {rows.shape[1]} points, "
+            f"at {where}. Choose a reference where the energy is finite."
+        )
+    if reference.transport is None and not batched_ndim(batched, split):
+        _check_rows(split, constants, reference)
+
+
+def batched_ndim(batched, split):
+    """Number of batch dimensions that parameters carry beyond their core shapes."""
+    return max((b.ndim - p.ndim for b, p in zip(batched, split.params, strict=True)), default=0)
+
+
+def _check_rows(split, constants, reference):
+    """The energy of a few points must not change when the other points are taken away."""
+    few = min(7, reference.n_points)
+    givens = dict(zip([*split.params, *split.captured], constants, strict=True))
+    points = reference.points[: 4 * few]
+    alone, together = evaluate(
+        [split.at(pt.constant(points[:few])), split.at(pt.constant(points))], givens
+    )
+    together = np.broadcast_to(together, (len(points),))[:few]
+    alone = np.broadcast_to(alone, (few,))
+    if not np.allclose(alone, together, rtol=1e-6, atol=1e-9, equal_nan=True):
+        raise ValueError(
+            "The energy mixes rows of the batch: the energies of the first "
+            f"{few} points, shape {alone.shape}, change when {len(points) - few} more points are "
+            "given. Reduce over event axes only, never over axis 0."
+        )
