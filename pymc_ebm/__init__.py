@@ -1,0 +1,19 @@
+"""Energy-based likelihoods in PyMC, with an estimated normaliser and an account of its error."""
+
+from pymc_ebm import diagnostics, reference
+from pymc_ebm.diagnostics import ReferenceReport, compute_reference_stats, report
+from pymc_ebm.distribution import EBM
+from pymc_ebm.log_partition import LogPartition, log_partition
+
+__all__ = [
+    "EBM",
+    "LogPartition",
+    "ReferenceReport",
+    "compute_reference_stats",
+    "diagnostics",
+    "log_partition",
+    "reference",
+    "report",
+]
+
+__version__ = "0.1.0"

@@ -1,0 +1,14 @@
+"""What the estimated normaliser did to a posterior: amplification, statistics and a report."""
+
+from pymc_ebm.diagnostics.amplification import amplification, find_log_partitions
+from pymc_ebm.diagnostics.reference_report import ReferenceReport
+from pymc_ebm.diagnostics.reference_stats import compute_reference_stats
+from pymc_ebm.diagnostics.report import report
+
+__all__ = [
+    "ReferenceReport",
+    "amplification",
+    "compute_reference_stats",
+    "find_log_partitions",
+    "report",
+]

@@ -1,0 +1,95 @@
+"""What reference statistics were computed from, as attributes that every file format keeps."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import arviz
+import numpy as np
+import pymc as pm
+import pytensor
+import xarray as xr
+from pymc.backends.arviz import find_constants, find_observations
+from pytensor.graph.basic import Apply
+
+import pymc_ebm
+
+__all__ = ["check_same_model", "describe", "stale_data"]
+
+
+def describe(model: pm.Model, nodes: Mapping[str, Apply]) -> dict[str, str]:
+    """Attributes of the group ``reference_stats``.
+
+    Parameters
+    ----------
+    model : pm.Model
+    nodes : dict of Apply
+        A `LogPartition` node by name.
+
+    Returns
+    -------
+    dict of str
+        JSON text under ``references``, by name: fingerprints of reference and energy,
+        description, n_points, n_groups, exact, complete, edge_known. Under
+        ``data_fingerprints``: SHA-256 of every observed or constant array of the model. Under
+        ``versions``: those of the packages that made the numbers.
+    """
+    references = {
+        name: {
+            "fingerprint": node.op.reference.fingerprint,
+            "energy_fingerprint": node.op.energy_fingerprint,
+            "description": node.op.reference.description,
+            "n_points": int(node.op.reference.n_points),
+            "n_groups": int(node.op.reference.n_groups),
+            "exact": bool(node.op.reference.exact),
+            "complete": bool(node.op.reference.complete),
+            "edge_known": node.op.reference.edge is not None,
+        }
+        for name, node in nodes.items()
+    }
+    data = {**find_constants(model), **find_observations(model)}
+    packages = {"pymc_ebm": pymc_ebm, "pymc": pm, "pytensor": pytensor, "arviz": arviz}
+    return {
+        "references": json.dumps(references),
+        "data_fingerprints": json.dumps({name: _sha256(array) for name, array in data.items()}),
+        "versions": json.dumps({name: module.__version__ for name, module in packages.items()}),
+    }
+
+
+def check_same_model(idata: xr.DataTree, attributes: Mapping[str, str]) -> None:
+    """Raise ValueError where earlier statistics belong to another energy or reference."""
+    if "reference_stats" not in idata.children:
+        return
+    before = json.loads(idata["reference_stats"].attrs["references"])
+    for name, now in json.loads(attributes["references"]).items():
+        for key, what in (("energy_fingerprint", "energy"), ("fingerprint", "reference")):
+            if name in before and before[name][key] != now[key]:
+                raise ValueError(
+                    f"The reference_stats of {name!r} in this DataTree were made with another "
+                    f"{what}. Pass the model that was sampled, or, if it is this one, remove the "
+                    'old statistics first: del idata["reference_stats"].'
+                )
+
+
+def stale_data(idata: xr.DataTree) -> list[str]:
+    """Names of data in `idata` that differ from those the statistics were computed with."""
+    recorded = json.loads(idata["reference_stats"].attrs["data_fingerprints"])
+    stale = []
+    for group in ("observed_data", "constant_data"):
+        if group not in idata.children:
+            continue
+        for name, array in idata[group].data_vars.items():
+            if name in recorded and recorded[name] != _sha256(array.to_numpy()):
+                stale.append(str(name))
+    return stale
+
+
+def _sha256(array: Any) -> str:
+    """Digest of shape and values, the same before and after a file changed the number type."""
+    values = np.ascontiguousarray(array)
+    if values.dtype.kind in "biuf":
+        values = values.astype("<f8")
+    digest = hashlib.sha256(repr(np.shape(array)).encode())
+    digest.update(values.tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,218 @@
+"""Statistics of the estimated normalisers at every draw of a posterior."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pymc as pm
+import xarray as xr
+from numpy.typing import NDArray
+from pymc.model.transform.conditioning import remove_value_transforms
+from pymc.progress_bar import CustomProgress, default_progress_theme
+from pymc.pytensorf import resolve_backend_compile_kwargs
+from pytensor.graph.basic import Apply
+from rich.console import Console
+
+from pymc_ebm.diagnostics.amplification import amplification_graphs, normaliser_graphs
+from pymc_ebm.diagnostics.posterior_error import PosteriorError
+from pymc_ebm.diagnostics.provenance import check_same_model, describe
+from pymc_ebm.diagnostics.weights import ess, group_variance, normalise, pareto_k
+from pymc_ebm.reference.base import Reference
+
+__all__ = ["compute_reference_stats"]
+
+_STATISTICS = (
+    "log_partition",
+    "log_partition_mcse",
+    "ess",
+    "pareto_k",
+    "amplification",
+    "loglik_variance",
+    "zero_weight_share",
+    "edge_weight",
+)
+
+
+def compute_reference_stats(
+    idata: xr.DataTree,
+    *,
+    var_names: Sequence[str] | None = None,
+    extend_inferencedata: bool = True,
+    model: pm.Model | None = None,
+    progressbar: bool = True,
+    backend: str | None = None,
+    compile_kwargs: dict[str, Any] | None = None,
+) -> xr.DataTree:
+    r"""Compute what the estimated normalisers did, at every draw of the posterior.
+
+    With c the amplification (see `amplification`) and w̄ the normalised weights, the group
+    ``reference_stats`` has for each (chain, draw, ebm)
+
+    ==================  =====================================================================
+    log_partition       log Ẑ in nats; the c-weighted mean over batch rows
+    log_partition_mcse  its Monte Carlo standard error in nats
+    ess                 effective number of points, of the row with the least
+    pareto_k            k-hat of the weights of that row
+    amplification       c summed over rows
+    loglik_variance     variance of the log-likelihood in nats², from φ_m = Σ_r c_r w̄_mr
+    zero_weight_share   share of points where the energy is +inf, of the row with the most
+    edge_weight         normalised weight at the edge of a truncated space, of the worst row
+    ==================  =====================================================================
+
+    and the group ``reference_mcse`` has for each free parameter the standard errors that the
+    draws of the references add to its posterior mean and sd, along the dimension ``statistic``
+    and in the unit of the parameter. They come from the infinitesimal jackknife
+    :math:`φ_m = -\operatorname{Cov}_s(g_s, \sum_r c_r(s) \bar w_{mr}(s))` and hold where k-hat
+    is below 0.5. An exact reference adds nothing: its errors are 0 and its k-hat −inf.
+
+    Parameters
+    ----------
+    idata : xr.DataTree
+        With a posterior group.
+    var_names : sequence of str, optional
+        Variables and potentials whose normalisers to look at. All by default.
+    extend_inferencedata : bool, default True
+        Add the two groups to `idata` and return it. Otherwise return a tree of the two alone.
+    model : pm.Model, optional
+        The model of the context by default.
+    progressbar : bool, default True
+    backend : str, optional
+        "numba", "c" or "jax".
+    compile_kwargs : dict, optional
+        Passed to ``model.compile_fn``.
+
+    Returns
+    -------
+    xr.DataTree
+
+    Raises
+    ------
+    ValueError
+        If the model has no estimated normaliser, if `idata` has no posterior of its parameters,
+        or if `idata` already has statistics made with another energy or reference.
+
+    References
+    ----------
+    C. J. Geyer (1994); W. M. Farr (2019); J. Heinzel and S. Vitale, arXiv:2509.07221; A. Vehtari
+    et al. (2024), "Pareto smoothed importance sampling".
+    """
+    model = pm.modelcontext(model)
+    # The posterior holds parameters on their own scale.
+    umodel = remove_value_transforms(model)
+    factors, normalisers = normaliser_graphs(umodel, var_names)
+    if not normalisers:
+        raise ValueError(
+            f"The model has no estimated normaliser{_among(var_names)}. Use pymc_ebm.EBM, or "
+            "pymc_ebm.log_partition inside a pm.Potential, and pass that model."
+        )
+    posterior = _free_posterior(idata, model, umodel)
+    nodes = {name: same[0] for name, same in normalisers}
+    attributes = describe(model, nodes)
+    check_same_model(idata, attributes)
+
+    function = umodel.compile_fn(
+        inputs=umodel.value_vars,
+        outs=[
+            *[node.op.log_weights(*node.inputs) for node in nodes.values()],
+            *amplification_graphs(factors, normalisers),
+        ],
+        on_unused_input="ignore",
+        **resolve_backend_compile_kwargs(backend, compile_kwargs),
+    )
+    stats, errors = _over_draws(function, posterior, nodes, progressbar)
+    sample_coords = {dim: posterior[dim] for dim in ("chain", "draw")}
+    dataset = xr.Dataset(
+        {name: (("chain", "draw", "ebm"), values) for name, values in stats.items()},
+        coords={**sample_coords, "ebm": list(nodes)},
+        attrs=attributes,
+    )
+    groups = {"reference_stats": dataset, "reference_mcse": errors.assign_attrs(attributes)}
+    if not extend_inferencedata:
+        return xr.DataTree.from_dict(groups)
+    for name, group in groups.items():
+        idata[name] = xr.DataTree(group)
+    return idata
+
+
+def _over_draws(
+    function: Any, posterior: xr.Dataset, nodes: dict[str, Apply], progressbar: bool
+) -> tuple[dict[str, NDArray], xr.Dataset]:
+    """Run over the draws one at a time: memory grows with draws or points, never their product."""
+    shape = (posterior.sizes["chain"], posterior.sizes["draw"])
+    n_draws = shape[0] * shape[1]
+    draws = {name: posterior[name].transpose("chain", "draw", ...).to_numpy() for name in posterior}
+    draws = {name: values.reshape(n_draws, *values.shape[2:]) for name, values in draws.items()}
+    stats = {name: np.empty((n_draws, len(nodes))) for name in _STATISTICS}
+    random = {
+        node.op.reference.fingerprint: node.op.reference
+        for node in nodes.values()
+        if not node.op.reference.exact
+    }
+    error = PosteriorError(posterior, random)
+    with CustomProgress(
+        console=Console(theme=default_progress_theme), disable=not progressbar
+    ) as progress:
+        task = progress.add_task("Computing reference statistics", total=n_draws)
+        for s in range(n_draws):
+            outputs = function({name: values[s] for name, values in draws.items()})
+            influences: dict[str, NDArray] = {}
+            for i, node in enumerate(nodes.values()):
+                reference = node.op.reference
+                one, influence = _draw_statistics(outputs[i], outputs[len(nodes) + i], reference)
+                for name, value in one.items():
+                    stats[name][s, i] = value
+                if not reference.exact:
+                    key = reference.fingerprint
+                    influences[key] = influences.get(key, 0.0) + influence
+            error.add(s, influences)
+            progress.advance(task)
+    return {name: v.reshape(*shape, -1) for name, v in stats.items()}, error.result()
+
+
+def _draw_statistics(
+    log_weights: NDArray, c: NDArray, reference: Reference
+) -> tuple[dict[str, float], NDArray]:
+    """Statistics of one normaliser at one posterior draw, and Σ_r c_r w̄_mr, ``(M,)``."""
+    rows = np.asarray(log_weights).reshape(-1, reference.n_points)
+    c = np.asarray(c, dtype=float).reshape(-1)
+    log_z, weights = normalise(rows)
+    sizes = ess(weights)
+    worst = int(np.argmin(sizes))
+    influence = c @ weights
+    total = c.sum()
+    # A normaliser that the log-probability ignores still has a value to show.
+    shares = c / total if total != 0 else np.full(c.size, 1 / c.size)
+    # 0 × −inf is NaN, and a row without a share has no say.
+    used = shares != 0
+    exact = reference.exact
+    edge = 0.0 if reference.edge is None else weights[:, reference.edge].sum(axis=1).max()
+    groups = reference.groups
+    return {
+        "log_partition": shares[used] @ log_z[used],
+        "log_partition_mcse": 0.0 if exact else np.sqrt(group_variance(shares @ weights, groups)),
+        "ess": sizes[worst],
+        "pareto_k": -np.inf if exact else pareto_k(rows[worst]),
+        "amplification": total,
+        "loglik_variance": 0.0 if exact else group_variance(influence, groups),
+        "zero_weight_share": np.isneginf(rows).mean(axis=1).max(),
+        "edge_weight": edge,
+    }, influence
+
+
+def _free_posterior(idata: xr.DataTree, model: pm.Model, umodel: pm.Model) -> xr.Dataset:
+    """Draws of the model's free parameters, in the number types that its functions take."""
+    if "posterior" not in idata.children:
+        raise ValueError("There is no posterior group. Pass what pm.sample returned.")
+    names = [rv.name for rv in model.free_RVs]
+    posterior = idata["posterior"].to_dataset()
+    missing = [name for name in names if name not in posterior]
+    if missing:
+        raise ValueError(
+            f"The posterior has no {', '.join(missing)}. Pass the model that was sampled."
+        )
+    types = {umodel.rvs_to_values[rv].name: rv.dtype for rv in umodel.free_RVs}
+    return posterior[names].astype(types, copy=False)
+
+
+def _among(var_names: Sequence[str] | None) -> str:
+    return "" if var_names is None else f" in {', '.join(var_names)}"

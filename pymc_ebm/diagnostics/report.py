@@ -1,0 +1,180 @@
+"""The verdict on a posterior whose normalisers were estimated, in words and numbers."""
+
+import json
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from pymc_ebm.diagnostics.provenance import stale_data
+from pymc_ebm.diagnostics.reference_report import ReferenceReport, Status
+from pymc_ebm.diagnostics.weights import khat_threshold
+
+__all__ = ["report"]
+
+# Shares of the posterior sd that a reference may add to a mean or sd.
+_GOOD_SHARE = 0.05
+_WORST_SHARE = 0.5
+_SHARE_OF_HIGH_KHAT = 0.01
+# Nats by which a cut-off tail may move the log-likelihood at any draw.
+_MOST_EDGE_NATS = 1e-8
+
+
+def report(idata: xr.DataTree) -> ReferenceReport:
+    """Judge what the estimated normalisers did to a posterior.
+
+    ========  =====================================================================================
+    failed    log Ẑ is NaN or −inf at a draw; k-hat is NaN, above 1 at a draw, or above
+              min(1 − 1/log10 M, 0.7) at more than 1% of draws; the added error of a mean or sd is
+              above 50% of the posterior sd; a truncated space cuts off more than 1e-8/c
+    ok        every reference is exact, and complete or of negligible weight at its edge
+    ========  =====================================================================================
+
+    Everything else is inconclusive: the weights of the reference's own points cannot show mass
+    that none of the points reached.
+
+    Parameters
+    ----------
+    idata : xr.DataTree
+        After `compute_reference_stats`; the model is not needed.
+
+    Returns
+    -------
+    ReferenceReport
+
+    Raises
+    ------
+    ValueError
+        If `idata` has no reference statistics.
+
+    References
+    ----------
+    A. Vehtari et al. (2024), "Pareto smoothed importance sampling", for k-hat; J. Heinzel and
+    S. Vitale, arXiv:2509.07221, for judging by the error of the posterior.
+    """
+    missing = {"posterior", "reference_stats", "reference_mcse"} - set(idata.children)
+    if missing:
+        raise ValueError(
+            f"The DataTree has no group {', '.join(sorted(missing))}. Run "
+            "compute_reference_stats(idata) first."
+        )
+    stats = idata["reference_stats"].to_dataset()
+    references = json.loads(stats.attrs["references"])
+    failures: list[str] = []
+    doubts: list[str] = []
+    remedies: list[str] = []
+    for name in stats["ebm"].to_numpy().tolist():
+        _judge_normaliser(name, stats.sel(ebm=name), references[name], failures, doubts, remedies)
+    added = _added_error(idata)
+    random = [name for name, reference in references.items() if not reference["exact"]]
+    if random:
+        _judge_added_error(added, references, random, failures, doubts, remedies)
+        doubts.append(
+            f"Coverage has not been checked yet: the points of {', '.join(random)} cannot show "
+            "mass that none of them reached."
+        )
+    stale = stale_data(idata)
+    if stale:
+        doubts.append(f"Stale: {', '.join(stale)} changed since the posterior was sampled.")
+        remedies.append("Sample again, then run compute_reference_stats on the new posterior.")
+    status: Status = "failed" if failures else "inconclusive" if doubts else "ok"
+    reasons = [*failures, *doubts] or ["Every normaliser is exact and nothing is cut off."]
+    return ReferenceReport(
+        status,
+        tuple(reasons),
+        tuple(dict.fromkeys(remedies)),
+        {name: _row(stats.sel(ebm=name), references[name]) for name in references},
+        added,
+    )
+
+
+def _judge_normaliser(name, stats, reference, failures, doubts, remedies) -> None:
+    log_z, khat = stats["log_partition"].to_numpy(), stats["pareto_k"].to_numpy()
+    wider = f"Give {name} a wider or re-centred reference, of the model's shape with heavier tails."
+    n_draws = log_z.size
+    undefined = np.isnan(log_z) | np.isposinf(log_z)
+    if undefined.any():
+        failures.append(f"log Ẑ of {name} is not a number at {undefined.sum()} of {n_draws} draws.")
+        remedies.append(f"Make the energy of {name} finite or +inf at every point.")
+    empty = np.isneginf(log_z)
+    if empty.any():
+        failures.append(f"No point of {name} has any weight at {empty.sum()} of {n_draws} draws.")
+        remedies.append(wider)
+    unknown = np.isnan(khat) | np.isposinf(khat)
+    if unknown.any():
+        failures.append(
+            f"k-hat of {name} is undefined at {unknown.sum()} of {n_draws} draws: a few points "
+            f"carry all of the weight (least ESS {stats['ess'].min().item():.3g})."
+        )
+        remedies.append(wider)
+    limit = khat_threshold(reference["n_points"])
+    high = np.mean(khat > limit)
+    if high > _SHARE_OF_HIGH_KHAT or (khat > 1).any():
+        failures.append(
+            f"k-hat of {name} is above {limit:.3g} at {100 * high:.3g}% of draws, at worst "
+            f"{np.nanmax(khat):.3g}: the estimate rests on a few points."
+        )
+        remedies.append(wider)
+    cut = (stats["edge_weight"] * np.maximum(abs(stats["amplification"]), 1)).to_numpy()
+    if (cut > _MOST_EDGE_NATS).any():
+        failures.append(
+            f"The truncated space of {name} cuts off mass: weight at its edge times the "
+            f"amplification is {cut.max():.3g}, and {_MOST_EDGE_NATS:g} is the most allowed."
+        )
+        remedies.append(f"Widen the space of {name}, or state complete=True if it ends there.")
+    if reference["exact"] and not (reference["complete"] or reference["edge_known"]):
+        doubts.append(f"The space of {name} is truncated and its edge is not known.")
+        remedies.append(f"State complete=True if the space of {name} ends there.")
+
+
+def _judge_added_error(added, references, random, failures, doubts, remedies) -> None:
+    shares = np.array([list(row.values()) for row in added.values()])
+    if np.isnan(shares).any() and min(references[name]["n_groups"] for name in random) > 1:
+        failures.append("The added error is not a number.")
+        return
+    if np.isnan(shares).any():
+        doubts.append("The added error is unknown: a single group of points shows no spread.")
+        remedies.append("Make the reference of several independent groups (runs, scramblings).")
+        return
+    worst_name = max(added, key=lambda name: max(added[name].values()))
+    worst = max(added[worst_name].values())
+    text = f"The references add up to {100 * worst:.3g}% of the posterior sd ({worst_name})"
+    if worst > _WORST_SHARE:
+        failures.append(f"{text}, and {100 * _WORST_SHARE:g}% is the most allowed.")
+    else:
+        doubts.append(f"{text} to a mean or sd.")
+    if worst > _GOOD_SHARE:
+        factor = (worst / _GOOD_SHARE) ** 2
+        draws = ", ".join(
+            f"{int(np.ceil(factor * references[name]['n_points'])):,} for {name}" for name in random
+        )
+        remedies.append(
+            f"Use {factor:.2g} times the draws ({draws}) to add less than "
+            f"{100 * _GOOD_SHARE:g}%; a better fitting or scrambled Sobol reference needs fewer."
+        )
+
+
+def _added_error(idata: xr.DataTree) -> dict[str, dict[str, float]]:
+    mcse = idata["reference_mcse"].to_dataset()
+    sd = idata["posterior"].to_dataset()[list(mcse.data_vars)].std(("chain", "draw"))
+    # A parameter that never moved has nothing to compare with, and nothing added either.
+    shares = (mcse / sd).where((sd > 0) | (mcse != 0), 0.0)
+    return {
+        str(name): {
+            statistic: float(share.sel(statistic=statistic).max(skipna=False))
+            for statistic in ("mean", "sd")
+        }
+        for name, share in shares.data_vars.items()
+    }
+
+
+def _row(stats: xr.Dataset, reference: dict[str, Any]) -> dict[str, float]:
+    return {
+        "points": reference["n_points"],
+        "ess_min": float(stats["ess"].min(skipna=False)),
+        "khat_max": float(stats["pareto_k"].max(skipna=False)),
+        "khat_threshold": khat_threshold(reference["n_points"]),
+        "log_partition_mcse_max": float(stats["log_partition_mcse"].max(skipna=False)),
+        "amplification_mean": float(stats["amplification"].mean(skipna=False)),
+        "loglik_sd": float(np.sqrt(stats["loglik_variance"].mean(skipna=False))),
+    }

@@ -1,0 +1,217 @@
+"""Importance weights as plain arrays: normalising, effective sizes, group variances, k-hat.
+
+M points, G groups; log weights are in nats and the points are on the last axis.
+"""
+
+import numpy as np
+from arviz_stats.base import array_stats
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = [
+    "ess",
+    "group_sums",
+    "group_variance",
+    "khat_threshold",
+    "log_partition_mcse",
+    "normalise",
+    "pareto_k",
+    "variance_of_sums",
+]
+
+# Log weights that agree this well differ by rounding alone; a tail fitted to rounding is noise.
+_EQUAL_NATS = 1e-9
+
+# ArviZ takes a fifth of a small sample as its tail and needs five points there.
+_FEWEST_FOR_KHAT = 25
+
+
+def normalise(log_weights: ArrayLike) -> tuple[NDArray, NDArray]:
+    r"""Log of the summed weights, and the weights divided by their sum.
+
+    .. math:: \log \hat Z = \log \sum_m e^{l_m}, \qquad \bar w_m = e^{l_m} / \hat Z
+
+    Parameters
+    ----------
+    log_weights : array_like
+        l_m = a_m − E(y_m | θ) in nats, ``(..., M)``.
+
+    Returns
+    -------
+    log_z : ndarray
+        Nats, ``(...)``; −inf where every log weight is −inf, NaN where one is NaN or +inf.
+    weights : ndarray
+        ``(..., M)``, summing to 1; all zero where `log_z` is −inf.
+    """
+    log_weights = np.asarray(log_weights, dtype=float)
+    top = log_weights.max(axis=-1, keepdims=True)
+    # One infinite weight makes every normalised weight undefined.
+    top = np.where(np.isposinf(top), np.nan, top)
+    weights = np.exp(log_weights - np.where(np.isneginf(top), 0.0, top))
+    total = weights.sum(axis=-1, keepdims=True)
+    empty = total == 0
+    weights /= np.where(empty, 1.0, total)
+    log_z = np.where(empty, -np.inf, np.log(np.where(empty, 1.0, total)) + top)
+    return log_z[..., 0], weights
+
+
+def ess(weights: ArrayLike) -> NDArray:
+    r"""Effective number of points, :math:`1 / \sum_m \bar w_m^2`.
+
+    Parameters
+    ----------
+    weights : array_like
+        Normalised weights, ``(..., M)``.
+
+    Returns
+    -------
+    ndarray
+        ``(...)``, from 1 to M; 0 where all weights are zero.
+    """
+    weights = np.asarray(weights, dtype=float)
+    squares = np.einsum("...m,...m->...", weights, weights)
+    return np.where(squares == 0, 0.0, 1 / np.where(squares == 0, 1.0, squares))
+
+
+def group_sums(influence: ArrayLike, groups: NDArray) -> NDArray:
+    r"""Sums over the points of each group, :math:`Φ_g = \sum_{m \in g} φ_m`.
+
+    Parameters
+    ----------
+    influence : array_like
+        φ_m, ``(..., M)``.
+    groups : ndarray of int
+        Group of each point, ``(M,)``, from 0 to G − 1.
+
+    Returns
+    -------
+    ndarray
+        ``(..., G)``.
+    """
+    influence = np.asarray(influence, dtype=float)
+    n_groups = int(groups.max()) + 1
+    if n_groups == groups.size:
+        # Every point is its own group, and the order of groups is immaterial.
+        return influence
+    rows = influence.reshape(-1, groups.size)
+    sums = np.array([np.bincount(groups, weights=row, minlength=n_groups) for row in rows])
+    return sums.reshape(*influence.shape[:-1], n_groups)
+
+
+def group_variance(influence: ArrayLike, groups: NDArray) -> NDArray:
+    r"""Variance of an estimate from the influences of independent groups of points.
+
+    .. math:: V = \frac{G}{G - 1} \sum_g (Φ_g - \bar Φ)^2, \qquad Φ_g = \sum_{m \in g} φ_m
+
+    Parameters
+    ----------
+    influence : array_like
+        φ_m, the derivative of the result with respect to the log of weight m, ``(..., M)``, in
+        units of the result.
+    groups : ndarray of int
+        Group of each point, ``(M,)``, from 0 to G − 1.
+
+    Returns
+    -------
+    ndarray
+        ``(...)``, in squared units of the result; NaN for a single group, whose spread is unknown.
+
+    References
+    ----------
+    The infinitesimal jackknife: B. Efron (1982), "The Jackknife, the Bootstrap and Other
+    Resampling Plans"; for log Ẑ the delta method of C. J. Geyer (1994).
+    """
+    return variance_of_sums(group_sums(influence, groups))
+
+
+def variance_of_sums(sums: NDArray) -> NDArray:
+    """`group_variance` of influences that are summed by group already, ``(..., G)``."""
+    n_groups = sums.shape[-1]
+    if n_groups < 2:
+        return np.full(sums.shape[:-1], np.nan)
+    return n_groups / (n_groups - 1) * ((sums - sums.mean(axis=-1, keepdims=True)) ** 2).sum(-1)
+
+
+def log_partition_mcse(weights: ArrayLike, groups: NDArray) -> NDArray:
+    r"""Monte Carlo standard error of log Ẑ, in nats.
+
+    For independent points :math:`\frac{M}{M - 1} (1/\mathrm{ESS} - 1/M)` is its square.
+
+    Parameters
+    ----------
+    weights : array_like
+        Normalised weights, ``(..., M)``.
+    groups : ndarray of int
+        Group of each point, ``(M,)``.
+
+    Returns
+    -------
+    ndarray
+        ``(...)``; NaN for a single group.
+
+    References
+    ----------
+    C. J. Geyer (1994), "On the convergence of Monte Carlo maximum likelihood calculations";
+    W. M. Farr (2019), "Accuracy requirements for empirically measured selection functions".
+    """
+    return np.sqrt(group_variance(weights, groups))
+
+
+def pareto_k(log_weights: ArrayLike) -> float:
+    """Shape k of the generalised Pareto distribution fitted to the largest weights.
+
+    Parameters
+    ----------
+    log_weights : array_like
+        Log weights in nats, ``(M,)``; any constant may be added.
+
+    Returns
+    -------
+    float
+        Above 0.7 the estimate is unreliable, above 1 the weights have no mean. −inf when all
+        weights, or all of the largest ones, are equal: there is no tail. NaN when a weight is NaN
+        or infinite, when one dominates, when all are zero, or below 25 points.
+
+    References
+    ----------
+    A. Vehtari, D. Simpson, A. Gelman, Y. Yao, J. Gabry (2024), "Pareto smoothed importance
+    sampling", JMLR 25.
+    """
+    log_weights = np.asarray(log_weights, dtype=float)
+    top = log_weights.max()
+    if np.isnan(log_weights).any() or not np.isfinite(top):
+        return np.nan
+    if top - log_weights.min() <= _EQUAL_NATS:
+        return -np.inf
+    if log_weights.size < _FEWEST_FOR_KHAT:
+        return np.nan
+    with np.errstate(all="ignore"):
+        # The public function takes log-likelihoods, whose weights are exp(−log-likelihood).
+        try:
+            _, k = array_stats.psislw(-log_weights)
+        except ValueError as error:
+            if "same" not in str(error):
+                raise
+            # A tail of ties: the weights are bounded by a value that many points reach.
+            return -np.inf
+    return float(k) if np.isfinite(k) else np.nan
+
+
+def khat_threshold(n_points: int) -> float:
+    r"""Largest k-hat at which M points still give a usable estimate.
+
+    .. math:: \min(1 - 1 / \log_{10} M,\; 0.7)
+
+    Parameters
+    ----------
+    n_points : int
+        M.
+
+    Returns
+    -------
+    float
+
+    References
+    ----------
+    A. Vehtari et al. (2024), "Pareto smoothed importance sampling", section 3.2.4.
+    """
+    return min(1 - 1 / np.log10(n_points), 0.7) if n_points > 1 else -np.inf

@@ -1,0 +1,502 @@
+"""`EBM`: an energy-based model as a PyMC distribution."""
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+from pymc.distributions import transforms
+from pymc.distributions.dist_math import check_parameters
+from pymc.distributions.distribution import Distribution, _support_point
+from pymc.distributions.transforms import _default_transform
+from pymc.logprob.abstract import _logprob
+from pymc.model.core import Model
+from pytensor.graph.replace import vectorize_graph
+from pytensor.tensor.random.op import RandomVariable
+from pytensor.tensor.variable import TensorVariable
+
+from pymc_ebm.energy import RUN_ONCE, Energy, core_ndims, evaluate, split_energy
+from pymc_ebm.log_partition import log_partition, trial_values
+from pymc_ebm.reference.base import Reference, normalise_support
+from pymc_ebm.reference.fitted import fitted
+
+__all__ = ["EBM"]
+
+# Below this effective number of points, draws repeat a few of them.
+_FEW_EFFECTIVE_POINTS = 50
+
+
+@dataclass(frozen=True)
+class _Spec:
+    """What identifies an energy-based model besides its parameters."""
+
+    energy: Energy
+    reference: Reference
+    signature: str | None
+    domain: Callable | None
+
+
+class EnergyRV(RandomVariable):
+    """Random variable of an energy-based model; draws are resampled reference points."""
+
+    name = "EBM"
+    _print_name = ("EBM", "\\operatorname{EBM}")
+    __props__ = (*RandomVariable.__props__, "spec")
+
+    def __init__(self, spec: _Spec, **kwargs):
+        self.spec = spec
+        super().__init__(**kwargs)
+        self._log_weights_function = None
+
+    def __str__(self):
+        return f"EBM_rv{{{self.spec.reference.description}}}"
+
+    def rng_fn(self, rng, *args):
+        """Draw by importance resampling (eqs. 19 and 20): point m with probability w̄_m."""
+        *params, size = args
+        event_shape = self.spec.reference.event_shape
+        batch_shapes = [
+            np.shape(p)[: np.ndim(p) - n] for p, n in zip(params, self.ndims_params, strict=True)
+        ]
+        param_batch = np.broadcast_shapes(*batch_shapes)
+        size = param_batch if size is None else tuple(size)
+        joint = np.broadcast_shapes(param_batch, size)
+        rows = [
+            np.broadcast_to(p, (*param_batch, *np.shape(p)[np.ndim(p) - n :]))
+            for p, n in zip(params, self.ndims_params, strict=True)
+        ]
+        lead = (1,) * (len(joint) - len(param_batch)) + param_batch
+        draws = np.empty((*joint, *event_shape), dtype=self.dtype)
+        for row in np.ndindex(*param_batch):
+            # Every draw that shares this row of parameters shares its weights.
+            target = tuple(
+                slice(None) if n == 1 else i
+                for n, i in zip(lead, (0,) * (len(lead) - len(row)) + row, strict=True)
+            )
+            shape = draws[target].shape[: draws[target].ndim - len(event_shape)]
+            draws[target] = self._resample(rng, [r[row] for r in rows], shape)
+        return draws
+
+    def _resample(self, rng, params, shape):
+        log_weights, points = self._weighted_points(params)
+        top = log_weights.max()
+        if not np.isfinite(top):
+            raise ValueError(
+                f"EBM cannot be drawn from at parameters {[p.tolist() for p in params]}: the "
+                "weights of the reference points are all zero or not a number. Choose a "
+                "reference that covers these parameter values."
+            )
+        weights = np.exp(log_weights - top)
+        weights /= weights.sum()
+        effective = 1 / np.sum(weights**2)
+        if effective < _FEW_EFFECTIVE_POINTS and not self.spec.reference.exact:
+            warnings.warn(
+                f"Forward draws of EBM at parameters {[np.asarray(p).tolist() for p in params]} "
+                f"come from {effective:.1f} effective reference points of {len(weights)}, so they "
+                "do not follow the model there. Widen the reference or draw near the data.",
+                UserWarning,
+                stacklevel=2,
+            )
+        return points[rng.choice(len(weights), size=shape, p=weights)]
+
+    def _weighted_points(self, params):
+        """log weights ``(M,)`` and points ``(M, *event)`` at one row of parameters."""
+        if self._log_weights_function is None:
+            spec = self.spec
+            inputs = [
+                pt.TensorType("float64", (None,) * n)(f"param_{i}")
+                for i, n in enumerate(self.ndims_params)
+            ]
+            node = log_partition(
+                spec.energy, *inputs, reference=spec.reference, signature=spec.signature
+            ).owner
+            outputs = [node.op.log_weights(*node.inputs)]
+            if spec.reference.transport is not None:
+                outputs.append(
+                    spec.reference.transport(pt.constant(spec.reference.points), *inputs)[0]
+                )
+            self._log_weights_function = pytensor.function(
+                inputs, outputs, mode=RUN_ONCE, on_unused_input="ignore", allow_input_downcast=True
+            )
+        found = self._log_weights_function(*params)
+        return found[0], (found[1] if len(found) == 2 else self.spec.reference.points)
+
+    def __getstate__(self):
+        return {**self.__dict__, "_log_weights_function": None}
+
+
+class EBM(Distribution):
+    r"""Energy-based model: log p(x | θ) = −E(x | θ) − log Ẑ(θ) (eqs. 1, 3 and 8).
+
+    Parameters
+    ----------
+    name : str
+    *params : tensor_like
+        Parameters of the energy, scalars unless `signature` says more.
+    energy : callable
+        ``energy(x, *params)`` builds a PyTensor graph, ``(*batch, *event) -> (*batch,)``, in
+        nats. Low energy is high probability.
+    reference : Reference, optional
+        The weighted points that estimate log Z. By default one is fitted to the observed data,
+        wider than it (paper, section 3.2).
+    signature : str, optional
+        Core dimensions of the parameters, as ``pm.CustomDist`` takes them; the output side may
+        be left out: ``"(k),()"``.
+    support : str or pair, optional
+        ``"real"``, ``"positive"``, ``"unit"``, ... or ``(lower, upper)``; the reference's own by
+        default.
+    domain : callable, optional
+        ``domain(*params)`` returns one condition or several; where one fails, logp is −inf (or
+        an error, by PyMC's rules), whatever the energy says.
+    observed, dims, initval, ... : optional
+        As for every PyMC distribution.
+
+    Returns
+    -------
+    TensorVariable
+
+    Raises
+    ------
+    ValueError
+        Without `reference` and observed data; data of a shape that does not fit, empty, or
+        outside the support; an energy that breaks its contract (see `log_partition`).
+    TypeError
+        Complex, string or object data; discrete data with a continuous reference and the reverse.
+    NotImplementedError
+        Missing (NaN or masked) data.
+
+    Notes
+    -----
+    Where Ẑ = 0 the log-likelihood is −inf: a reference that misses the model must not look like a
+    perfect fit.
+
+    Examples
+    --------
+    >>> import numpy as np, pymc as pm, pymc_ebm as ebm
+    >>> data = np.random.default_rng(0).normal(0, 2, size=100)
+    >>> with pm.Model() as model:
+    ...     sigma = pm.HalfNormal("sigma", 5)
+    ...     x = ebm.EBM("x", sigma, energy=lambda x, s: x**2 / (2 * s**2), observed=data)
+    """
+
+    rv_type = EnergyRV
+
+    def __new__(
+        cls,
+        name: str,
+        *params,
+        energy: Energy,
+        reference: Reference | None = None,
+        signature: str | None = None,
+        support=None,
+        domain: Callable | None = None,
+        observed=None,
+        dims=None,
+        **kwargs,
+    ):
+        """Add the variable to the model on the context stack."""
+        try:
+            data = None if observed is None else _observed_values(observed)
+            if reference is None:
+                reference = _fit(energy, params, signature, data, support)
+            variables = [pt.as_tensor(p) for p in params]
+            if data is not None:
+                _check_shape(data, dims, kwargs.get("shape"))
+                _check_data(data, reference, support)
+                if reference.discrete and data.dtype.kind == "f":
+                    observed = _as_integers(observed, data)
+            log_partition(energy, *variables, reference=reference, signature=signature)
+            if data is not None:
+                _check_energy_of_data(data, energy, variables, reference, signature)
+            return super().__new__(
+                cls,
+                name,
+                *params,
+                energy=energy,
+                reference=reference,
+                signature=signature,
+                domain=domain,
+                observed=observed,
+                dims=dims,
+                **kwargs,
+            )
+        except (ValueError, TypeError, NotImplementedError, MemoryError) as error:
+            if isinstance(name, str) and not str(error).startswith("EBM "):
+                raise type(error)(f"EBM {name!r}: {error}") from error
+            raise
+
+    @classmethod
+    def dist(
+        cls,
+        *params,
+        energy: Energy,
+        reference: Reference | None = None,
+        signature: str | None = None,
+        domain: Callable | None = None,
+        **kwargs,
+    ):
+        """Make an unnamed EBM, for example as a component of ``pm.Mixture`` (eq. 26)."""
+        if reference is None:
+            raise ValueError(
+                "EBM.dist has no observed data to fit a reference to. Give it one: reference="
+                "ebm.reference.fitted(data), or independent(...)."
+            )
+        variables = [pt.as_tensor(p) for p in params]
+        core_ndims(signature, len(variables))
+        spec = _Spec(energy, reference, signature, domain)
+        return super().dist(variables, spec=spec, **kwargs)
+
+    @classmethod
+    def rv_op(cls, *params, spec: _Spec, **kwargs):
+        """Apply the random variable of `spec` to parameters."""
+        cores = core_ndims(spec.signature, len(params))
+        inputs = ",".join(
+            f"({','.join(f'p{i}d{j}' for j in range(n))})" for i, n in enumerate(cores)
+        )
+        # PyMC reads the event's shape off literals.
+        event = ",".join(str(n) for n in spec.reference.event_shape)
+        dtype = "int64" if spec.reference.discrete else "floatX"
+        op = EnergyRV(spec, signature=f"{inputs}->({event})", dtype=dtype)
+        if kwargs.get("rng") is None:
+            kwargs["rng"] = pt.random.shared_rng(seed=None)
+        return op(*params, return_next_rng=True, **kwargs)[1]
+
+
+@_logprob.register(EnergyRV)
+def _ebm_logp(op, values, rng, size, *params, **kwargs):
+    [value] = values
+    spec = op.spec
+    energies = _data_energy(value, params, spec)
+    log_z = log_partition(
+        spec.energy, *params, reference=spec.reference, signature=spec.signature
+    )
+    logp = pt.switch(pt.eq(log_z, -np.inf), -np.inf, -energies - log_z)
+    event_axes = tuple(range(-len(spec.reference.event_shape), 0))
+    lower, upper = spec.reference.support.lower, spec.reference.support.upper
+    if np.any(np.isfinite(lower)) or np.any(np.isfinite(upper)):
+        inside = pt.and_(pt.ge(value, lower), pt.le(value, upper))
+        logp = pt.switch(inside.all(axis=event_axes) if event_axes else inside, logp, -np.inf)
+    if spec.domain is not None:
+        conditions = spec.domain(*params)
+        if not isinstance(conditions, list | tuple):
+            conditions = [conditions]
+        logp = check_parameters(logp, *conditions, msg="domain of the EBM's parameters")
+    return logp
+
+
+@_support_point.register(EnergyRV)
+def _ebm_support_point(op, rv, rng, size, *params):
+    """A reference point near the middle of the reference."""
+    reference = op.spec.reference
+    if reference.transport is not None:
+        return pt.zeros(rv.shape)
+    points = reference.points.reshape(reference.n_points, -1)
+    distance = np.abs(points - np.median(points, axis=0)).sum(axis=1)
+    return pt.broadcast_to(reference.points[np.argmin(distance)], rv.shape)
+
+
+@_default_transform.register(EnergyRV)
+def _ebm_default_transform(op, rv):
+    support = op.spec.reference.support
+    lower, upper = np.asarray(support.lower), np.asarray(support.upper)
+    if op.spec.reference.discrete or lower.ndim or upper.ndim:
+        return None
+    if np.isfinite(lower) or np.isfinite(upper):
+        return transforms.Interval(
+            float(lower) if np.isfinite(lower) else None,
+            float(upper) if np.isfinite(upper) else None,
+        )
+    return None
+
+
+def _data_energy(value, params, spec) -> TensorVariable:
+    """E(x | θ) of data ``(*batch, *event)``, one parameter row per observation or one for all."""
+    cores = core_ndims(spec.signature, len(params))
+    event_shape = spec.reference.event_shape
+    event_ndim = len(event_shape)
+    types = [
+        pt.TensorType(p.dtype, p.type.shape[p.ndim - n :])
+        for p, n in zip(params, cores, strict=True)
+    ]
+    split = split_energy(spec.energy, event_shape, value.dtype, types)
+    batch_ndim = value.ndim - event_ndim
+    if all(p.ndim == n for p, n in zip(params, cores, strict=True)):
+        flat = value if batch_ndim == 1 else value.reshape((-1, *value.shape[batch_ndim:]))
+        energies = pytensor.graph.replace.graph_replace(
+            split.at(flat), dict(zip(split.params, params, strict=True)), strict=False
+        )
+        return energies if batch_ndim == 1 else energies.reshape(value.shape[:batch_ndim])
+    one = pt.tensor("observation", dtype=value.dtype, shape=event_shape)
+    energy = split.at(one[None])[0]
+    return vectorize_graph(energy, {one: value, **dict(zip(split.params, params, strict=True))})
+
+
+def _observed_values(observed) -> np.ndarray:
+    if np.ma.isMaskedArray(observed) and np.ma.getmaskarray(observed).any():
+        raise NotImplementedError(
+            "the observed data are masked, and missing values are not imputed. Leave them out."
+        )
+    if isinstance(observed, pt.TensorVariable | pytensor.compile.SharedVariable):
+        data = evaluate([observed])[0]
+    else:
+        data = np.asarray(observed)
+    if data.dtype.kind not in "fiub":
+        raise TypeError(
+            f"the observed data are of dtype {data.dtype}, not real numbers. Convert them first."
+        )
+    if data.size == 0:
+        raise ValueError("the observed data are empty. Give at least one observation.")
+    if np.isnan(data).any():
+        raise NotImplementedError(
+            f"{np.isnan(data).sum()} observed values are NaN, the first at index "
+            f"{tuple(int(i) for i in np.argwhere(np.isnan(data))[0])}, and missing values are "
+            "not imputed. Leave them out."
+        )
+    return data
+
+
+def _event_ndim(energy, params, signature, data) -> int:
+    """x.ndim − energy(x).ndim: what the energy eats."""
+    variables = [pt.as_tensor(p) for p in params]
+    cores = core_ndims(signature, len(variables))
+    placeholders = [
+        pt.tensor(f"param_{i}", dtype=p.dtype, shape=p.type.shape[p.ndim - n :])
+        for i, (p, n) in enumerate(zip(variables, cores, strict=True))
+    ]
+    try:
+        return data.ndim - pt.as_tensor(energy(pt.constant(data), *placeholders)).ndim
+    except (IndexError, ValueError, TypeError) as error:
+        raise ValueError(
+            f"the energy cannot be called with data of shape {data.shape} and scalar parameters: "
+            f"{error}. If a parameter is a vector that the observations share, write its "
+            "signature, for example '(k)'."
+        ) from error
+
+
+def _fit(energy, params, signature, data, support) -> Reference:
+    if data is None:
+        raise ValueError(
+            "there are no observed data to fit a reference to. Give reference=, for example "
+            "ebm.reference.independent(pm.Normal.dist(0, 3))."
+        )
+    event_ndim = _event_ndim(energy, params, signature, data)
+    if event_ndim < 0 or (event_ndim == data.ndim and data.ndim > 0):
+        raise ValueError(
+            f"the energy of data of shape {data.shape} has {data.ndim - event_ndim} dimensions. "
+            "An energy maps (*batch, *event) to (*batch,) and keeps the batch axis."
+        )
+    flat = data.reshape((-1, *data.shape[data.ndim - event_ndim :]))
+    # The same data give the same reference: fits are reproducible without a seed.
+    return fitted(flat, support=support, event_ndim=event_ndim, random_seed=0)
+
+
+def _check_shape(data, dims, shape):
+    """PyMC itself is silent where data and dims disagree (pymc issue 6406)."""
+    if isinstance(shape, Sequence | np.ndarray) and all(isinstance(s, int) for s in shape):
+        if tuple(shape) != data.shape:
+            raise ValueError(f"the observed data have shape {data.shape}, but shape={tuple(shape)}.")
+    if dims is None:
+        return
+    dims = (dims,) if isinstance(dims, str) else tuple(dims)
+    lengths = Model.get_context().dim_lengths
+    known = tuple(int(lengths[d].eval()) if d in lengths else None for d in dims)
+    if len(known) != data.ndim or any(
+        k is not None and k != n for k, n in zip(known, data.shape, strict=True)
+    ):
+        raise ValueError(
+            f"the observed data have shape {data.shape}, but the dims {dims} have lengths {known}. "
+            "Change the dims or the coords."
+        )
+
+
+def _check_data(data, reference, support):
+    integral = data.dtype.kind in "iub" or np.array_equal(data, np.round(data))
+    if reference.discrete and not integral:
+        raise TypeError(
+            f"the reference is discrete, but the data are of dtype {data.dtype} with fractions. "
+            "Choose a continuous reference."
+        )
+    if not reference.discrete and data.dtype.kind in "iub":
+        raise TypeError(
+            f"the reference is continuous, but the data are of dtype {data.dtype}. Choose a "
+            "discrete reference, or convert the data to float if they are measurements."
+        )
+    event_shape = reference.event_shape
+    if len(event_shape) > data.ndim or data.shape[data.ndim - len(event_shape) :] != event_shape:
+        raise ValueError(
+            f"the observed data have shape {data.shape}, but an event of the reference has shape "
+            f"{event_shape}. The last axes of the data must be the event."
+        )
+    for limits in (reference.support, normalise_support(support)):
+        flat = data.reshape((-1, *event_shape))
+        outside = ~np.asarray(limits.contains(flat, len(event_shape)))
+        if outside.any():
+            raise ValueError(
+                f"{outside.sum()} of {len(flat)} observations lie outside the support {limits}, the "
+                f"first with index {int(np.argmax(outside))}. Correct the data or the support."
+            )
+
+
+def _as_integers(observed, data):
+    if isinstance(observed, pt.TensorVariable):
+        return observed.astype("int64")
+    return data.astype("int64")
+
+
+def _check_energy_of_data(data, energy, variables, reference, signature):
+    """Refuse NaN and −inf energies of data, and parameters whose batch does not fit the data."""
+    values = trial_values(variables)
+    if values is None:
+        return
+    event_ndim = len(reference.event_shape)
+    batch = data.shape[: data.ndim - event_ndim]
+    cores = core_ndims(signature, len(values))
+    for i, (v, n) in enumerate(zip(values, cores, strict=True)):
+        rows = np.shape(v)[: np.ndim(v) - n]
+        try:
+            fits = np.broadcast_shapes(rows, batch) == batch
+        except ValueError:
+            fits = False
+        if not fits:
+            letters = ",".join("(k)" if j == i else "()" for j in range(len(values)))
+            raise ValueError(
+                f"parameter {variables[i].name or i} has shape {np.shape(v)}, which does not "
+                f"broadcast with the data's batch shape {batch}. If it is one vector that every "
+                f"observation shares, write signature={letters!r}."
+            )
+    spec = _Spec(energy, reference, signature, None)
+    constants = [pt.constant(v) for v in values]
+    dtype = "int64" if reference.discrete else "float64"
+    try:
+        [energies] = evaluate([_data_energy(pt.constant(data.astype(dtype)), constants, spec)])
+    except pytensor.graph.utils.MissingInputError:
+        # The energy captures variables that only the model gives a value.
+        return
+    where = ", ".join(
+        f"{p.name or i} = {np.asarray(v)}"
+        for i, (p, v) in enumerate(zip(variables, values, strict=True))
+    )
+    bad = np.isnan(energies) | np.isneginf(energies)
+    if bad.any():
+        index = tuple(int(i) for i in np.argwhere(bad)[0])
+        raise ValueError(
+            f"the energy is NaN or −inf at {bad.sum()} observations, the first with index "
+            f"{index}, at {where}. Correct the energy or the data."
+        )
+    if reference.transport is None and not any(
+        np.ndim(v) > n for v, n in zip(values, cores, strict=True)
+    ):
+        points = pt.constant(reference.points.astype(dtype))
+        [of_points] = evaluate([_data_energy(points, constants, spec)])
+        finite = of_points[np.isfinite(of_points)]
+        if energies.size >= 10 and np.median(energies) > np.quantile(finite, 0.75):
+            warnings.warn(
+                "The energies of the data are mostly above those of the reference points, so low "
+                "energy is not high probability here. Is the energy a log density? Change its "
+                "sign.",
+                UserWarning,
+                stacklevel=3,
+            )
+

@@ -1,0 +1,119 @@
+"""A reference that depends on θ: fixed uniforms through a quantile function."""
+
+from __future__ import annotations
+
+import inspect
+import math
+
+import numpy as np
+import pymc as pm
+import pytensor
+import pytensor.tensor as pt
+
+from pymc_ebm.reference.base import Reference
+from pymc_ebm.reference.memory import check_memory
+from pymc_ebm.reference.uniforms import uniforms
+
+REMEDY = (
+    "Reparametrise through a location-scale family such as pm.Normal.dist(mu, sigma), "
+    "or use a fixed reference."
+)
+
+
+def transported(make_dist, draws, method, rng, support, scramblings) -> Reference:
+    """Uniforms u_m and the map y_m(θ) = F⁻¹(u_m|θ), a_m(θ) = −log q(y_m|θ) − log M.
+
+    Parameters
+    ----------
+    make_dist : callable
+        ``make_dist(*params)`` returns a PyMC distribution; its shape is the event.
+    draws, method, rng, support, scramblings
+        As in `independent`, with a generator for the seed.
+
+    Returns
+    -------
+    Reference
+        Its points are the uniforms; `transport` builds the graphs.
+
+    Raises
+    ------
+    TypeError
+        A discrete distribution: its points jump with θ, so the path has no derivative.
+    NotImplementedError
+        No quantile function, or one without a derivative; names the parameter.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> q = transported(lambda s: pm.Normal.dist(0, 2 * s), 64, "sobol", rng, None, 16)
+    >>> y, log_weights = q.transport(pt.constant(q.points), pt.constant(1.5))
+    >>> y.eval().shape
+    (64,)
+    """
+    names = _parameter_names(make_dist)
+    params = [pt.dscalar(name) for name in names]
+    dist = make_dist(*params)
+    if dist.dtype.startswith(("int", "uint", "bool")):
+        raise TypeError(
+            f"The distribution of y given {', '.join(names)} is discrete ({dist.dtype}), and its "
+            "points cannot move smoothly. Use a fixed reference, or an enumeration."
+        )
+    event_shape = _event_shape(dist, params)
+    size = math.prod(event_shape)
+    check_memory(draws, size, "Use fewer draws.")
+    u, groups = uniforms(method, draws, size, rng, scramblings)
+    log_draws = np.log(draws)
+
+    def transport(base, *params):
+        dist = make_dist(*params)
+        points = pm.icdf(dist, base)
+        log_q = pm.logp(dist, points)
+        return points, -log_q.sum(axis=tuple(range(1, log_q.ndim))) - log_draws
+
+    transport.n_params = len(names)  # type: ignore[attr-defined]
+    points = u.reshape(draws, *event_shape)
+    _check_derivatives(transport, points, params)
+    return Reference(
+        points=points,
+        log_weights=np.zeros(draws),
+        groups=groups,
+        support=support,
+        transport=transport,
+        description=f"q(y|{', '.join(names)}), {method}",
+    )
+
+
+def _parameter_names(make_dist) -> list[str]:
+    parameters = inspect.signature(make_dist).parameters.values()
+    if not parameters or any(
+        p.kind not in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters
+    ):
+        raise ValueError(
+            f"The function for q(y|θ) has the parameters ({', '.join(map(str, parameters))}). "
+            "Name each parameter of the energy as a positional argument."
+        )
+    return [p.name for p in parameters]
+
+
+def _event_shape(dist, params) -> tuple[int, ...]:
+    if None not in dist.type.shape:
+        return dist.type.shape
+    shape = pytensor.function(params, dist.shape, on_unused_input="ignore")(*[1.0] * len(params))
+    return tuple(int(n) for n in shape)
+
+
+def _check_derivatives(transport, points, params):
+    try:
+        y, log_weights = transport(pt.constant(points), *params)
+    except NotImplementedError as error:
+        raise NotImplementedError(
+            f"The distribution of y given {', '.join(p.name for p in params)} has no quantile "
+            f"function in PyMC. {REMEDY}"
+        ) from error
+    for param in params:
+        try:
+            pytensor.grad(y.sum() + log_weights.sum(), param, disconnected_inputs="ignore")
+        except Exception as error:  # PyTensor says it in several ways
+            raise NotImplementedError(
+                f"The quantile function has no derivative in the parameter {param.name!r}. {REMEDY}"
+            ) from error

@@ -1,0 +1,117 @@
+import numpy as np
+import pytest
+from scipy import special
+
+from pymc_ebm.diagnostics.weights import (
+    ess,
+    group_variance,
+    khat_threshold,
+    log_partition_mcse,
+    normalise,
+    pareto_k,
+)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(20)
+
+
+def test_normalise_agrees_with_scipy_by_row(rng):
+    log_weights = rng.normal(scale=300, size=(3, 4, 50))
+    log_z, weights = normalise(log_weights)
+    np.testing.assert_allclose(log_z, special.logsumexp(log_weights, axis=-1))
+    np.testing.assert_allclose(weights, special.softmax(log_weights, axis=-1), atol=1e-300)
+
+
+def test_normalise_without_any_weight():
+    log_z, weights = normalise([[-np.inf, -np.inf], [0.0, -np.inf]])
+    np.testing.assert_array_equal(log_z, [-np.inf, 0])
+    np.testing.assert_array_equal(weights, [[0, 0], [1, 0]])
+    np.testing.assert_array_equal(ess(weights), [0, 1])
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_normalise_keeps_nan_visible(bad):
+    log_z, weights = normalise([0.0, bad])
+    assert np.isnan(log_z)
+    assert np.isnan(weights).any()
+
+
+def test_group_variance_of_independent_points(rng):
+    m = 500
+    _, weights = normalise(rng.normal(size=m))
+    expected = m / (m - 1) * (1 / ess(weights) - 1 / m)
+    np.testing.assert_allclose(group_variance(weights, np.arange(m)), expected)
+    np.testing.assert_allclose(log_partition_mcse(weights, np.arange(m)), np.sqrt(expected))
+
+
+def test_group_variance_by_hand_and_by_row():
+    influence = np.array([[1.0, 2, 3, 4], [0, 0, 1, 5]])
+    groups = np.array([1, 0, 1, 0])
+    # Group sums 6 and 4, then 5 and 1.
+    np.testing.assert_allclose(group_variance(influence, groups), [2 * 2, 2 * 8])
+    np.testing.assert_allclose(group_variance(influence[1], groups), 16)
+
+
+def test_group_variance_of_one_group_is_unknown():
+    assert np.isnan(group_variance([0.5, 0.5], np.zeros(2, int)))
+
+
+@pytest.mark.parametrize(
+    ("theta", "q_sd", "relative_variance"),
+    [(0.5, 2, 3.8149), (1, 2, 1.6772), (1.5, 2, 1.2297), (2, 4, 0.7440), (3, 5, 0.4348)],
+)
+def test_spread_of_the_papers_curves(rng, theta, q_sd, relative_variance):
+    """N sqrt(value / M), in nats, as the closed form of the paper's experiment gives it."""
+    n, m = 100, 400_000
+    y = rng.normal(2, q_sd, size=m)
+    log_weights = -(y**2) / (2 * theta**2) + (y - 2) ** 2 / (2 * q_sd**2)
+    _, weights = normalise(log_weights)
+    seen = n * log_partition_mcse(weights, np.arange(m))
+    np.testing.assert_allclose(seen, n * np.sqrt(relative_variance / m), rtol=0.03)
+
+
+def test_group_variance_counts_antithetic_pairs_once(rng):
+    """Pairs whose errors cancel: the spread over repetitions is that of the pair sums."""
+    m, estimates, predicted = 400, [], []
+    groups = np.repeat(np.arange(m // 2), 2)
+    for _ in range(300):
+        z = rng.normal(size=m // 2)
+        log_z, weights = normalise(0.3 * np.column_stack([z, -z]).ravel())
+        estimates.append(log_z)
+        predicted.append(log_partition_mcse(weights, groups))
+    np.testing.assert_allclose(np.mean(predicted), np.std(estimates), rtol=0.15)
+
+
+def test_pareto_k_has_the_right_sign(rng):
+    """Weights exp(1.2 E) with E exponential have a tail of k = 1.2."""
+    assert pareto_k(1.2 * rng.exponential(size=5000)) > 1
+    assert pareto_k(0.2 * rng.exponential(size=5000)) < 0.5
+
+
+def test_pareto_k_without_a_tail(rng):
+    assert pareto_k(np.full(100, 3.0)) == -np.inf
+    assert pareto_k(3 + 1e-13 * rng.normal(size=1000)) == -np.inf
+    assert pareto_k(rng.integers(0, 3, size=5000)) == -np.inf
+
+
+@pytest.mark.parametrize(
+    "log_weights",
+    [
+        np.r_[np.zeros(99), np.nan],
+        np.r_[np.zeros(99), np.inf],
+        np.r_[np.zeros(4999), 800.0],
+        np.full(100, -np.inf),
+        np.arange(10.0),
+    ],
+    ids=["nan", "inf", "one dominates", "none", "few"],
+)
+def test_pareto_k_is_nan_where_it_says_nothing(log_weights):
+    assert np.isnan(pareto_k(log_weights))
+
+
+def test_khat_threshold():
+    np.testing.assert_allclose(khat_threshold(1000), 2 / 3)
+    assert khat_threshold(10**6) == 0.7
+    assert khat_threshold(1) == -np.inf

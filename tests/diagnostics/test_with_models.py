@@ -1,0 +1,291 @@
+"""The diagnostics on models whose answers are known: the paper's Gaussian and its relatives."""
+
+import json
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+import pytest
+import xarray as xr
+from scipy import stats as st
+
+from pymc_ebm.diagnostics import (
+    amplification,
+    compute_reference_stats,
+    find_log_partitions,
+    report,
+)
+from pymc_ebm.distribution import EBM
+from pymc_ebm.log_partition import log_partition
+from pymc_ebm.reference.base import Reference
+from pymc_ebm.reference.enumeration import enumeration
+from pymc_ebm.reference.from_draws import from_draws
+from pymc_ebm.reference.quadrature import quadrature
+
+N = 100
+# Of this root mean square the posterior sd is 0.124, as in the field's reference numbers.
+DATA = np.resize([-1.754, 1.754], N)
+
+
+def energy(x, sigma):
+    return x**2 / (2 * sigma**2)
+
+
+def normal_reference(mean=2.0, sd=4.0, draws=5000, seed=1):
+    q = st.norm(mean, sd)
+    return from_draws(q.rvs(draws, random_state=seed), q.logpdf)
+
+
+def gaussian(reference, data=DATA, parts=1):
+    with pm.Model() as model:
+        sigma = pm.HalfNormal("sigma", 5)
+        x = pm.Data("x", data)
+        for i in range(parts):
+            log_z = log_partition(energy, sigma, reference=reference)
+            share = (energy(x, sigma).sum() + x.shape[0] * log_z) / parts
+            pm.Potential("likelihood" if parts == 1 else f"part{i}", -share)
+    return model
+
+
+GRID = np.linspace(1.2, 2.8, 800)
+
+
+def exact_draws(n_draws=400):
+    """Quantiles of the exact posterior of sigma, as two chains."""
+    log_p = -N * np.log(GRID) - (DATA**2).sum() / (2 * GRID**2) - GRID**2 / 50
+    cdf = np.cumsum(np.exp(log_p - log_p.max()))
+    draws = np.interp((np.arange(n_draws) + 0.5) / n_draws, cdf / cdf[-1], GRID)
+    posterior = xr.Dataset(
+        {"sigma": (("chain", "draw"), np.random.default_rng(0).permutation(draws).reshape(2, -1))},
+        coords={"chain": [0, 1], "draw": np.arange(n_draws // 2)},
+    )
+    constant = xr.Dataset({"x": ("x_dim_0", DATA)})
+    return xr.DataTree.from_dict({"posterior": posterior, "constant_data": constant})
+
+
+def computed(model, idata=None, **kwargs):
+    idata = exact_draws(40) if idata is None else idata
+    return compute_reference_stats(idata, model=model, progressbar=False, **kwargs)
+
+
+@pytest.fixture(scope="module")
+def idata():
+    return computed(gaussian(normal_reference()), exact_draws())
+
+
+def test_amplification_is_the_number_of_data_and_follows_set_data():
+    model = gaussian(normal_reference(draws=50))
+    assert [name for name, _ in find_log_partitions(model)] == ["likelihood"]
+    np.testing.assert_allclose(amplification(model)["likelihood"], N)
+    with model:
+        pm.set_data({"x": DATA[:30]})
+        np.testing.assert_allclose(amplification()["likelihood"], 30)
+
+
+def test_amplification_in_a_mixture_is_the_expected_count():
+    x = np.r_[np.full(30, 0.1), np.full(20, 9.0)]
+    reference = normal_reference(0, 8, 300)
+    with pm.Model() as model:
+        sigma = pm.HalfNormal("sigma", 5, shape=2)
+        components = [EBM.dist(sigma[g], energy=energy, reference=reference) for g in (0, 1)]
+        pm.Mixture("x", w=[0.5, 0.5], comp_dists=components, observed=x)
+    point = {"sigma_log__": np.log([0.2, 9.0])}
+    c = amplification(model, point)
+    assert list(c) == ["x[0]", "x[1]"]
+    counts = [float(c[name].sum()) for name in ("x[0]", "x[1]")]
+    np.testing.assert_allclose(sum(counts), 50)
+    np.testing.assert_allclose(counts, [30, 20], atol=1)
+
+
+def test_equal_normalisers_of_one_variable_count_once():
+    with pm.Model() as model:
+        sigma = pm.HalfNormal("sigma")
+        reference = normal_reference(draws=50)
+        twice = [log_partition(energy, sigma, reference=reference) for _ in range(2)]
+        pm.Potential("p", -3 * twice[0] - 4 * twice[1])
+    assert len(find_log_partitions(model)) == 1
+    np.testing.assert_allclose(amplification(model)["p"], 7)
+
+
+def test_amplification_in_a_regression_is_one_per_row():
+    with pm.Model() as model:
+        b = pm.Normal("b", initval=0.2)
+        scale = pt.exp(b * np.linspace(-1, 1, 5))
+        EBM("x", scale, energy=energy, reference=normal_reference(draws=50), observed=np.ones(5))
+    np.testing.assert_allclose(amplification(model)["x"], np.ones(5))
+
+
+def test_statistics_of_one_draw_by_hand(idata):
+    reference = normal_reference()
+    stats = idata["reference_stats"].isel(chain=1, draw=7, ebm=0)
+    sigma = idata["posterior"]["sigma"][1, 7].item()
+    w = np.exp(reference.log_weights - reference.points**2 / (2 * sigma**2))
+    m, ess = w.size, w.sum() ** 2 / (w**2).sum()
+    variance = m / (m - 1) * (1 / ess - 1 / m)
+    expected = {
+        "log_partition": np.log(w.sum()),
+        "log_partition_mcse": np.sqrt(variance),
+        "ess": ess,
+        "amplification": N,
+        "loglik_variance": N**2 * variance,
+        "zero_weight_share": 0,
+        "edge_weight": 0,
+    }
+    for name, value in expected.items():
+        np.testing.assert_allclose(stats[name], value, rtol=1e-8, err_msg=name)
+    assert stats["pareto_k"] < 0.5
+
+
+def test_reference_error_of_the_posterior_mean(idata):
+    """0.0159 predicted and 0.0162 seen, for q = N(2, 4²), M = 5000, N = 100."""
+    added = idata["reference_mcse"]["sigma"]
+    np.testing.assert_allclose(added.sel(statistic="mean"), 0.0159, rtol=0.1)
+    means, sds = [], []
+    for seed in range(100):
+        y = st.norm(2, 4).rvs(5000, random_state=1000 + seed)
+        grid = GRID[::20]
+        # Each grid point's weights, relative to the proposal.
+        weights = np.exp((y - 2) ** 2 / 32 - y**2 / (2 * grid[:, None] ** 2))
+        log_p = -N * np.log(weights.sum(1)) - (DATA**2).sum() / (2 * grid**2) - grid**2 / 50
+        p = np.exp(log_p - log_p.max())
+        p /= p.sum()
+        means.append(p @ grid)
+        sds.append(np.sqrt(p @ (grid - means[-1]) ** 2))
+    np.testing.assert_allclose(added.sel(statistic="mean"), np.std(means), rtol=0.3)
+    np.testing.assert_allclose(added.sel(statistic="sd"), np.std(sds), rtol=0.3)
+
+
+def test_normalisers_with_one_reference_share_its_error(idata):
+    halves = computed(gaussian(normal_reference(), parts=2), exact_draws())
+    xr.testing.assert_allclose(halves["reference_mcse"]["sigma"], idata["reference_mcse"]["sigma"])
+    np.testing.assert_allclose(halves["reference_stats"]["amplification"], N / 2)
+
+
+def test_report_of_an_estimate_is_never_ok(idata):
+    verdict = report(idata)
+    assert verdict.status == "inconclusive"
+    assert any("Coverage has not been checked" in reason for reason in verdict.reasons)
+    np.testing.assert_allclose(verdict.added_error["sigma"]["mean"], 0.0159 / 0.124, rtol=0.1)
+    text = str(verdict)
+    assert "inconclusive" in text
+    assert "likelihood" in text
+    assert "<table>" in verdict._repr_html_()
+    # 13% is to become 5%, and the added variance goes as 1/M.
+    assert any("times the draws" in remedy for remedy in verdict.remedies)
+
+
+def test_equal_weights_raise_nothing():
+    y = st.norm(0, 2).rvs(100, random_state=1)
+    reference = from_draws(y, st.norm(0, 2).logpdf)
+    with pm.Model() as model:
+        sigma = pm.HalfNormal("sigma")
+        log_z = log_partition(lambda x, s: x**2 / 8 + s, sigma, reference=reference)
+        pm.Potential("p", -10 * log_z)
+    idata = computed(model)
+    assert (idata["reference_stats"]["pareto_k"] == -np.inf).all()
+    verdict = report(idata)
+    assert verdict.status == "inconclusive"
+    assert verdict.added_error["sigma"]["mean"] < 1e-6
+
+
+def test_one_group_of_points_shows_no_spread():
+    reference = normal_reference(draws=200)
+    run = Reference(reference.points, reference.log_weights, np.zeros(200, int))
+    verdict = report(computed(gaussian(run)))
+    assert verdict.status != "ok"
+    assert any("single group" in reason for reason in verdict.reasons)
+
+
+def test_a_narrow_reference_fails():
+    verdict = report(computed(gaussian(normal_reference(0, 0.45, 1000)), exact_draws()))
+    assert verdict.status == "failed"
+    assert verdict.remedies
+
+
+def test_exact_and_complete_is_ok():
+    verdict = report(computed(gaussian(quadrature(-np.inf, np.inf, 200))))
+    assert verdict.status == "ok"
+    assert verdict.remedies == ()
+    assert verdict.added_error["sigma"] == {"mean": 0, "sd": 0}
+
+
+def test_a_truncated_sum_fails():
+    """A Conway-Maxwell-Poisson sum over 0..400 that has not come to its end."""
+    reference = enumeration(np.arange(401))
+    conway = lambda x, nu: nu * pt.gammaln(x + 1) - x * np.log(1.5)
+    with pm.Model() as model:
+        nu = pm.HalfNormal("nu")
+        EBM("x", nu, energy=conway, reference=reference, observed=np.array([1, 2, 3]))
+    posterior = xr.Dataset({"nu": (("chain", "draw"), [[0.05, 0.06]])}).assign_coords(
+        chain=[0], draw=[0, 1]
+    )
+    idata = computed(model, xr.DataTree.from_dict({"posterior": posterior}))
+    verdict = report(idata)
+    assert verdict.status == "failed"
+    assert any("Widen the space" in remedy for remedy in verdict.remedies)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("pareto_k", np.nan),
+        ("pareto_k", np.inf),
+        ("pareto_k", 1.01),
+        ("log_partition", np.nan),
+        ("log_partition", -np.inf),
+        ("edge_weight", 1e-9),
+    ],
+)
+def test_one_bad_draw_fails(idata, name, value):
+    changed = idata.copy(deep=True)
+    changed["reference_stats"][name][0, 3, 0] = value
+    assert report(changed).status == "failed"
+
+
+def test_round_trip_through_zarr(idata, tmp_path):
+    idata.to_zarr(tmp_path / "idata.zarr")
+    with xr.open_datatree(tmp_path / "idata.zarr", engine="zarr") as back:
+        for group in ("reference_stats", "reference_mcse"):
+            xr.testing.assert_identical(
+                back[group].to_dataset().load().astype(float),
+                idata[group].to_dataset().astype(float),
+            )
+        assert report(back) == report(idata)
+    versions = json.loads(back["reference_stats"].attrs["versions"])
+    assert versions["pymc"] == pm.__version__
+
+
+def test_another_reference_is_refused(idata):
+    with pytest.raises(ValueError, match="another reference"):
+        computed(gaussian(normal_reference(seed=2)), idata.copy())
+
+
+def test_new_data_make_the_statistics_stale():
+    model = gaussian(normal_reference())
+    with model:
+        pm.set_data({"x": DATA[:50]})
+    verdict = report(computed(model))
+    assert any(reason.startswith("Stale: x") for reason in verdict.reasons)
+
+
+def test_a_tree_of_its_own():
+    idata = exact_draws(40)
+    tree = computed(gaussian(normal_reference(draws=50)), idata, extend_inferencedata=False)
+    assert set(tree.children) == {"reference_stats", "reference_mcse"}
+    assert "reference_stats" not in idata.children
+
+
+def test_what_is_missing_is_named():
+    with pytest.raises(ValueError, match="Run compute_reference_stats"):
+        report(exact_draws(40))
+    with pm.Model() as plain:
+        pm.Normal("sigma")
+    with pytest.raises(ValueError, match=r"no estimated normaliser.*pymc_ebm.EBM"):
+        computed(plain)
+    model = gaussian(normal_reference(draws=50))
+    with pytest.raises(ValueError, match="no estimated normaliser in sigma"):
+        computed(model, var_names=["sigma"])
+    other = exact_draws(40)
+    other["posterior"] = other["posterior"].to_dataset().rename(sigma="tau")
+    with pytest.raises(ValueError, match="no sigma"):
+        computed(model, other)

@@ -1,0 +1,23 @@
+"""The Python blocks of README.md and docs/index.md run; those of one file share a namespace."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["README.md", "docs/index.md"])
+def test_blocks_run(name, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    text = (ROOT / name).read_text(encoding="utf-8")
+    blocks = list(BLOCK.finditer(text))
+    assert blocks
+    namespace: dict = {}
+    for block in blocks:
+        # Blank lines above, so that a traceback has the line numbers of the page.
+        above = "\n" * text.count("\n", 0, block.start(1))
+        exec(compile(above + block[1], str(ROOT / name), "exec"), namespace)

@@ -1,0 +1,104 @@
+"""The energy contract and hoisting."""
+
+import numpy as np
+import pytensor.tensor as pt
+import pytest
+
+from pymc_ebm.energy import core_ndims, evaluate, split_energy
+
+SCALAR = pt.TensorType("float64", ())
+
+
+def neighbours(s):
+    return pt.roll(s, 1, -1) + pt.roll(s, 1, -2)
+
+
+LATTICE = {
+    "one sum": lambda s, b, h: (
+        -(b * s * pt.roll(s, 1, -1) + b * s * pt.roll(s, 1, -2) + h * s).sum((-2, -1))
+    ),
+    "two sums": lambda s, b, h: -b * (s * neighbours(s)).sum((1, 2)) - h * s.sum((1, 2)),
+    "local field": lambda s, b, h: -(s * (b * neighbours(s) + h)).sum(-1).sum(-1),
+    "coupling inside roll": lambda s, b, h: (
+        -pt.sum(pt.roll(b * s, 1, -1) * s + pt.roll(b * s, 1, -2) * s, axis=(1, 2))
+        - 16 * (h * s).mean((1, 2))
+    ),
+    "divided": lambda s, b, h: -((s * neighbours(s)) / (1 / b) + h * s).sum((-1, -2)),
+}
+
+
+@pytest.mark.parametrize("spelling", LATTICE)
+def test_lattice_energy_hoists_two_statistics(spelling, rng):
+    energy = LATTICE[spelling]
+    spins = rng.choice([-1, 1], size=(30, 4, 4))
+    split = split_energy(energy, (4, 4), "int64", [SCALAR, SCALAR])
+    # Whatever is evaluated per θ is a function of the slots, none larger than (M,).
+    assert [s.type.shape for s in split.slots] == [(None,), (None,)]
+    at = dict(zip(split.params, [pt.constant(0.3), pt.constant(-0.2)], strict=True))
+    [value] = evaluate([split.at(pt.constant(spins))], at)
+    pairs = spins * (np.roll(spins, 1, -1) + np.roll(spins, 1, -2))
+    truth = -0.3 * pairs.sum((1, 2)) + 0.2 * spins.sum((1, 2))
+    np.testing.assert_allclose(value, truth, atol=1e-13)
+
+
+@pytest.mark.parametrize(
+    "energy",
+    [
+        lambda x, a, b: (x - a) ** 2 / (2 * b**2),
+        lambda x, a, b: a * (x - b),
+        lambda x, a, b: pt.softplus(a * x) + pt.abs(x) ** b,
+        lambda x, a, b: -x * pt.log(a) + b * pt.gammaln(x + 1) + 3.0,
+        lambda x, a, b: pt.switch(x > 1, np.inf, a * x) / b,
+    ],
+)
+def test_split_energy_equals_the_energy(energy, rng):
+    x = np.abs(rng.normal(size=50))
+    split = split_energy(energy, (), "float64", [SCALAR, SCALAR])
+    a, b = pt.constant(0.7), pt.constant(1.3)
+    at = dict(zip(split.params, [a, b], strict=True))
+    [value] = evaluate([split.at(pt.constant(x))], at)
+    [truth] = evaluate([energy(pt.constant(x), a, b)])
+    np.testing.assert_allclose(value, truth, rtol=1e-13)
+
+
+def test_square_of_a_difference_is_not_expanded(rng):
+    """x² − 2xμ + μ² would lose every digit of (x − μ)² at x = 1e9."""
+    x = 1e9 + rng.normal(size=(20, 3))
+    split = split_energy(
+        lambda x, mu: ((x - mu) ** 2).sum(-1), (3,), "float64", [SCALAR]
+    )
+    [value] = evaluate([split.at(pt.constant(x))], {split.params[0]: pt.constant(np.float64(1e9))})
+    np.testing.assert_allclose(value, ((x - 1e9) ** 2).sum(-1), rtol=1e-12)
+
+
+def test_captured_variables_are_found():
+    outer = pt.dscalar("outer")
+    split = split_energy(lambda x, a: a * x + pt.exp(outer) * x**2, (), "float64", [SCALAR])
+    assert len(split.captured) == 1
+    assert split.captured[0].owner.inputs[0] is outer
+
+
+def test_fingerprints_tell_energies_apart():
+    prints = {
+        split_energy(e, (), "float64", [SCALAR]).fingerprint
+        for e in (lambda x, a: a * x, lambda x, a: a * x**2, lambda x, a: a * x + 1.0)
+    }
+    again = split_energy(lambda y, b: b * y, (), "float64", [SCALAR]).fingerprint
+    assert len(prints) == 3
+    assert again in prints
+
+
+def test_signature():
+    assert core_ndims("(k),()->(d)", 2) == (1, 0)
+    assert core_ndims("(k,l)", 1) == (2,)
+    assert core_ndims(None, 3) == (0, 0, 0)
+    with pytest.raises(ValueError, match="names 1 parameters, but the energy gets 2"):
+        core_ndims("(k)", 2)
+
+
+@pytest.mark.parametrize(
+    "energy", [lambda x, a: (a * x).sum(), lambda x, a: a * x[:, None], lambda x, a: a[0] * x]
+)
+def test_wrong_shapes_are_refused(energy):
+    with pytest.raises(ValueError, match="signature"):
+        split_energy(energy, (), "float64", [SCALAR])
