@@ -1,7 +1,7 @@
 """`EBM`: an energy-based model as a PyMC distribution."""
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,15 +12,19 @@ from pymc.distributions.dist_math import check_parameters
 from pymc.distributions.distribution import Distribution, _support_point
 from pymc.distributions.transforms import _default_transform
 from pymc.logprob.abstract import _logprob
-from pymc.model.core import Model
-from pytensor.graph.replace import vectorize_graph
 from pytensor.tensor.random.op import RandomVariable
-from pytensor.tensor.variable import TensorVariable
 
-from pymc_ebm.energy import RUN_ONCE, Energy, core_ndims, evaluate, split_energy
-from pymc_ebm.log_partition import log_partition, trial_values
-from pymc_ebm.reference.base import Reference, normalise_support
-from pymc_ebm.reference.fitted import fitted
+from pymc_ebm.energy import RUN_ONCE, Energy, as_parameter, core_ndims, data_energy
+from pymc_ebm.log_partition import log_partition
+from pymc_ebm.observed import (
+    as_integers,
+    check_energy,
+    check_shape,
+    check_values,
+    fit_reference,
+    observed_values,
+)
+from pymc_ebm.reference.base import Reference
 
 __all__ = ["EBM"]
 
@@ -102,7 +106,7 @@ class EnergyRV(RandomVariable):
         return points[rng.choice(len(weights), size=shape, p=weights)]
 
     def _weighted_points(self, params):
-        """log weights ``(M,)`` and points ``(M, *event)`` at one row of parameters."""
+        """Log weights ``(M,)`` and points ``(M, *event)`` at one row of parameters."""
         if self._log_weights_function is None:
             spec = self.spec
             inputs = [
@@ -198,22 +202,22 @@ class EBM(Distribution):
     ):
         """Add the variable to the model on the context stack."""
         try:
-            data = None if observed is None else _observed_values(observed)
+            data = None if observed is None else observed_values(observed)
             if reference is None:
-                reference = _fit(energy, params, signature, data, support)
-            variables = [pt.as_tensor(p) for p in params]
+                reference = fit_reference(energy, params, signature, data, support)
+            variables = [as_parameter(p) for p in params]
             if data is not None:
-                _check_shape(data, dims, kwargs.get("shape"))
-                _check_data(data, reference, support)
+                check_shape(data, dims, kwargs.get("shape"))
+                check_values(data, reference, support)
                 if reference.discrete and data.dtype.kind == "f":
-                    observed = _as_integers(observed, data)
+                    observed = as_integers(observed, data)
             log_partition(energy, *variables, reference=reference, signature=signature)
             if data is not None:
-                _check_energy_of_data(data, energy, variables, reference, signature)
+                check_energy(data, energy, variables, reference, signature)
             return super().__new__(
                 cls,
                 name,
-                *params,
+                *variables,
                 energy=energy,
                 reference=reference,
                 signature=signature,
@@ -243,7 +247,7 @@ class EBM(Distribution):
                 "EBM.dist has no observed data to fit a reference to. Give it one: reference="
                 "ebm.reference.fitted(data), or independent(...)."
             )
-        variables = [pt.as_tensor(p) for p in params]
+        variables = [as_parameter(p) for p in params]
         core_ndims(signature, len(variables))
         spec = _Spec(energy, reference, signature, domain)
         return super().dist(variables, spec=spec, **kwargs)
@@ -268,10 +272,10 @@ class EBM(Distribution):
 def _ebm_logp(op, values, rng, size, *params, **kwargs):
     [value] = values
     spec = op.spec
-    energies = _data_energy(value, params, spec)
-    log_z = log_partition(
-        spec.energy, *params, reference=spec.reference, signature=spec.signature
+    energies = data_energy(
+        spec.energy, value, params, len(spec.reference.event_shape), spec.signature
     )
+    log_z = log_partition(spec.energy, *params, reference=spec.reference, signature=spec.signature)
     logp = pt.switch(pt.eq(log_z, -np.inf), -np.inf, -energies - log_z)
     event_axes = tuple(range(-len(spec.reference.event_shape), 0))
     lower, upper = spec.reference.support.lower, spec.reference.support.upper
@@ -309,194 +313,3 @@ def _ebm_default_transform(op, rv):
             float(upper) if np.isfinite(upper) else None,
         )
     return None
-
-
-def _data_energy(value, params, spec) -> TensorVariable:
-    """E(x | θ) of data ``(*batch, *event)``, one parameter row per observation or one for all."""
-    cores = core_ndims(spec.signature, len(params))
-    event_shape = spec.reference.event_shape
-    event_ndim = len(event_shape)
-    types = [
-        pt.TensorType(p.dtype, p.type.shape[p.ndim - n :])
-        for p, n in zip(params, cores, strict=True)
-    ]
-    split = split_energy(spec.energy, event_shape, value.dtype, types)
-    batch_ndim = value.ndim - event_ndim
-    if all(p.ndim == n for p, n in zip(params, cores, strict=True)):
-        flat = value if batch_ndim == 1 else value.reshape((-1, *value.shape[batch_ndim:]))
-        energies = pytensor.graph.replace.graph_replace(
-            split.at(flat), dict(zip(split.params, params, strict=True)), strict=False
-        )
-        return energies if batch_ndim == 1 else energies.reshape(value.shape[:batch_ndim])
-    one = pt.tensor("observation", dtype=value.dtype, shape=event_shape)
-    energy = split.at(one[None])[0]
-    return vectorize_graph(energy, {one: value, **dict(zip(split.params, params, strict=True))})
-
-
-def _observed_values(observed) -> np.ndarray:
-    if np.ma.isMaskedArray(observed) and np.ma.getmaskarray(observed).any():
-        raise NotImplementedError(
-            "the observed data are masked, and missing values are not imputed. Leave them out."
-        )
-    if isinstance(observed, pt.TensorVariable | pytensor.compile.SharedVariable):
-        data = evaluate([observed])[0]
-    else:
-        data = np.asarray(observed)
-    if data.dtype.kind not in "fiub":
-        raise TypeError(
-            f"the observed data are of dtype {data.dtype}, not real numbers. Convert them first."
-        )
-    if data.size == 0:
-        raise ValueError("the observed data are empty. Give at least one observation.")
-    if np.isnan(data).any():
-        raise NotImplementedError(
-            f"{np.isnan(data).sum()} observed values are NaN, the first at index "
-            f"{tuple(int(i) for i in np.argwhere(np.isnan(data))[0])}, and missing values are "
-            "not imputed. Leave them out."
-        )
-    return data
-
-
-def _event_ndim(energy, params, signature, data) -> int:
-    """x.ndim − energy(x).ndim: what the energy eats."""
-    variables = [pt.as_tensor(p) for p in params]
-    cores = core_ndims(signature, len(variables))
-    placeholders = [
-        pt.tensor(f"param_{i}", dtype=p.dtype, shape=p.type.shape[p.ndim - n :])
-        for i, (p, n) in enumerate(zip(variables, cores, strict=True))
-    ]
-    try:
-        return data.ndim - pt.as_tensor(energy(pt.constant(data), *placeholders)).ndim
-    except (IndexError, ValueError, TypeError) as error:
-        raise ValueError(
-            f"the energy cannot be called with data of shape {data.shape} and scalar parameters: "
-            f"{error}. If a parameter is a vector that the observations share, write its "
-            "signature, for example '(k)'."
-        ) from error
-
-
-def _fit(energy, params, signature, data, support) -> Reference:
-    if data is None:
-        raise ValueError(
-            "there are no observed data to fit a reference to. Give reference=, for example "
-            "ebm.reference.independent(pm.Normal.dist(0, 3))."
-        )
-    event_ndim = _event_ndim(energy, params, signature, data)
-    if event_ndim < 0 or (event_ndim == data.ndim and data.ndim > 0):
-        raise ValueError(
-            f"the energy of data of shape {data.shape} has {data.ndim - event_ndim} dimensions. "
-            "An energy maps (*batch, *event) to (*batch,) and keeps the batch axis."
-        )
-    flat = data.reshape((-1, *data.shape[data.ndim - event_ndim :]))
-    # The same data give the same reference: fits are reproducible without a seed.
-    return fitted(flat, support=support, event_ndim=event_ndim, random_seed=0)
-
-
-def _check_shape(data, dims, shape):
-    """PyMC itself is silent where data and dims disagree (pymc issue 6406)."""
-    if isinstance(shape, Sequence | np.ndarray) and all(isinstance(s, int) for s in shape):
-        if tuple(shape) != data.shape:
-            raise ValueError(f"the observed data have shape {data.shape}, but shape={tuple(shape)}.")
-    if dims is None:
-        return
-    dims = (dims,) if isinstance(dims, str) else tuple(dims)
-    lengths = Model.get_context().dim_lengths
-    known = tuple(int(lengths[d].eval()) if d in lengths else None for d in dims)
-    if len(known) != data.ndim or any(
-        k is not None and k != n for k, n in zip(known, data.shape, strict=True)
-    ):
-        raise ValueError(
-            f"the observed data have shape {data.shape}, but the dims {dims} have lengths {known}. "
-            "Change the dims or the coords."
-        )
-
-
-def _check_data(data, reference, support):
-    integral = data.dtype.kind in "iub" or np.array_equal(data, np.round(data))
-    if reference.discrete and not integral:
-        raise TypeError(
-            f"the reference is discrete, but the data are of dtype {data.dtype} with fractions. "
-            "Choose a continuous reference."
-        )
-    if not reference.discrete and data.dtype.kind in "iub":
-        raise TypeError(
-            f"the reference is continuous, but the data are of dtype {data.dtype}. Choose a "
-            "discrete reference, or convert the data to float if they are measurements."
-        )
-    event_shape = reference.event_shape
-    if len(event_shape) > data.ndim or data.shape[data.ndim - len(event_shape) :] != event_shape:
-        raise ValueError(
-            f"the observed data have shape {data.shape}, but an event of the reference has shape "
-            f"{event_shape}. The last axes of the data must be the event."
-        )
-    for limits in (reference.support, normalise_support(support)):
-        flat = data.reshape((-1, *event_shape))
-        outside = ~np.asarray(limits.contains(flat, len(event_shape)))
-        if outside.any():
-            raise ValueError(
-                f"{outside.sum()} of {len(flat)} observations lie outside the support {limits}, the "
-                f"first with index {int(np.argmax(outside))}. Correct the data or the support."
-            )
-
-
-def _as_integers(observed, data):
-    if isinstance(observed, pt.TensorVariable):
-        return observed.astype("int64")
-    return data.astype("int64")
-
-
-def _check_energy_of_data(data, energy, variables, reference, signature):
-    """Refuse NaN and −inf energies of data, and parameters whose batch does not fit the data."""
-    values = trial_values(variables)
-    if values is None:
-        return
-    event_ndim = len(reference.event_shape)
-    batch = data.shape[: data.ndim - event_ndim]
-    cores = core_ndims(signature, len(values))
-    for i, (v, n) in enumerate(zip(values, cores, strict=True)):
-        rows = np.shape(v)[: np.ndim(v) - n]
-        try:
-            fits = np.broadcast_shapes(rows, batch) == batch
-        except ValueError:
-            fits = False
-        if not fits:
-            letters = ",".join("(k)" if j == i else "()" for j in range(len(values)))
-            raise ValueError(
-                f"parameter {variables[i].name or i} has shape {np.shape(v)}, which does not "
-                f"broadcast with the data's batch shape {batch}. If it is one vector that every "
-                f"observation shares, write signature={letters!r}."
-            )
-    spec = _Spec(energy, reference, signature, None)
-    constants = [pt.constant(v) for v in values]
-    dtype = "int64" if reference.discrete else "float64"
-    try:
-        [energies] = evaluate([_data_energy(pt.constant(data.astype(dtype)), constants, spec)])
-    except pytensor.graph.utils.MissingInputError:
-        # The energy captures variables that only the model gives a value.
-        return
-    where = ", ".join(
-        f"{p.name or i} = {np.asarray(v)}"
-        for i, (p, v) in enumerate(zip(variables, values, strict=True))
-    )
-    bad = np.isnan(energies) | np.isneginf(energies)
-    if bad.any():
-        index = tuple(int(i) for i in np.argwhere(bad)[0])
-        raise ValueError(
-            f"the energy is NaN or −inf at {bad.sum()} observations, the first with index "
-            f"{index}, at {where}. Correct the energy or the data."
-        )
-    if reference.transport is None and not any(
-        np.ndim(v) > n for v, n in zip(values, cores, strict=True)
-    ):
-        points = pt.constant(reference.points.astype(dtype))
-        [of_points] = evaluate([_data_energy(points, constants, spec)])
-        finite = of_points[np.isfinite(of_points)]
-        if energies.size >= 10 and np.median(energies) > np.quantile(finite, 0.75):
-            warnings.warn(
-                "The energies of the data are mostly above those of the reference points, so low "
-                "energy is not high probability here. Is the energy a log density? Change its "
-                "sign.",
-                UserWarning,
-                stacklevel=3,
-            )
-

@@ -8,31 +8,24 @@ import hashlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import reduce
 
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
 from pytensor.compile.mode import Mode
 from pytensor.graph.basic import Constant, Variable
-from pytensor.graph.replace import graph_replace
+from pytensor.graph.replace import graph_replace, vectorize_graph
 from pytensor.graph.traversal import toposort
-from pytensor.tensor.basic import Join
-from pytensor.tensor.elemwise import DimShuffle, Elemwise
-from pytensor.tensor.math import Dot, Sum
-from pytensor.tensor.shape import Reshape, Shape, Shape_i
-from pytensor.tensor.subtensor import Subtensor
 from pytensor.tensor.variable import TensorVariable
 
-__all__ = ["SplitEnergy", "core_ndims", "evaluate", "split_energy"]
+from pymc_ebm.hoisting import depends, expand, x_only_parts
+
+__all__ = ["SplitEnergy", "as_parameter", "core_ndims", "data_energy", "evaluate", "split_energy"]
 
 Energy = Callable[..., TensorVariable]
 
 # Python's interpreter runs a graph once faster than any backend compiles it.
 RUN_ONCE = Mode(linker="py", optimizer=None)
-
-# A product of sums grows fast; past this many terms the factored form is the cheaper one.
-_MOST_TERMS = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +85,14 @@ class SplitEnergy:
                 numbers.setdefault(variable, len(numbers))
         digest.update(str(numbers.get(energy)).encode())
         return digest.hexdigest()
+
+
+def as_parameter(value) -> TensorVariable:
+    """A tensor of `value`, plain numbers in floatX: PyTensor would make 1.5 a float32."""
+    if isinstance(value, Variable):
+        return pt.as_tensor(value)
+    value = np.asarray(value)
+    return pt.constant(value if value.dtype.kind in "iub" else value.astype(pytensor.config.floatX))
 
 
 def core_ndims(signature: str | None, n_params: int) -> tuple[int, ...]:
@@ -175,12 +176,49 @@ def split_energy(
     params = [t(f"param_{i}") for i, t in enumerate(param_types)]
     value = call_energy(energy, x, params, param_names)
     captured = _captured(value, x, params)
-    value = _with_static_shapes(value, x)
-    value = _Expander(x, [*params, *captured]).rebuild(value)
-    statistics = _largest_x_only(value, x, [*params, *captured])
+    value = expand(value, x, [*params, *captured])
+    statistics = x_only_parts(value, x, [*params, *captured])
     slots = [s.type(f"statistic_{i}") for i, s in enumerate(statistics)]
     value = graph_replace(value, dict(zip(statistics, slots, strict=True)), strict=False)
     return SplitEnergy(x, params, captured, statistics, slots, value)
+
+
+def data_energy(
+    energy: Energy, value, params, event_ndim: int, signature: str | None = None
+) -> TensorVariable:
+    """E(x | θ) of data ``(*batch, *event)``, one parameter row for each observation or for all.
+
+    Parameters
+    ----------
+    energy : callable
+    value : TensorVariable
+        ``(*batch, *event)``.
+    params : sequence of TensorVariable
+    event_ndim : int
+    signature : str, optional
+
+    Returns
+    -------
+    TensorVariable
+        ``(*batch,)``, in nats.
+    """
+    cores = core_ndims(signature, len(params))
+    types = [
+        pt.TensorType(p.dtype, p.type.shape[p.ndim - n :])
+        for p, n in zip(params, cores, strict=True)
+    ]
+    event_shape = value.type.shape[value.ndim - event_ndim :]
+    split = split_energy(energy, event_shape, value.dtype, types)
+    batch_ndim = value.ndim - event_ndim
+    if all(p.ndim == n for p, n in zip(params, cores, strict=True)):
+        flat = value if batch_ndim == 1 else value.reshape((-1, *value.shape[batch_ndim:]))
+        energies = graph_replace(
+            split.at(flat), dict(zip(split.params, params, strict=True)), strict=False
+        )
+        return energies if batch_ndim == 1 else energies.reshape(value.shape[:batch_ndim])
+    one = pt.tensor("observation", dtype=value.dtype, shape=event_shape)
+    energy = split.at(one[None])[0]
+    return vectorize_graph(energy, {one: value, **dict(zip(split.params, params, strict=True))})
 
 
 def call_energy(energy, x, params, param_names=None) -> TensorVariable:
@@ -188,7 +226,9 @@ def call_energy(energy, x, params, param_names=None) -> TensorVariable:
     try:
         value = pt.as_tensor(energy(x, *params))
     except (IndexError, ValueError, TypeError) as error:
-        scalars = [n for n, p in zip(_names(params, param_names), params, strict=True) if not p.ndim]
+        scalars = [
+            n for n, p in zip(_names(params, param_names), params, strict=True) if not p.ndim
+        ]
         raise ValueError(
             f"The energy cannot be called with x of shape (batch, *event) = {x.type.shape} and "
             f"parameters of {[p.ndim for p in params]} dimensions: {error}. If {scalars} hold a "
@@ -209,18 +249,9 @@ def _names(params, names):
     return list(names) if names is not None else [p.name for p in params]
 
 
-def _depends(outputs, on) -> set[Variable]:
-    """Variables between `on` and `outputs`, `on` included."""
-    dependent = set(on)
-    for node in toposort(outputs, blockers=list(on)):
-        if any(i in dependent for i in node.inputs):
-            dependent.update(node.outputs)
-    return dependent
-
-
 def _captured(value, x, params) -> list[Variable]:
     """Largest variables that the arguments do not enter, other than constants."""
-    inside = _depends([value], [x, *params])
+    inside = depends([value], [x, *params])
     roots_vary: dict[Variable, bool] = {}
 
     def varies(variable) -> bool:
@@ -244,198 +275,5 @@ def _captured(value, x, params) -> list[Variable]:
     return list(found)
 
 
-def _with_static_shapes(value, x):
-    """Replace shapes of intermediate results, which parameters would seem to enter."""
-    replacements = {}
-    for node in toposort([value], blockers=[x]):
-        if isinstance(node.op, Shape | Shape_i):
-            shape = node.inputs[0].type.shape
-            if shape and None not in shape[1:]:
-                full = [x.shape[0] if shape[0] is None else shape[0], *shape[1:]]
-                replacements[node.outputs[0]] = (
-                    pt.stack(full).astype("int64")
-                    if isinstance(node.op, Shape)
-                    else pt.as_tensor(full[node.op.i]).astype("int64")
-                )
-    return graph_replace(value, replacements, strict=False) if replacements else value
-
-
-def _largest_x_only(value, x, params) -> list[TensorVariable]:
-    of_x = _depends([value], [x])
-    of_params = _depends([value], params)
-    found: dict[Variable, None] = {}
-    stack = [value]
-    seen = set()
-    while stack:
-        variable = stack.pop()
-        if variable in seen:
-            continue
-        seen.add(variable)
-        if variable in of_x and variable not in of_params:
-            found[variable] = None
-        elif variable.owner is not None and variable not in params:
-            stack.extend(reversed(variable.owner.inputs))
-    return list(found)
-
-
 def _constant_bytes(variable) -> bytes:
     return variable.data.tobytes() if hasattr(getattr(variable, "data", None), "tobytes") else b""
-
-
-class _Expander:
-    """Writes a graph as Σ_k coefficient_k(θ) · feature_k, coefficients scalar.
-
-    A class because the walk shares one memory of terms and of what depends on what.
-    A term is a pair of a tuple of scalar variables (the factors of its coefficient) and a
-    feature that carries all the dimensions.
-    """
-
-    def __init__(self, x, params):
-        self.x = x
-        self.params = list(params)
-
-    def rebuild(self, value):
-        self.of_x = _depends([value], [self.x])
-        self.of_params = _depends([value], self.params)
-        self.memory: dict[Variable, list] = {}
-        merged: dict[tuple, list] = {}
-        for factors, feature in self.terms(value):
-            merged.setdefault(factors, []).append(feature)
-        parts = []
-        for factors, features in merged.items():
-            # Features of one coefficient become one statistic, unless a parameter is left in one.
-            free = [f for f in features if not self._mixed(f)]
-            bound = [f for f in features if self._mixed(f)]
-            for feature in ([reduce(pt.add, free)] if free else []) + bound:
-                parts.append(reduce(pt.mul, factors, feature) if factors else feature)
-        return reduce(pt.add, parts)
-
-    def terms(self, variable):
-        if variable not in self.memory:
-            found = self._terms(variable) if variable in self.of_x else None
-            if found is None or len(found) > _MOST_TERMS:
-                found = [((), variable)]
-            self.memory[variable] = found
-        return self.memory[variable]
-
-    def _mixed(self, feature):
-        return bool(_depends([feature], self.params) & {feature})
-
-    def _terms(self, variable):
-        node = variable.owner
-        if variable not in self.of_params:
-            return [((), _floating(variable))]
-        if node is None or len(node.outputs) != 1:
-            return None
-        if isinstance(node.op, Elemwise):
-            return self._elementwise(variable, node)
-        if isinstance(node.op, Sum):
-            return self._linear(node, 0)
-        if isinstance(node.op, DimShuffle | Subtensor | Reshape):
-            if any(i in self.of_params for i in node.inputs[1:]):
-                return None
-            return self._linear(node, 0)
-        if isinstance(node.op, Dot):
-            mixed = [i for i, v in enumerate(node.inputs) if v in self.of_params]
-            return self._linear(node, mixed[0]) if len(mixed) == 1 else None
-        if isinstance(node.op, Join):
-            return self._join(node)
-        return None
-
-    def _elementwise(self, variable, node):
-        op = node.op.scalar_op.__class__.__name__
-        if op in ("Add", "Sub", "Neg"):
-            found = []
-            for i, operand in enumerate(node.inputs):
-                sign = -1 if op == "Neg" or (op == "Sub" and i == 1) else 1
-                terms = self._operand(operand, variable)
-                if terms is None:
-                    return None
-                found += [(c, -f if sign < 0 else f) for c, f in terms]
-            return found
-        if op in ("Mul", "TrueDiv"):
-            factors, features, expanded = [], [], None
-            for i, operand in enumerate(node.inputs):
-                scalar = _as_scalar(operand) if operand not in self.of_x else None
-                inverse = op == "TrueDiv" and i == 1
-                if scalar is not None and operand in self.of_params:
-                    factors.append(pt.reciprocal(scalar) if inverse else scalar)
-                elif operand not in self.of_params:
-                    operand = _floating(operand)
-                    features.append(pt.reciprocal(operand) if inverse else operand)
-                elif expanded is None and operand in self.of_x and not inverse:
-                    expanded = self.terms(operand)
-                else:
-                    return None
-            found = []
-            for coefficient, feature in expanded if expanded is not None else [((), None)]:
-                parts = features if feature is None else [*features, feature]
-                if not parts:
-                    return None
-                key = tuple(sorted((*factors, *coefficient), key=id))
-                found.append((key, reduce(pt.mul, parts)))
-            return found
-        return None
-
-    def _operand(self, operand, parent):
-        """Terms of a summand; one that x does not enter has a feature of ones."""
-        if operand in self.of_x:
-            return self.terms(operand)
-        scalar = _as_scalar(operand)
-        if scalar is None:
-            return None
-        ones = self._ones(parent)
-        if ones is None:
-            return None
-        return [((scalar,), ones)] if operand in self.of_params else [((), ones * scalar)]
-
-    def _ones(self, like):
-        shape = like.type.shape
-        if not shape or None in shape[1:]:
-            return None
-        first = self.x.shape[0] if shape[0] is None else shape[0]
-        return pt.ones((first, *shape[1:]))
-
-    def _linear(self, node, position):
-        """Terms of an operation that is linear in one of its inputs."""
-        operand = node.inputs[position]
-        terms = self.terms(operand)
-        if len(terms) == 1 and not terms[0][0]:
-            return None
-        found = []
-        for coefficient, feature in terms:
-            if feature.type.ndim != operand.type.ndim:
-                return None
-            if feature.type.broadcastable != operand.type.broadcastable:
-                ones = self._ones(operand)
-                if ones is None:
-                    return None
-                feature = feature * ones
-            inputs = list(node.inputs)
-            inputs[position] = feature
-            found.append((coefficient, node.op(*inputs)))
-        return found
-
-    def _join(self, node):
-        if not all(p in self.of_x for p in node.inputs):
-            return None
-        all_terms = [dict(self.terms(p)) for p in node.inputs]
-        if any(list(t) != list(all_terms[0]) for t in all_terms[1:]) or () in all_terms[0]:
-            return None
-        return [(c, node.op(*(t[c] for t in all_terms))) for c in all_terms[0]]
-
-
-def _floating(variable):
-    """Statistics are sums and negatives, which wrap around in small integer types."""
-    return variable if variable.dtype.startswith("float") else variable.astype("float64")
-
-
-def _as_scalar(variable):
-    """The 0-d variable behind one that is only broadcast, or None."""
-    while variable.owner is not None and isinstance(variable.owner.op, DimShuffle):
-        if variable.type.ndim < variable.owner.inputs[0].type.ndim:
-            break
-        variable = variable.owner.inputs[0]
-    if variable.type.ndim == 0:
-        return variable
-    return variable.squeeze() if all(variable.type.broadcastable) else None

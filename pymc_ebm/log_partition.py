@@ -4,17 +4,20 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytensor.tensor as pt
+from pymc.distributions.distribution import SymbolicRandomVariable, support_point
 from pytensor.compile.builders import OpFromGraph
 from pytensor.gradient import DisconnectedType, disconnected_type, grad
 from pytensor.graph.basic import Variable
 from pytensor.graph.replace import graph_replace, vectorize_graph
-from pytensor.graph.traversal import ancestors
+from pytensor.graph.traversal import toposort
+from pytensor.graph.utils import MissingInputError
 from pytensor.tensor.random.op import RandomVariable
 from pytensor.tensor.variable import TensorVariable
 
 from pymc_ebm.energy import (
     Energy,
     SplitEnergy,
+    as_parameter,
     call_energy,
     core_ndims,
     evaluate,
@@ -99,7 +102,6 @@ class LogPartition(OpFromGraph):
                 known_grads={plain[k]: g for g, k in connected},
                 disconnected_inputs="ignore",
                 return_disconnected="disconnected",
-                consider_constant=None,
             )
             for i, term in zip(self.differentiable, second, strict=True):
                 if isinstance(term.type, DisconnectedType):
@@ -115,7 +117,7 @@ class LogPartition(OpFromGraph):
 
 
 def _value_and_gradient(log_weights, wrt):
-    """log Σ_m exp(l_m) over the last axis and its derivatives, finite when every l_m is −inf."""
+    """Log Σ_m exp(l_m) over the last axis and its derivatives, finite when every l_m is −inf."""
     top = log_weights.max(axis=-1, keepdims=True)
     top = pt.switch(pt.eq(top, -np.inf), 0.0, top)
     weights = pt.exp(log_weights - top)
@@ -190,7 +192,7 @@ def log_partition(
             f"reference is a {type(reference).__name__}, not a Reference. Make one with "
             "pymc_ebm.reference, for example reference.independent(pm.Normal.dist(0, 3))."
         )
-    variables = [pt.as_tensor(p) for p in params]
+    variables = [as_parameter(p) for p in params]
     names = [p.name or f"parameter {i}" for i, p in enumerate(variables)]
     cores = core_ndims(signature, len(variables))
     for name, p, n in zip(names, variables, cores, strict=True):
@@ -206,8 +208,7 @@ def log_partition(
     split, arrays = _at_reference(energy, reference, types, names)
     placeholders, core_log_weights = _core_log_weights(energy, reference, split)
     batched = _broadcast_batches(variables, cores)
-    batch_ndim = max((p.ndim - n for p, n in zip(batched, cores, strict=True)), default=0)
-    if batch_ndim:
+    if _batch_ndim(batched, split.params):
         inputs = [p.type() for p in batched]
         log_weights = vectorize_graph(
             core_log_weights, dict(zip(split.params, inputs, strict=True))
@@ -222,7 +223,7 @@ def log_partition(
         energy_fingerprint=split.fingerprint,
     )
     node_inputs = [*batched, *split.captured, *arrays]
-    _check_log_weights(energy, op, node_inputs, batched, names, split, reference)
+    _check_log_weights(op, node_inputs, batched, names, split)
     return op(*node_inputs, return_list=True)[0]
 
 
@@ -251,13 +252,10 @@ def _broadcast_batches(variables: Sequence, cores: Sequence[int]) -> list[Tensor
     """Give every parameter the joint batch shape, so that each row has its own derivative."""
     if all(p.ndim == n for p, n in zip(variables, cores, strict=True)):
         return list(variables)
-    heads = [
-        p[(..., *[0] * n)] if n else p for p, n in zip(variables, cores, strict=True)
-    ]
-    # Shapes only: the values are not read.
-    joint = pt.broadcast_arrays(*heads)[0].shape
-    static = pt.broadcast_arrays(*heads)[0].type.ndim
-    shape = [joint[i] for i in range(static)]
+    heads = [p[(..., *[0] * n)] if n else p for p, n in zip(variables, cores, strict=True)]
+    # The values of the heads are not read, only their joint shape.
+    joint = pt.broadcast_arrays(*heads)[0]
+    shape = [joint.shape[i] for i in range(joint.ndim)]
     return [
         pt.broadcast_to(p, (*shape, *[p.shape[p.ndim - n + i] for i in range(n)]))
         for p, n in zip(variables, cores, strict=True)
@@ -269,38 +267,25 @@ def trial_values(variables: Sequence[Variable]) -> list[np.ndarray] | None:
 
     None when a graph has an input without a value.
     """
-    from pymc.distributions.distribution import support_point
-
     variables = list(variables)
-    randoms = [
-        v
-        for v in ancestors(variables)
-        if v.owner is not None and (isinstance(v.owner.op, RandomVariable) or _is_symbolic_rv(v))
-    ]
     replacements: dict[Variable, Variable] = {}
-    # Parents come after their children among ancestors.
-    for random in reversed(randoms):
-        if random is random.owner.default_output():
-            [point] = graph_replace([support_point(random)], replacements, strict=False)
-            replacements[random] = point.astype(random.dtype)
     try:
+        for node in toposort(variables):
+            if isinstance(node.op, RandomVariable | SymbolicRandomVariable):
+                random = node.default_output()
+                [point] = graph_replace([support_point(random)], replacements, strict=False)
+                replacements[random] = point.astype(random.dtype)
         return evaluate(variables, replacements)
-    except Exception:
-        # Unknown inputs and initial points that depend on the model: nothing to check with.
+    except (MissingInputError, NotImplementedError):
         return None
 
 
-def _is_symbolic_rv(variable):
-    from pymc.distributions.distribution import SymbolicRandomVariable
-
-    return isinstance(variable.owner.op, SymbolicRandomVariable)
-
-
-def _check_log_weights(energy, op, inputs, batched, names, split, reference):
+def _check_log_weights(op, inputs, batched, names, split):
     """Refuse NaN, −inf and all-(+inf) energies, and energies that mix rows, at trial values."""
     known = trial_values([*batched, *split.captured])
     if known is None:
         return
+    reference = op.reference
     constants = [pt.constant(v) for v in known]
     arrays = inputs[len(constants) :]
     [values] = evaluate([op.log_weights(*constants, *arrays)])
@@ -329,13 +314,13 @@ def _check_log_weights(energy, op, inputs, batched, names, split, reference):
             f"The reference misses the support: the energy is +inf at all {rows.shape[1]} points, "
             f"at {where}. Choose a reference where the energy is finite."
         )
-    if reference.transport is None and not batched_ndim(batched, split):
+    if reference.transport is None and not _batch_ndim(batched, split.params):
         _check_rows(split, constants, reference)
 
 
-def batched_ndim(batched, split):
-    """Number of batch dimensions that parameters carry beyond their core shapes."""
-    return max((b.ndim - p.ndim for b, p in zip(batched, split.params, strict=True)), default=0)
+def _batch_ndim(batched, cores):
+    """Number of dimensions that parameters carry beyond their core shapes."""
+    return max((b.ndim - p.ndim for b, p in zip(batched, cores, strict=True)), default=0)
 
 
 def _check_rows(split, constants, reference):

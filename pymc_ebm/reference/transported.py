@@ -9,6 +9,9 @@ import numpy as np
 import pymc as pm
 import pytensor
 import pytensor.tensor as pt
+from pytensor.graph.replace import graph_replace
+from pytensor.graph.traversal import toposort
+from pytensor.raise_op import CheckAndRaise
 
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.reference.memory import check_memory
@@ -68,7 +71,8 @@ def transported(make_dist, draws, method, rng, support, scramblings) -> Referenc
         dist = make_dist(*params)
         points = pm.icdf(dist, base)
         log_q = pm.logp(dist, points)
-        return points, -log_q.sum(axis=tuple(range(1, log_q.ndim))) - log_draws
+        log_q = log_q.sum(axis=tuple(range(1, log_q.ndim)))
+        return _without_checks([points, -log_q - log_draws])
 
     transport.n_params = len(names)  # type: ignore[attr-defined]
     points = u.reshape(draws, *event_shape)
@@ -81,6 +85,22 @@ def transported(make_dist, draws, method, rng, support, scramblings) -> Referenc
         transport=transport,
         description=f"q(y|{', '.join(names)}), {method}",
     )
+
+
+def _without_checks(outputs):
+    """Drop PyMC's parameter checks, which would turn log q into −inf and so Ẑ into +inf.
+
+    Without them a parameter outside its domain gives NaN, which every sampler rejects.
+    """
+    checks = {
+        node.outputs[0]: node.inputs[0]
+        for node in toposort(outputs)
+        if isinstance(node.op, CheckAndRaise)
+    }
+    # Innermost first, so that no replacement brings a check back.
+    for checked, plain in reversed(checks.items()):
+        outputs = graph_replace(outputs, {checked: plain}, strict=False)
+    return outputs
 
 
 def _parameter_names(make_dist) -> list[str]:

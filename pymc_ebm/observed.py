@@ -1,0 +1,203 @@
+"""What observed data must be before an `EBM` takes them, and the reference fitted to them."""
+
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+from pymc.model.core import Model
+from pytensor.graph.utils import MissingInputError
+
+from pymc_ebm.energy import as_parameter, core_ndims, data_energy, evaluate
+from pymc_ebm.log_partition import trial_values
+from pymc_ebm.reference.base import Reference
+from pymc_ebm.reference.fitted import fitted
+from pymc_ebm.reference.support import normalise_support
+
+__all__ = [
+    "as_integers",
+    "check_energy",
+    "check_shape",
+    "check_values",
+    "fit_reference",
+    "observed_values",
+]
+
+
+def observed_values(observed) -> np.ndarray:
+    """The data as an array; errors for missing, empty or non-numeric ones."""
+    if np.ma.isMaskedArray(observed) and np.ma.getmaskarray(observed).any():
+        raise NotImplementedError(
+            "the observed data are masked, and missing values are not imputed. Leave them out."
+        )
+    if isinstance(observed, pt.TensorVariable | pytensor.compile.SharedVariable):
+        data = evaluate([observed])[0]
+    else:
+        data = np.asarray(observed)
+    if data.dtype.kind not in "fiub":
+        raise TypeError(
+            f"the observed data are of dtype {data.dtype}, not real numbers. Convert them first."
+        )
+    if data.size == 0:
+        raise ValueError("the observed data are empty. Give at least one observation.")
+    if np.isnan(data).any():
+        raise NotImplementedError(
+            f"{np.isnan(data).sum()} observed values are NaN, the first at index "
+            f"{tuple(int(i) for i in np.argwhere(np.isnan(data))[0])}, and missing values are "
+            "not imputed. Leave them out."
+        )
+    return data
+
+
+def _event_ndim(energy, params, signature, data) -> int:
+    """x.ndim − energy(x).ndim: what the energy eats."""
+    variables = [as_parameter(p) for p in params]
+    cores = core_ndims(signature, len(variables))
+    placeholders = [
+        pt.tensor(f"param_{i}", dtype=p.dtype, shape=p.type.shape[p.ndim - n :])
+        for i, (p, n) in enumerate(zip(variables, cores, strict=True))
+    ]
+    try:
+        return data.ndim - pt.as_tensor(energy(pt.constant(data), *placeholders)).ndim
+    except (IndexError, ValueError, TypeError) as error:
+        raise ValueError(
+            f"the energy cannot be called with data of shape {data.shape} and scalar parameters: "
+            f"{error}. If a parameter is a vector that the observations share, write its "
+            "signature, for example '(k)'."
+        ) from error
+
+
+def fit_reference(energy, params, signature, data, support) -> Reference:
+    """Reference fitted to the data where the user gives none."""
+    if data is None:
+        raise ValueError(
+            "there are no observed data to fit a reference to. Give reference=, for example "
+            "ebm.reference.independent(pm.Normal.dist(0, 3))."
+        )
+    event_ndim = _event_ndim(energy, params, signature, data)
+    if event_ndim < 0 or (event_ndim == data.ndim and data.ndim > 0):
+        raise ValueError(
+            f"the energy of data of shape {data.shape} has {data.ndim - event_ndim} dimensions. "
+            "An energy maps (*batch, *event) to (*batch,) and keeps the batch axis."
+        )
+    flat = data.reshape((-1, *data.shape[data.ndim - event_ndim :]))
+    # The same data give the same reference: fits are reproducible without a seed.
+    return fitted(flat, support=support, event_ndim=event_ndim, random_seed=0)
+
+
+def check_shape(data, dims, shape):
+    """PyMC itself is silent where data and dims disagree (pymc issue 6406)."""
+    if isinstance(shape, Sequence | np.ndarray) and all(isinstance(s, int) for s in shape):
+        if tuple(shape) != data.shape:
+            raise ValueError(
+                f"the observed data have shape {data.shape}, but shape={tuple(shape)}."
+            )
+    if dims is None:
+        return
+    dims = (dims,) if isinstance(dims, str) else tuple(dims)
+    lengths = Model.get_context().dim_lengths
+    known = tuple(int(lengths[d].eval()) if d in lengths else None for d in dims)
+    if len(known) != data.ndim or any(
+        k is not None and k != n for k, n in zip(known, data.shape, strict=True)
+    ):
+        raise ValueError(
+            f"the observed data have shape {data.shape}, but the dims {dims} have lengths {known}. "
+            "Change the dims or the coords."
+        )
+
+
+def check_values(data, reference, support):
+    """Refuse data that are not of the reference's kind, event shape or support."""
+    integral = data.dtype.kind in "iub" or np.array_equal(data, np.round(data))
+    if reference.discrete and not integral:
+        raise TypeError(
+            f"the reference is discrete, but the data are of dtype {data.dtype} with fractions. "
+            "Choose a continuous reference."
+        )
+    if not reference.discrete and data.dtype.kind in "iub":
+        raise TypeError(
+            f"the reference is continuous, but the data are of dtype {data.dtype}. Choose a "
+            "discrete reference, or convert the data to float if they are measurements."
+        )
+    event_shape = reference.event_shape
+    if len(event_shape) > data.ndim or data.shape[data.ndim - len(event_shape) :] != event_shape:
+        raise ValueError(
+            f"the observed data have shape {data.shape}, but an event of the reference has shape "
+            f"{event_shape}. The last axes of the data must be the event."
+        )
+    for limits in (reference.support, normalise_support(support)):
+        flat = data.reshape((-1, *event_shape))
+        outside = ~np.asarray(limits.contains(flat, len(event_shape)))
+        if outside.any():
+            raise ValueError(
+                f"{outside.sum()} of {len(flat)} observations lie outside the support {limits}, "
+                f"the first with index {int(np.argmax(outside))}. Correct the data or the support."
+            )
+
+
+def as_integers(observed, data):
+    """Integral data of a float dtype as integers, for a discrete reference."""
+    if isinstance(observed, pt.TensorVariable):
+        return observed.astype("int64")
+    return data.astype("int64")
+
+
+def check_energy(data, energy, variables, reference, signature):
+    """Refuse NaN and −inf energies of data, and parameters whose batch does not fit the data."""
+    values = trial_values(variables)
+    if values is None:
+        return
+    event_ndim = len(reference.event_shape)
+    batch = data.shape[: data.ndim - event_ndim]
+    cores = core_ndims(signature, len(values))
+    for i, (v, n) in enumerate(zip(values, cores, strict=True)):
+        rows = np.shape(v)[: np.ndim(v) - n]
+        try:
+            fits = np.broadcast_shapes(rows, batch) == batch
+        except ValueError:
+            fits = False
+        if not fits:
+            letters = ",".join("(k)" if j == i else "()" for j in range(len(values)))
+            raise ValueError(
+                f"parameter {variables[i].name or i} has shape {np.shape(v)}, which does not "
+                f"broadcast with the data's batch shape {batch}. If it is one vector that every "
+                f"observation shares, write signature={letters!r}."
+            )
+    constants = [pt.constant(v) for v in values]
+    dtype = "int64" if reference.discrete else "float64"
+
+    def at(x):
+        return data_energy(energy, pt.constant(x.astype(dtype)), constants, event_ndim, signature)
+
+    try:
+        [energies] = evaluate([at(data)])
+    except MissingInputError:
+        # The energy captures variables that only the model gives a value.
+        return
+    where = ", ".join(
+        f"{p.name or i} = {np.asarray(v)}"
+        for i, (p, v) in enumerate(zip(variables, values, strict=True))
+    )
+    bad = np.isnan(energies) | np.isneginf(energies)
+    if bad.any():
+        index = tuple(int(i) for i in np.argwhere(bad)[0])
+        raise ValueError(
+            f"the energy is NaN or −inf at {bad.sum()} observations, the first with index "
+            f"{index}, at {where}. Correct the energy or the data."
+        )
+    if reference.transport is None and not any(
+        np.ndim(v) > n for v, n in zip(values, cores, strict=True)
+    ):
+        [of_points] = evaluate([at(reference.points)])
+        # Share of (datum, point) pairs in which the datum has the higher energy: one half where
+        # the parameters are still far away, less where low energy is high probability.
+        ranks = np.searchsorted(np.sort(of_points), np.ravel(energies)) / len(of_points)
+        if energies.size >= 25 and ranks.mean() > 0.6:
+            warnings.warn(
+                "The energies of the data are mostly above those of the reference points, so low "
+                "energy is not high probability here. Is the energy a log density? Change its "
+                "sign.",
+                UserWarning,
+                stacklevel=3,
+            )
