@@ -107,7 +107,8 @@ class EnergyRV(RandomVariable):
 
     def _weighted_points(self, params):
         """Log weights ``(M,)`` and points ``(M, *event)`` at one row of parameters."""
-        if self._log_weights_function is None:
+        function = self._log_weights_function
+        if function is None:
             spec = self.spec
             inputs = [
                 pt.TensorType("float64", (None,) * n)(f"param_{i}")
@@ -121,10 +122,10 @@ class EnergyRV(RandomVariable):
                 outputs.append(
                     spec.reference.transport(pt.constant(spec.reference.points), *inputs)[0]
                 )
-            self._log_weights_function = pytensor.function(
+            function = self._log_weights_function = pytensor.function(
                 inputs, outputs, mode=RUN_ONCE, on_unused_input="ignore", allow_input_downcast=True
             )
-        found = self._log_weights_function(*params)
+        found = function(*params)
         return found[0], (found[1] if len(found) == 2 else self.spec.reference.points)
 
     def __getstate__(self):

@@ -1,8 +1,10 @@
 """The Python blocks of README.md and docs/index.md run; those of one file share a namespace."""
 
 import re
+from functools import partial
 from pathlib import Path
 
+import pymc as pm
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -12,6 +14,9 @@ BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["README.md", "docs/index.md"])
 def test_blocks_run(name, monkeypatch):
+    # The pages show PyMC's defaults; a few draws are enough to run them.
+    few = partial(pm.sample, draws=200, tune=300, chains=2, cores=1, random_seed=1)
+    monkeypatch.setattr(pm, "sample", partial(few, progressbar=False))
     monkeypatch.chdir(ROOT)
     text = (ROOT / name).read_text(encoding="utf-8")
     blocks = list(BLOCK.finditer(text))

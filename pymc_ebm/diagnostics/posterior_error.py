@@ -75,7 +75,12 @@ class PosteriorError:
         """
         n_draws = len(self._g)
         # g is centred, so its covariance with the influences is the mean of the products.
-        variances = [variance_of_sums(sums / n_draws) for sums in self._sums.values()]
+        variances = []
+        for key, sums in self._sums.items():
+            reference = self._references[key]
+            # Unused draws are merged in the proportion of the groups.
+            unused = reference.unused_draws * sums.shape[1] // reference.n_groups
+            variances.append(variance_of_sums(sums / n_draws, unused))
         errors = np.sqrt(sum(variances, start=np.zeros(self._g.shape[1]))).reshape(2, -1)
         data, start = {}, 0
         for name in self._posterior.data_vars:

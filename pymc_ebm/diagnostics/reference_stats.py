@@ -186,14 +186,14 @@ def _draw_statistics(
     used = shares != 0
     exact = reference.exact
     edge = 0.0 if reference.edge is None else weights[:, reference.edge].sum(axis=1).max()
-    groups = reference.groups
+    spread = lambda influence: group_variance(influence, reference.groups, reference.unused_draws)
     return {
         "log_partition": shares[used] @ log_z[used],
-        "log_partition_mcse": 0.0 if exact else np.sqrt(group_variance(shares @ weights, groups)),
+        "log_partition_mcse": 0.0 if exact else np.sqrt(spread(shares @ weights)),
         "ess": sizes[worst],
         "pareto_k": -np.inf if exact else pareto_k(rows[worst]),
         "amplification": total,
-        "loglik_variance": 0.0 if exact else group_variance(influence, groups),
+        "loglik_variance": 0.0 if exact else spread(influence),
         "zero_weight_share": np.isneginf(rows).mean(axis=1).max(),
         "edge_weight": edge,
     }, influence

@@ -97,7 +97,7 @@ def group_sums(influence: ArrayLike, groups: NDArray) -> NDArray:
     return sums.reshape(*influence.shape[:-1], n_groups)
 
 
-def group_variance(influence: ArrayLike, groups: NDArray) -> NDArray:
+def group_variance(influence: ArrayLike, groups: NDArray, unused_draws: int = 0) -> NDArray:
     r"""Variance of an estimate from the influences of independent groups of points.
 
     .. math:: V = \frac{G}{G - 1} \sum_g (Φ_g - \bar Φ)^2, \qquad Φ_g = \sum_{m \in g} φ_m
@@ -109,6 +109,8 @@ def group_variance(influence: ArrayLike, groups: NDArray) -> NDArray:
         units of the result.
     groups : ndarray of int
         Group of each point, ``(M,)``, from 0 to G − 1.
+    unused_draws : int
+        Draws that were made and thrown away: groups of their own with Φ = 0, counted in G.
 
     Returns
     -------
@@ -120,15 +122,17 @@ def group_variance(influence: ArrayLike, groups: NDArray) -> NDArray:
     The infinitesimal jackknife: B. Efron (1982), "The Jackknife, the Bootstrap and Other
     Resampling Plans"; for log Ẑ the delta method of C. J. Geyer (1994).
     """
-    return variance_of_sums(group_sums(influence, groups))
+    return variance_of_sums(group_sums(influence, groups), unused_draws)
 
 
-def variance_of_sums(sums: NDArray) -> NDArray:
+def variance_of_sums(sums: NDArray, unused_draws: int = 0) -> NDArray:
     """`group_variance` of influences that are summed by group already, ``(..., G)``."""
-    n_groups = sums.shape[-1]
+    n_groups = sums.shape[-1] + unused_draws
     if n_groups < 2:
         return np.full(sums.shape[:-1], np.nan)
-    return n_groups / (n_groups - 1) * ((sums - sums.mean(axis=-1, keepdims=True)) ** 2).sum(-1)
+    mean = sums.sum(axis=-1, keepdims=True) / n_groups
+    squares = ((sums - mean) ** 2).sum(axis=-1) + unused_draws * mean[..., 0] ** 2
+    return n_groups / (n_groups - 1) * squares
 
 
 def log_partition_mcse(weights: ArrayLike, groups: NDArray) -> NDArray:

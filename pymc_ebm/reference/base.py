@@ -45,6 +45,9 @@ class Reference:
         ``(M,)``, for a reference that depends on θ.
     description : str
         A few words for printed output.
+    unused_draws : int
+        Draws that were made and thrown away, such as injections that a survey did not detect.
+        Each counts as a group without weight in every error estimate.
 
     Raises
     ------
@@ -68,6 +71,7 @@ class Reference:
     edge: np.ndarray | None = None
     transport: Callable | None = None
     description: str = ""
+    unused_draws: int = 0
 
     def __post_init__(self):
         keep = lambda name, value: object.__setattr__(self, name, value)
@@ -163,7 +167,7 @@ class Reference:
                 digest.update(np.ascontiguousarray(array).tobytes())
         for bound in (self.support.lower, self.support.upper):
             digest.update(np.asarray(bound, dtype=float).tobytes())
-        digest.update(f"{self.exact}{self.complete}{self.edge is None}".encode())
+        digest.update(f"{self.exact}{self.complete}{self.edge is None}{self.unused_draws}".encode())
         if self.transport is not None:
             digest.update(_transport_text(self.transport, self.points, self.description).encode())
         return digest.hexdigest()
@@ -193,6 +197,6 @@ def _transport_text(transport, points, description) -> str:
         n_params = getattr(transport, "n_params", count)
         params = [pt.dscalar(f"theta_{i}") for i in range(n_params)]
         outputs = transport(pt.constant(points).type("base"), *params)
-        return pytensor.dprint(list(outputs), file="str", id_type="CHAR")
+        return str(pytensor.dprint(list(outputs), file="str", id_type="CHAR"))
     except Exception:  # a map that needs other parameters still has its description
         return description

@@ -66,4 +66,5 @@ def from_draws(
         groups=np.arange(n_points) if groups is None else groups,
         support=support,
         description="given draws",
+        unused_draws=total_draws - n_points,
     )

@@ -52,16 +52,16 @@ def quadrature(lower, upper, order: int = 200, *, complete: bool | None = None) 
     1.812804954
     """
     scalar = np.ndim(lower) == 0 and np.ndim(upper) == 0
-    bounds = np.broadcast_arrays(
+    low, high = np.broadcast_arrays(
         np.atleast_1d(np.asarray(lower, dtype=float)), np.atleast_1d(np.asarray(upper, dtype=float))
     )
-    _check(*bounds, order)
-    n_dim = len(bounds[0])
+    _check(low, high, order)
+    n_dim = len(low)
     check_memory(
         order**n_dim, n_dim, "Lower the order, or use draws: pymc_ebm.reference.independent."
     )
     nodes, log_weights, edges = zip(
-        *(_rule(low, high, order) for low, high in zip(*bounds, strict=True)), strict=True
+        *(_rule(a, b, order) for a, b in zip(low, high, strict=True)), strict=True
     )
     points = np.stack([g.ravel() for g in np.meshgrid(*nodes, indexing="ij")], axis=-1)
     log_weight = sum(g.ravel() for g in np.meshgrid(*log_weights, indexing="ij"))

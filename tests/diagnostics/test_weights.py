@@ -115,3 +115,13 @@ def test_khat_threshold():
     np.testing.assert_allclose(khat_threshold(1000), 2 / 3)
     assert khat_threshold(10**6) == 0.7
     assert khat_threshold(1) == -np.inf
+
+
+def test_unused_draws_count_as_groups_without_weight():
+    """A draw thrown away is a point of weight zero: the same variance either way."""
+    influence = np.array([0.2, 0.5, 0.3])
+    padded = np.concatenate([influence, np.zeros(7)])
+    np.testing.assert_allclose(
+        group_variance(influence, np.arange(3), unused_draws=7),
+        group_variance(padded, np.arange(10)),
+    )
