@@ -12,7 +12,9 @@ from pymc.distributions.dist_math import check_parameters
 from pymc.distributions.distribution import Distribution, _support_point
 from pymc.distributions.transforms import _default_transform
 from pymc.logprob.abstract import _logprob
+from pytensor.graph.traversal import ancestors
 from pytensor.tensor.random.op import RandomVariable
+from pytensor.tensor.random.type import RandomGeneratorType
 
 from pymc_ebm.energy import RUN_ONCE, Energy, as_parameter, core_ndims, data_energy
 from pymc_ebm.log_partition import log_partition
@@ -212,7 +214,8 @@ class EBM(Distribution):
                 check_values(data, reference, support)
                 if reference.discrete and data.dtype.kind == "f":
                     observed = as_integers(observed, data)
-            log_partition(energy, *variables, reference=reference, signature=signature)
+            log_z = log_partition(energy, *variables, reference=reference, signature=signature)
+            _refuse_captured(log_z.owner, variables)
             if data is not None:
                 check_energy(data, energy, variables, reference, signature)
             return super().__new__(
@@ -267,6 +270,24 @@ class EBM(Distribution):
         if kwargs.get("rng") is None:
             kwargs["rng"] = pt.random.shared_rng(seed=None)
         return op(*params, return_next_rng=True, **kwargs)[1]
+
+
+def _refuse_captured(node, variables):
+    """A random variable used by the energy without being a parameter never gets its value."""
+    known = set(ancestors(variables))
+    names = {
+        v.name or str(v)
+        for v in ancestors(node.inputs)
+        if v.owner is not None
+        and isinstance(v.owner.op, RandomVariable)
+        and v not in known
+        and not isinstance(v.type, RandomGeneratorType)
+    }
+    if names:
+        raise ValueError(
+            f"the energy uses the random variable {', '.join(sorted(names))} of the model without "
+            "getting it. Make it a parameter of the energy and pass it to EBM."
+        )
 
 
 @_logprob.register(EnergyRV)

@@ -378,3 +378,57 @@ def test_cmp_normaliser():
     np.testing.assert_allclose(log_z, [1.389641, 1.968370], atol=1e-6)
     k = np.arange(401)
     np.testing.assert_allclose(log_z[0], logsumexp(k * np.log(1.5) - 1.2 * gammaln(k + 1)))
+
+
+@pytest.mark.slow
+def test_processes_do_not_change_the_draws(data, seed):
+    """One seed, bit-identical draws for every way to start processes (reliability.md 26)."""
+    scale = 2.0
+    with pm.Model():
+        sigma = pm.HalfNormal("sigma", 5)
+        q = ebm.reference.independent(pm.Normal.dist(0.0, 4.0), draws=256, random_seed=1)
+        ebm.EBM(
+            "x", sigma, energy=lambda x, s: x**2 / (scale * s**2), reference=q, observed=data
+        )  # fmt: skip
+        draws = [
+            pm.sample(
+                20, tune=20, chains=2, nuts_sampler="pymc", random_seed=seed % 2**31,
+                progressbar=False, compute_convergence_checks=False, **kwargs,
+            ).posterior["sigma"].to_numpy()
+            for kwargs in (
+                {"cores": 1},
+                *({"cores": 2, "mp_ctx": c} for c in ("fork", "forkserver", "spawn")),
+            )
+        ]  # fmt: skip
+    for other in draws[1:]:
+        np.testing.assert_array_equal(other, draws[0])
+
+
+def test_potential_and_ebm_have_equal_reference_stats(data):
+    q = ebm.reference.independent(pm.Normal.dist(0.0, 4.0), draws=500, random_seed=1)
+    posterior = az.from_dict({"posterior": {"sigma": np.array([[1.8, 2.0, 2.3]])}})
+    results = []
+    for potential in (False, True):
+        with pm.Model():
+            sigma = pm.HalfNormal("sigma", 5)
+            if potential:
+                log_z = ebm.log_partition(gaussian, sigma, reference=q)
+                pm.Potential("x", -gaussian(data, sigma).sum() - len(data) * log_z)
+            else:
+                ebm.EBM("x", sigma, energy=gaussian, reference=q, observed=data)
+            results.append(
+                ebm.compute_reference_stats(posterior.copy(), progressbar=False)[
+                    "reference_stats"
+                ].to_dataset()
+            )
+    assert float(results[0]["amplification"].mean()) == pytest.approx(100)
+    for name in results[0].data_vars:
+        np.testing.assert_allclose(results[0][name], results[1][name], rtol=1e-10)
+
+
+def test_captured_random_variable_is_refused(data):
+    """PyMC replaces random variables only where they are parameters."""
+    with pm.Model():
+        sigma = pm.HalfNormal("sigma", 5)
+        with pytest.raises(ValueError, match=r"sigma.*parameter"):
+            ebm.EBM("x", energy=lambda x: x**2 / (2 * sigma**2), reference=LINE(), observed=data)

@@ -1,0 +1,41 @@
+"""A lower room never imports a higher one (design.md, "Rooms")."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import pymc_ebm
+
+ROOMS = [
+    "hoisting",
+    "energy",
+    "reference",
+    "log_partition",
+    "observed",
+    "distribution",
+    "diagnostics",
+]
+# Only these know ArviZ, and only these know models.
+KNOW_ARVIZ = {"diagnostics"}
+PACKAGE = Path(pymc_ebm.__file__).parent
+FILES = [p for p in PACKAGE.rglob("*.py") if p.parent != PACKAGE or p.stem != "__init__"]
+
+
+def imported(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_rooms_import_only_lower_rooms(path):
+    room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    for module in imported(path):
+        package, *rest = module.split(".")
+        if package == "pymc_ebm" and rest:
+            assert ROOMS.index(rest[0]) <= ROOMS.index(room), f"{room} imports {module}"
+        if package.startswith("arviz"):
+            assert room in KNOW_ARVIZ, f"{room} imports {module}"
