@@ -185,7 +185,7 @@ def log_partition(
     >>> grid = ebm.reference.quadrature(-6, 6, 100)
     >>> log_z = ebm.log_partition(lambda x, a: a * x**4, 1.0, reference=grid)
     >>> round(float(log_z.eval()), 8)
-    0.59487547
+    0.59487534
     """
     if not isinstance(reference, Reference):
         raise TypeError(

@@ -196,8 +196,8 @@ def check_energy(data, energy, variables, reference, signature):
         if energies.size >= 25 and ranks.mean() > 0.6:
             warnings.warn(
                 "The energies of the data are mostly above those of the reference points, so low "
-                "energy is not high probability here. Is the energy a log density? Change its "
-                "sign.",
+                f"energy is not high probability at {where}. Is the energy a log density? Then "
+                "change its sign; otherwise these initial values are far from the data.",
                 UserWarning,
                 stacklevel=3,
             )
