@@ -186,6 +186,16 @@ def check_energy(data, energy, variables, reference, signature):
             f"the energy is NaN or −inf at {bad.sum()} observations, the first with index "
             f"{index}, at {where}. Correct the energy or the data."
         )
+    finite = np.abs(energies[np.isfinite(energies)])
+    rounding = finite.max(initial=0) * np.finfo(pytensor.config.floatX).eps * energies.size
+    if rounding > 0.1:
+        warnings.warn(
+            f"Energies up to {finite.max():.1e} of {energies.size} observations lose about "
+            f"{rounding:.1e} nats to rounding in {pytensor.config.floatX}. Leave constants out of "
+            "the energy.",
+            UserWarning,
+            stacklevel=3,
+        )
     if reference.transport is None and not any(
         np.ndim(v) > n for v, n in zip(values, cores, strict=True)
     ):

@@ -432,3 +432,15 @@ def test_captured_random_variable_is_refused(data):
         sigma = pm.HalfNormal("sigma", 5)
         with pytest.raises(ValueError, match=r"sigma.*parameter"):
             ebm.EBM("x", energy=lambda x: x**2 / (2 * sigma**2), reference=LINE(), observed=data)
+
+
+def test_rounding_warning(data):
+    """max|E|·eps·N above 0.1 nats (reliability.md 8)."""
+    with pm.Model(), pytest.warns(UserWarning, match="nats to rounding in float64"):
+        ebm.EBM(
+            "x",
+            pm.HalfNormal("s"),
+            energy=lambda x, s: gaussian(x, s) + np.float64(1e14),
+            reference=LINE(),
+            observed=data,
+        )
