@@ -153,7 +153,7 @@ class EBM(Distribution):
         be left out: ``"(k),()"``.
     support : str or pair, optional
         ``"real"``, ``"positive"``, ``"unit"``, ... or ``(lower, upper)``; the reference's own by
-        default.
+        default. Points of the reference outside it are dropped.
     domain : callable, optional
         ``domain(*params)`` returns one condition or several; where one fails, logp is −inf (or
         an error, by PyMC's rules), whatever the energy says.
@@ -214,6 +214,8 @@ class EBM(Distribution):
                 check_values(data, reference, support)
                 if reference.discrete and data.dtype.kind == "f":
                     observed = as_integers(observed, data)
+            if support is not None:
+                reference = reference.restricted_to(support)
             log_z = log_partition(energy, *variables, reference=reference, signature=signature)
             _refuse_captured(log_z.owner, variables)
             if data is not None:
@@ -242,6 +244,7 @@ class EBM(Distribution):
         energy: Energy,
         reference: Reference | None = None,
         signature: str | None = None,
+        support=None,
         domain: Callable | None = None,
         **kwargs,
     ):
@@ -251,6 +254,8 @@ class EBM(Distribution):
                 "EBM.dist has no observed data to fit a reference to. Give it one: reference="
                 "ebm.reference.fitted(data), or independent(...)."
             )
+        if support is not None:
+            reference = reference.restricted_to(support)
         variables = [as_parameter(p) for p in params]
         core_ndims(signature, len(variables))
         spec = _Spec(energy, reference, signature, domain)

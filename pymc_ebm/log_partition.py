@@ -4,28 +4,25 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytensor.tensor as pt
-from pymc.distributions.distribution import SymbolicRandomVariable, support_point
 from pytensor.compile.builders import OpFromGraph
 from pytensor.gradient import DisconnectedType, disconnected_type, grad
 from pytensor.graph.basic import Variable
 from pytensor.graph.replace import graph_replace, vectorize_graph
-from pytensor.graph.traversal import toposort
-from pytensor.graph.utils import MissingInputError
-from pytensor.tensor.random.op import RandomVariable
 from pytensor.tensor.variable import TensorVariable
 
 from pymc_ebm.energy import (
     Energy,
     SplitEnergy,
     as_parameter,
-    call_energy,
     core_ndims,
     evaluate,
     split_energy,
 )
+from pymc_ebm.initial_values import initial_values
 from pymc_ebm.reference.base import Reference
+from pymc_ebm.rows import distinct_rows
 
-__all__ = ["LogPartition", "log_partition", "trial_values"]
+__all__ = ["LogPartition", "log_partition"]
 
 
 class LogPartition(OpFromGraph):
@@ -39,6 +36,8 @@ class LogPartition(OpFromGraph):
 
     Attributes
     ----------
+    split : SplitEnergy
+        The energy; the node's inputs are its parameters, its captured variables and the arrays.
     reference : Reference
     energy_fingerprint : str
         Equal for equal energies, in any session.
@@ -49,16 +48,18 @@ class LogPartition(OpFromGraph):
         inputs: list[Variable],
         log_weights: TensorVariable,
         *,
-        n_variable: int,
+        split: SplitEnergy,
         reference: Reference,
-        energy_fingerprint: str,
     ):
+        self.split = split
+        self.reference = reference
+        self.energy_fingerprint = split.fingerprint
         # Integers have no gradient; reference arrays are constants.
         self.differentiable = [
-            i for i in range(n_variable) if inputs[i].type.dtype.startswith("float")
+            i
+            for i in range(len(split.params) + len(split.captured))
+            if inputs[i].type.dtype.startswith("float")
         ]
-        self.reference = reference
-        self.energy_fingerprint = energy_fingerprint
         self._log_weights = (inputs, log_weights)
         wrt = [inputs[i] for i in self.differentiable]
         outputs = [*_value_and_gradient(log_weights, wrt)]
@@ -82,6 +83,31 @@ class LogPartition(OpFromGraph):
     def log_weights(self, *inputs: Variable) -> TensorVariable:
         """Graph of a_m − E(y_m | θ), ``(*batch, M)``, at the inputs of a node of this Op."""
         return self._at(self._log_weights, inputs)
+
+    def energies(self, points: TensorVariable, *inputs: Variable) -> TensorVariable:
+        """Graph of E(y | θ) at other points, ``(*batch, B)``.
+
+        Parameters
+        ----------
+        points : TensorVariable
+            ``(B, *event)``, or ``(*batch, B, *event)`` for points of each row's own.
+        *inputs : Variable
+            Inputs of a node of this Op.
+
+        Returns
+        -------
+        TensorVariable
+        """
+        placeholders = [*self.split.params, *self.split.captured]
+        given = dict(zip(placeholders, inputs, strict=False))
+        return vectorize_graph(self.split.at(self.split.x), {self.split.x: points, **given})
+
+    def at_reference(self, reference: Reference, *inputs: Variable) -> TensorVariable:
+        """Graph of log Ẑ of the same energy and parameters with other points, ``(*batch,)``."""
+        n_params = len(self.split.params)
+        captured = inputs[n_params : n_params + len(self.split.captured)]
+        op, node_inputs = _estimator(self.split, reference, inputs[:n_params], captured)
+        return op(*node_inputs, return_list=True)[0]
 
     def pullback(self, inputs, outputs, cotangents):
         """Vector-Jacobian product: eq. 12 for log Ẑ, the Hessian for the gradient outputs."""
@@ -165,7 +191,8 @@ def log_partition(
     Returns
     -------
     TensorVariable
-        log Ẑ in nats, of the parameters' joint batch shape: one normaliser for each row.
+        log Ẑ in nats, of the parameters' joint batch shape: one normaliser for each row, and
+        only one for rows made of the same constants, such as a group index or covariates.
         Differentiable twice; −inf, with a finite gradient, where every weight is zero.
 
     Raises
@@ -205,47 +232,57 @@ def log_partition(
         pt.TensorType(p.dtype, p.type.shape[p.ndim - n :])
         for p, n in zip(variables, cores, strict=True)
     ]
-    split, arrays = _at_reference(energy, reference, types, names)
-    placeholders, core_log_weights = _core_log_weights(energy, reference, split)
-    batched = _broadcast_batches(variables, cores)
-    if _batch_ndim(batched, split.params):
-        inputs = [p.type() for p in batched]
-        log_weights = vectorize_graph(
-            core_log_weights, dict(zip(split.params, inputs, strict=True))
-        )
+    split = split_energy(energy, reference.event_shape, reference.points.dtype.name, types, names)
+    batched, kind = _distinct(variables, cores)
+    op, inputs = _estimator(split, reference, batched, split.captured)
+    _check_log_weights(op, inputs, names)
+    log_z = op(*inputs, return_list=True)[0]
+    return log_z if kind is None else log_z[kind]
+
+
+def _distinct(variables, cores) -> tuple[list[TensorVariable], np.ndarray | None]:
+    """Parameters of the joint batch shape; equal rows once, with the kind of every row."""
+    ranks = {p.ndim - n for p, n in zip(variables, cores, strict=True)}
+    same = None
+    if ranks in ({1}, {0, 1}):
+        rows = [p for p, n in zip(variables, cores, strict=True) if p.ndim > n]
+        same = distinct_rows(rows)
+    if same is None:
+        return _broadcast_batches(variables, cores), None
+    first, kind = same
+    variables = [
+        p[first] if p.ndim > n and not p.type.broadcastable[0] else p
+        for p, n in zip(variables, cores, strict=True)
+    ]
+    return _broadcast_batches(variables, cores), kind
+
+
+def _estimator(
+    split: SplitEnergy, reference: Reference, params: Sequence, captured: Sequence
+) -> tuple[LogPartition, list[Variable]]:
+    """The Op for an energy at a reference, and its inputs for parameters of one batch shape."""
+    if reference.transport is None:
+        statistics = evaluate(split.statistics_of(pt.constant(reference.points)))
+        arrays = [pt.constant(a) for a in (reference.log_weights, *statistics)]
+        log_base = pt.dvector("log_base_weights")
+        placeholders, log_weights = [log_base, *split.slots], log_base - split.value
     else:
-        inputs, log_weights = split.params, core_log_weights
+        # Points that move with θ leave nothing to evaluate beforehand.
+        arrays = [pt.constant(reference.points)]
+        base = arrays[0].type("base_points")
+        points, log_base = reference.transport(base, *split.params)
+        placeholders, log_weights = [base], log_base - split.at(points)
+    inputs = split.params
+    if _batch_ndim(params, split):
+        inputs = [p.type() for p in params]
+        log_weights = vectorize_graph(log_weights, dict(zip(split.params, inputs, strict=True)))
     op = LogPartition(
         [*inputs, *split.captured, *placeholders],
         log_weights.astype("float64"),
-        n_variable=len(inputs) + len(split.captured),
+        split=split,
         reference=reference,
-        energy_fingerprint=split.fingerprint,
     )
-    node_inputs = [*batched, *split.captured, *arrays]
-    _check_log_weights(op, node_inputs, batched, names, split)
-    return op(*node_inputs, return_list=True)[0]
-
-
-def _at_reference(energy, reference, types, names) -> tuple[SplitEnergy, list[Variable]]:
-    """The split energy, and the reference's arrays as constants: a_m and the statistics."""
-    dtype = reference.points.dtype.name
-    split = split_energy(energy, reference.event_shape, dtype, types, names)
-    if reference.transport is not None:
-        return split, [pt.constant(reference.points)]
-    statistics = evaluate(split.statistics_of(pt.constant(reference.points)))
-    return split, [pt.constant(a) for a in (reference.log_weights, *statistics)]
-
-
-def _core_log_weights(energy, reference, split):
-    """Placeholders of the reference's arrays and a_m − E(y_m | θ), ``(M,)``."""
-    if reference.transport is None:
-        log_base = pt.dvector("log_base_weights")
-        return [log_base, *split.slots], log_base - split.value
-    # Points that move with θ leave nothing to evaluate beforehand.
-    base = pt.constant(reference.points).type("base_points")
-    points, log_base = reference.transport(base, *split.params)
-    return [base], log_base - call_energy(energy, points, split.params)
+    return op, [*params, *captured, *arrays]
 
 
 def _broadcast_batches(variables: Sequence, cores: Sequence[int]) -> list[TensorVariable]:
@@ -262,27 +299,10 @@ def _broadcast_batches(variables: Sequence, cores: Sequence[int]) -> list[Tensor
     ]
 
 
-def trial_values(variables: Sequence[Variable]) -> list[np.ndarray] | None:
-    """Values of graphs with every random variable at its support point.
-
-    None when a graph has an input without a value.
-    """
-    variables = list(variables)
-    replacements: dict[Variable, Variable] = {}
-    try:
-        for node in toposort(variables):
-            if isinstance(node.op, RandomVariable | SymbolicRandomVariable):
-                random = node.default_output()
-                [point] = graph_replace([support_point(random)], replacements, strict=False)
-                replacements[random] = point.astype(random.dtype)
-        return evaluate(variables, replacements)
-    except (MissingInputError, NotImplementedError):
-        return None
-
-
-def _check_log_weights(op, inputs, batched, names, split):
-    """Refuse NaN, −inf and all-(+inf) energies, and energies that mix rows, at trial values."""
-    known = trial_values([*batched, *split.captured])
+def _check_log_weights(op, inputs, names):
+    """Refuse NaN, −inf and all-(+inf) energies, and energies that mix rows, at initial values."""
+    split = op.split
+    known = initial_values(inputs[: len(split.params) + len(split.captured)])
     if known is None:
         return
     reference = op.reference
@@ -314,13 +334,13 @@ def _check_log_weights(op, inputs, batched, names, split):
             f"The reference misses the support: the energy is +inf at all {rows.shape[1]} points, "
             f"at {where}. Choose a reference where the energy is finite."
         )
-    if reference.transport is None and not _batch_ndim(batched, split.params):
+    if reference.transport is None and not _batch_ndim(inputs, split):
         _check_rows(split, constants, reference)
 
 
-def _batch_ndim(batched, cores):
+def _batch_ndim(params, split):
     """Number of dimensions that parameters carry beyond their core shapes."""
-    return max((b.ndim - p.ndim for b, p in zip(batched, cores, strict=True)), default=0)
+    return max((b.ndim - p.ndim for b, p in zip(params, split.params, strict=False)), default=0)
 
 
 def _check_rows(split, constants, reference):

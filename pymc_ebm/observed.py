@@ -10,7 +10,7 @@ from pymc.model.core import Model
 from pytensor.graph.utils import MissingInputError
 
 from pymc_ebm.energy import as_parameter, core_ndims, data_energy, evaluate
-from pymc_ebm.log_partition import trial_values
+from pymc_ebm.initial_values import initial_values
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.reference.fitted import fitted
 from pymc_ebm.reference.support import normalise_support
@@ -145,7 +145,7 @@ def as_integers(observed, data):
 
 def check_energy(data, energy, variables, reference, signature):
     """Refuse NaN and −inf energies of data, and parameters whose batch does not fit the data."""
-    values = trial_values(variables)
+    values = initial_values(variables)
     if values is None:
         return
     event_ndim = len(reference.event_shape)
@@ -185,6 +185,17 @@ def check_energy(data, energy, variables, reference, signature):
         raise ValueError(
             f"the energy is NaN or −inf at {bad.sum()} observations, the first with index "
             f"{index}, at {where}. Correct the energy or the data."
+        )
+    forbidden = np.isposinf(energies)
+    if forbidden.any():
+        # A warning: the initial values may move, and samplers jitter them.
+        warnings.warn(
+            f"The log-likelihood is −inf at the initial values {where}: the energy is +inf at "
+            f"{forbidden.sum()} observations, the first with index "
+            f"{tuple(int(i) for i in np.argwhere(forbidden)[0])}. Give initval= values at which "
+            "the data are possible, or sampling may not start.",
+            UserWarning,
+            stacklevel=3,
         )
     finite = np.abs(energies[np.isfinite(energies)])
     rounding = finite.max(initial=0) * np.finfo(pytensor.config.floatX).eps * energies.size

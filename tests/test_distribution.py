@@ -11,6 +11,7 @@ from scipy import stats
 from scipy.special import gammaln, logsumexp
 
 import pymc_ebm as ebm
+from pymc_ebm.diagnostics.weights import group_variance, normalise
 
 
 def gaussian(x, sigma):
@@ -290,6 +291,43 @@ def test_support_is_respected():
     np.testing.assert_allclose(logp, [-0.5 - np.log(2), -np.inf], rtol=1e-8)
 
 
+@pytest.mark.parametrize(
+    "reference",
+    [
+        ebm.reference.independent(pm.Normal.dist(0, 4), 2**14, "sobol", random_seed=1),
+        ebm.reference.independent(
+            lambda s: pm.Normal.dist(0, 2 * s), 2**14, "sobol", random_seed=1
+        ),
+        ebm.reference.independent(pm.HalfNormal.dist(4), 2**14, "sobol", random_seed=1),
+    ],
+    ids=["q(y)", "q(y|theta)", "inside already"],
+)
+def test_support_restricts_a_wider_reference(reference):
+    """Half a Gaussian: Z is half that of the line, and a point outside has no density."""
+    dist = ebm.EBM.dist(2.0, energy=gaussian, reference=reference, support="positive", shape=(2,))
+    logp = pm.logp(dist, np.array([1.0, -1.0])).eval()
+    np.testing.assert_allclose(logp, [stats.halfnorm(0, 2).logpdf(1.0), -np.inf], atol=2e-3)
+
+
+def test_restricted_reference_keeps_its_standard_error(seed):
+    """Dropped points are draws of zero weight: the error is that of E = +inf outside."""
+    q = ebm.reference.independent(pm.Normal.dist(0, 3), 1000, random_seed=seed)
+    half = q.restricted_to("positive")
+    results = []
+    for reference, energy in (
+        (half, lambda x, s: x**2 / s),
+        (q, lambda x, s: pt.switch(x < 0, np.inf, x**2 / s)),
+    ):
+        log_z = ebm.log_partition(energy, 2.0, reference=reference)
+        log_weights = log_z.owner.op.log_weights(*log_z.owner.inputs).eval()
+        _, weights = normalise(log_weights)
+        variance = group_variance(weights, reference.groups, reference.unused_draws)
+        results.append([log_z.eval(), variance])
+    np.testing.assert_allclose(results[0], results[1], rtol=1e-12)
+    with pytest.raises(ValueError, match="Make the reference on that support"):
+        ebm.reference.quadrature(-1, 1).restricted_to("positive")
+
+
 def test_latent_variable_starts_inside_its_support():
     q = ebm.reference.quadrature(0, np.inf, 100)
     with pm.Model() as model:
@@ -367,6 +405,21 @@ def test_nan_energy_of_an_observation(data):
             "x", pm.HalfNormal("s"), observed=x, reference=NORMAL(),
             energy=lambda x, s: pt.switch(x > 40, np.nan, x**2 * s),
         )  # fmt: skip
+
+
+def test_checks_are_made_at_initval(data):
+    """The support point of mu, 0, would make every energy infinite."""
+    with pm.Model() as model:
+        mu = pm.Flat("mu", initval=2.0)
+        ebm.EBM("x", mu, energy=lambda x, mu: x**2 * pt.log(mu), observed=data)
+    assert np.isfinite(model.compile_logp()(model.initial_point()))
+
+
+def test_impossible_data_at_the_start_are_announced(data):
+    """Before nutpie says ErrorCode(3) (reliability.md 23)."""
+    uniform = lambda x, s: pt.switch(pt.abs(x) > s, np.inf, 0.0 * x)
+    with pm.Model(), pytest.warns(UserWarning, match=r"is −inf at the initial values s = 1"):
+        ebm.EBM("x", pm.HalfFlat("s"), energy=uniform, reference=LINE(), observed=data)
 
 
 def test_cmp_normaliser():

@@ -10,7 +10,9 @@ import pymc_ebm
 ROOMS = [
     "hoisting",
     "energy",
+    "initial_values",
     "reference",
+    "rows",
     "log_partition",
     "observed",
     "distribution",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -157,6 +157,57 @@ class Reference:
         """Whether the points are integers, so that Z is a sum."""
         return self.points.dtype.kind in "biu"
 
+    def restricted_to(self, support) -> Reference:
+        """The same points as a reference for a smaller space; points outside it are dropped.
+
+        A dropped point counts as a draw of zero weight, so the estimate and its error stay right.
+
+        Parameters
+        ----------
+        support : Support, str or (lower, upper)
+
+        Returns
+        -------
+        Reference
+            Its support is the part of `support` that lies in this reference's own.
+
+        Raises
+        ------
+        ValueError
+            Quadrature, whose rule holds on its own space only; a support that holds no more than a
+            few of the points.
+
+        Examples
+        --------
+        >>> import pymc as pm, pymc_ebm as ebm
+        >>> q = ebm.reference.independent(pm.Normal.dist(0, 3), 1000, random_seed=1)
+        >>> half = q.restricted_to("positive")
+        >>> half.n_points + half.unused_draws
+        1000
+        """
+        support = self.support.intersection(normalise_support(support))
+        if support == self.support:
+            return self
+        if self.exact and not self.discrete:
+            raise ValueError(
+                f"The support {support} is smaller than that of the reference, {self.support}, "
+                "whose rule holds on its own space only. Make the reference on that support."
+            )
+        if self.transport is not None:
+            transport = _restricted_transport(self.transport, support, self.points.ndim - 1)
+            return replace(self, support=support, transport=transport)
+        inside = support.contains(self.points, self.points.ndim - 1)
+        kept, groups = np.unique(self.groups[inside], return_inverse=True)
+        return replace(
+            self,
+            points=self.points[inside],
+            log_weights=self.log_weights[inside],
+            groups=groups,
+            support=support,
+            edge=None if self.edge is None else self.edge[inside],
+            unused_draws=self.unused_draws + self.n_groups - len(kept),
+        )
+
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256, in hex, of all that decides an estimate: arrays, flags, support, transport."""
@@ -181,6 +232,25 @@ class Reference:
         )
 
 
+def _restricted_transport(transport, support, event_ndim):
+    """Give the points that leave a support no weight."""
+    import pytensor.tensor as pt
+
+    def restricted(base, *params):
+        points, log_weights = transport(base, *params)
+        inside = pt.and_(points >= support.lower, points <= support.upper)
+        if event_ndim:
+            inside = inside.all(axis=tuple(range(1, 1 + event_ndim)))
+        return points, pt.switch(inside, log_weights, -np.inf)
+
+    restricted.n_params = _n_params(transport)  # type: ignore[attr-defined]
+    return restricted
+
+
+def _n_params(transport) -> int:
+    return getattr(transport, "n_params", len(inspect.signature(transport).parameters) - 1)
+
+
 def _frozen(array, dtype=None) -> np.ndarray:
     copy = np.array(array, dtype=dtype)
     copy.flags.writeable = False
@@ -193,9 +263,7 @@ def _transport_text(transport, points, description) -> str:
     import pytensor.tensor as pt
 
     try:
-        count = len(inspect.signature(transport).parameters) - 1
-        n_params = getattr(transport, "n_params", count)
-        params = [pt.dscalar(f"theta_{i}") for i in range(n_params)]
+        params = [pt.dscalar(f"theta_{i}") for i in range(_n_params(transport))]
         outputs = transport(pt.constant(points).type("base"), *params)
         return str(pytensor.dprint(list(outputs), file="str", id_type="CHAR"))
     except Exception:  # a map that needs other parameters still has its description

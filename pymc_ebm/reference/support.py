@@ -49,6 +49,17 @@ class Support:
         inside = (x >= self.lower) & (x <= self.upper)
         return inside.all(axis=tuple(range(x.ndim - event_ndim, x.ndim)))
 
+    def intersection(self, other: Support) -> Support:
+        """The points that lie in both boxes."""
+        lower, upper = (
+            function(mine, theirs)
+            for function, mine, theirs in (
+                (np.maximum, self.lower, other.lower),
+                (np.minimum, self.upper, other.upper),
+            )
+        )
+        return normalise_support((lower, upper))
+
     def __eq__(self, other):
         if not isinstance(other, Support):
             return NotImplemented
