@@ -1,16 +1,20 @@
 """Energy-based likelihoods in PyMC, with an estimated normaliser and an account of its error."""
 
-from pymc_ebm import diagnostics, reference
+from pymc_ebm import diagnostics, fitting, reference
 from pymc_ebm.diagnostics import ReferenceReport, compute_reference_stats, report
 from pymc_ebm.distribution import EBM
+from pymc_ebm.fitting import PointEstimate, find_MLE
 from pymc_ebm.log_partition import LogPartition, log_partition
 
 __all__ = [
     "EBM",
     "LogPartition",
+    "PointEstimate",
     "ReferenceReport",
     "compute_reference_stats",
     "diagnostics",
+    "find_MLE",
+    "fitting",
     "log_partition",
     "reference",
     "report",

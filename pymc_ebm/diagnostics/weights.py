@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
     "ess",
+    "group_covariance",
     "group_sums",
     "group_variance",
     "khat_threshold",
@@ -133,6 +134,34 @@ def variance_of_sums(sums: NDArray, unused_draws: int = 0) -> NDArray:
     mean = sums.sum(axis=-1, keepdims=True) / n_groups
     squares = ((sums - mean) ** 2).sum(axis=-1) + unused_draws * mean[..., 0] ** 2
     return n_groups / (n_groups - 1) * squares
+
+
+def group_covariance(influence: NDArray, groups: NDArray, unused_draws: int = 0) -> NDArray:
+    r"""Covariance of several estimates that share their points.
+
+    .. math:: V_{kl} = \frac{G}{G - 1} \sum_g (Φ_{kg} - \bar Φ_k)(Φ_{lg} - \bar Φ_l)
+
+    Parameters
+    ----------
+    influence : ndarray
+        φ_km, ``(K, M)``, in units of the results.
+    groups : ndarray of int
+        Group of each point, ``(M,)``.
+    unused_draws : int
+        As in `group_variance`, which is the diagonal of this.
+
+    Returns
+    -------
+    ndarray
+        ``(K, K)``; NaN for a single group.
+    """
+    sums = group_sums(influence, groups)
+    n_groups = sums.shape[-1] + unused_draws
+    if n_groups < 2:
+        return np.full((len(sums), len(sums)), np.nan)
+    mean = sums.sum(axis=-1, keepdims=True) / n_groups
+    centred = sums - mean
+    return n_groups / (n_groups - 1) * (centred @ centred.T + unused_draws * mean @ mean.T)
 
 
 def log_partition_mcse(weights: ArrayLike, groups: NDArray) -> NDArray:

@@ -1,0 +1,156 @@
+"""`find_MLE`, the entry to every method of point estimation."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pymc as pm
+from pymc.progress_bar import CustomProgress, default_progress_theme
+from rich.console import Console
+
+from pymc_ebm.fitting.estimate import PointEstimate
+from pymc_ebm.fitting.geyer import geyer
+from pymc_ebm.fitting.problem import Problem
+from pymc_ebm.fitting.solution import Solution
+
+__all__ = ["METHODS", "find_MLE", "solve"]
+
+#: A method is a function (problem, start, *, advance, random_seed, **options) -> Solution.
+METHODS: dict[str, Callable[..., Solution]] = {
+    "geyer": geyer,
+}
+
+
+def find_MLE(
+    method: str = "geyer",
+    *,
+    model: pm.Model | None = None,
+    include_prior: bool = False,
+    start: dict[str, Any] | None = None,
+    random_seed=None,
+    progressbar: bool = True,
+    **options,
+) -> PointEstimate:
+    """Estimate the parameters of a model that contains energy-based likelihoods.
+
+    =====================  ====================================================================
+    method                 what is minimised
+    =====================  ====================================================================
+    "geyer"                J_BL, the likelihood with the estimated normaliser (eq. 9), by
+                           quasi-Newton steps; the reference follows the estimate
+    =====================  ====================================================================
+
+    Parameters
+    ----------
+    method : str
+    model : pm.Model, optional
+        The model of the context by default. Potentials count as likelihood.
+    include_prior : bool, default False
+        Add the prior's log density, without Jacobians: the posterior mode, as ``pm.find_MAP``.
+    start : dict, optional
+        Initial values by variable name, in constrained space, as ``pm.find_MAP`` takes them.
+    random_seed : optional
+        As for ``numpy.random.default_rng``.
+    progressbar : bool, default True
+    **options
+        Options of the method: see the functions of `pymc_ebm.fitting`.
+
+    Returns
+    -------
+    PointEstimate
+        Estimates, their standard errors of sampling (`se`) and what the reference or the draws
+        add (`mcse`), by variable name.
+
+    Raises
+    ------
+    ValueError
+        An unknown method; a model without continuous free variables or without data; a method
+        that cannot serve the model; an estimated likelihood without a maximum.
+
+    Examples
+    --------
+    >>> import numpy as np, pymc as pm, pymc_ebm as ebm
+    >>> data = np.array([-1.0, 2.0, 0.5, -0.5, 1.5, -2.5])
+    >>> with pm.Model():
+    ...     sigma = pm.HalfFlat("sigma")
+    ...     line = ebm.reference.quadrature(-np.inf, np.inf)
+    ...     x = ebm.EBM(
+    ...         "x", sigma, energy=lambda x, s: x**2 / (2 * s**2), reference=line, observed=data
+    ...     )
+    ...     fit = ebm.find_MLE(progressbar=False)
+    >>> print(f"{fit.estimate['sigma']:.4f} {np.sqrt(np.mean(data**2)):.4f}")
+    1.5275 1.5275
+    >>> print(f"{fit.se['sigma'] / fit.estimate['sigma'] * np.sqrt(2 * 6):.3f}")
+    1.000
+    """
+    if method not in METHODS:
+        raise ValueError(f"The method {method!r} is unknown. Use one of {', '.join(METHODS)}.")
+    problem = Problem(pm.modelcontext(model), include_prior)
+    return solve(
+        problem, method, start=start, random_seed=random_seed, progressbar=progressbar, **options
+    )
+
+
+def solve(
+    problem: Problem,
+    method: str = "geyer",
+    *,
+    start: dict[str, Any] | None = None,
+    random_seed=None,
+    progressbar: bool = False,
+    **options,
+) -> PointEstimate:
+    """`find_MLE` of a problem that is compiled already, for example after ``pm.set_data``.
+
+    Parameters
+    ----------
+    problem : Problem
+    method, start, random_seed, progressbar, **options
+        As for `find_MLE`.
+
+    Returns
+    -------
+    PointEstimate
+    """
+    with CustomProgress(
+        console=Console(theme=default_progress_theme), disable=not progressbar
+    ) as progress:
+        task = progress.add_task(f"find_MLE, {method}", total=None)
+        solution = METHODS[method](
+            problem,
+            problem.start_at(start),
+            advance=lambda u: progress.advance(task),
+            random_seed=random_seed,
+            **options,
+        )
+    return _point_estimate(problem, method, solution)
+
+
+def _point_estimate(problem, method, solution) -> PointEstimate:
+    model = problem.model
+    estimate = problem.constrained(solution.u)
+    se = problem.standard_errors(solution.u, solution.covariance)
+    mcse = problem.standard_errors(solution.u, solution.monte_carlo)
+    steps = [problem.constrained(u) for u in solution.path]
+    trace = {name: np.array([step[name] for step in steps]) for name in estimate}
+    for name, numbers in solution.log_partition.items():
+        key = f"{name}_log_partition"
+        estimate[key], se[key], mcse[key] = (np.asarray(number) for number in numbers)
+    return PointEstimate(
+        method=method,
+        estimate=estimate,
+        se=se,
+        mcse=mcse,
+        objective=solution.objective,
+        converged=solution.converged,
+        reason=solution.reason,
+        trace=trace,
+        dims={
+            name: model.named_vars_to_dims[name]
+            for name in estimate
+            if name in model.named_vars_to_dims
+        },
+        coords={
+            name: np.asarray(labels) for name, labels in model.coords.items() if labels is not None
+        },
+    )

@@ -1,0 +1,167 @@
+"""Geyer's Monte Carlo maximum likelihood, with a reference that is moved to the estimate."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pymc_ebm.fitting.minimise import Minimum, inverse, minimise
+from pymc_ebm.fitting.problem import Problem
+from pymc_ebm.fitting.solution import Solution
+from pymc_ebm.reference.base import Reference
+from pymc_ebm.reference.fitted import fitted
+from pymc_ebm.reference.support import Support
+
+__all__ = ["geyer", "likelihood_solution"]
+
+# Points that a new reference is fitted to.
+_MOST_RESAMPLED = 4096
+
+
+def geyer(
+    problem: Problem,
+    start: NDArray,
+    *,
+    advance: Callable[[NDArray], None],
+    random_seed=None,
+    recenter: bool = True,
+    mcse_share: float = 0.1,
+    max_draws: int = 2**20,
+    max_recenters: int = 10,
+) -> Solution:
+    r"""Minimise J_BL(θ) = Σ_n E(x_n | θ) + N log Ẑ(θ) (eq. 9) by a quasi-Newton method.
+
+    While the reference adds more than a share of the standard error to a parameter, a new one is
+    fitted to points resampled at the estimate (the paper's section 3.2), with more draws, and J_BL
+    is minimised again from there. Exact references, and q(y|θ), which follows the parameters by
+    itself, stay as they are.
+
+    Parameters
+    ----------
+    problem : Problem
+    start : ndarray
+        ``(K,)``.
+    advance : callable
+        Called after every iteration.
+    random_seed : optional
+        Of the new references.
+    recenter : bool, default True
+    mcse_share : float
+        Largest mcse/se of a parameter that is good enough.
+    max_draws : int
+        Most points of a new reference.
+    max_recenters : int
+
+    Returns
+    -------
+    Solution
+
+    Raises
+    ------
+    ValueError
+        Where J_BL has no minimum: the observed statistics lie outside the hull of the points'.
+
+    References
+    ----------
+    C. J. Geyer (1994), "On the convergence of Monte Carlo maximum likelihood calculations",
+    J. R. Stat. Soc. B 56, 261–274.
+    """
+    rng = np.random.default_rng(random_seed)
+    own = list(problem.references)
+    movable = [
+        i
+        for i, reference in enumerate(own)
+        if recenter and not reference.exact and reference.transport is None
+    ]
+    path: list[NDArray] = []
+    best, least = None, np.inf
+    try:
+        for _ in range(max_recenters + 1):
+            minimum = minimise(problem.loss, start, advance)
+            path += minimum.path
+            if minimum.problem and any(not r.exact for r in problem.references):
+                raise ValueError(_no_maximum(problem, minimum))
+            solution = likelihood_solution(problem, minimum, path)
+            share = _largest_share(solution)
+            if best is None or share < least:
+                best, least = solution, share
+            if not movable or share <= mcse_share or minimum.problem:
+                break
+            start = minimum.u
+            growth = float(np.clip((share / mcse_share) ** 2, 1, 8))
+            for i in movable:
+                draws = _power_of_two(growth * problem.references[i].n_points, max_draws)
+                problem.set_reference(i, _refit(problem, i, minimum.u, draws, rng))
+    finally:
+        # The model still has its own references, and the problem may be solved again.
+        for i in movable:
+            problem.set_reference(i, own[i])
+    if movable and least > mcse_share:
+        reason = (
+            f"The reference still adds {100 * least:.3g}% of a standard error, more than "
+            f"{100 * mcse_share:.3g}%, after {max_recenters} new references of at most "
+            f"{max_draws} draws. Allow more draws, or start from a better reference."
+        )
+        return replace(best, converged=False, reason=reason, path=path)
+    return replace(best, path=path)
+
+
+def likelihood_solution(problem: Problem, minimum: Minimum, path: list[NDArray]) -> Solution:
+    """Inverse Hessian for sampling, and H⁻¹VH⁻¹ for the references (Geyer's sandwich)."""
+    covariance = inverse(minimum.hessian)
+    monte_carlo = covariance @ problem.gradient_variance(minimum.u) @ covariance
+    reason = minimum.problem or "The gradient vanishes and the Hessian is positive definite."
+    return Solution(
+        minimum.u,
+        covariance,
+        monte_carlo,
+        minimum.value,
+        not minimum.problem,
+        reason,
+        path,
+    )
+
+
+def _largest_share(solution) -> float:
+    shares = np.sqrt(np.diag(solution.monte_carlo) / np.diag(solution.covariance))
+    return float(shares.max()) if np.isfinite(shares).all() else np.inf
+
+
+def _no_maximum(problem, minimum) -> str:
+    return (
+        f"The estimated likelihood has no maximum: {minimum.problem}, with "
+        f"{problem.least_ess(minimum.u):.3g} effective points left. The statistics of the data lie "
+        "outside those of the reference's points: widen or re-centre the reference, or start "
+        "closer with initval=."
+    )
+
+
+def _refit(problem, i, u, draws, rng) -> Reference:
+    """A reference fitted to points that follow p(x | θ) at u (eqs. 19 and 20)."""
+    reference = problem.references[i]
+    weights = problem.weights(u)[i].reshape(-1, reference.n_points).mean(axis=0)
+    chosen = rng.choice(
+        reference.n_points, min(_MOST_RESAMPLED, reference.n_points), p=weights / weights.sum()
+    )
+    return fitted(
+        reference.points[chosen],
+        draws,
+        support=_space(reference),
+        event_ndim=len(reference.event_shape),
+        random_seed=rng,
+    )
+
+
+def _space(reference) -> Support | None:
+    """The space of a new reference: counts begin where the old points do."""
+    if not reference.discrete or reference.support != Support():
+        return reference.support
+    values = np.unique(reference.points)
+    if len(values) == 2 and reference.event_shape:
+        return None
+    return Support(float(values[0]), np.inf) if values[0] >= 0 else None
+
+
+def _power_of_two(draws: float, most: int) -> int:
+    return int(2 ** np.floor(np.log2(max(min(draws, most), 64))))

@@ -1,0 +1,121 @@
+"""Minimising a smooth loss: quasi-Newton steps, then Newton's to full precision."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.optimize import minimize
+
+from pymc_ebm.fitting.problem import Loss
+
+__all__ = ["Minimum", "inverse", "minimise", "newton_decrement"]
+
+# Half the squared distance to the minimum, in standard errors, that counts as arrived.
+_DECREMENT = 1e-10
+_MOST_NEWTON_STEPS = 20
+
+
+class Minimum(NamedTuple):
+    """Where a minimisation ended.
+
+    Attributes
+    ----------
+    u : ndarray
+        ``(K,)``.
+    value : float
+        The loss there, in nats.
+    hessian : ndarray
+        ``(K, K)``.
+    path : list of ndarray
+        u after every iteration.
+    problem : str
+        What is wrong, empty at a minimum.
+    """
+
+    u: NDArray
+    value: float
+    hessian: NDArray
+    path: list[NDArray]
+    problem: str
+
+
+def minimise(
+    loss: Loss, start: NDArray, callback: Callable[[NDArray], None] = lambda u: None
+) -> Minimum:
+    """Minimise by BFGS, then polish by Newton's method with the exact Hessian.
+
+    Parameters
+    ----------
+    loss : Loss
+    start : ndarray
+        ``(K,)``.
+    callback : callable, optional
+        Called with u after every iteration.
+
+    Returns
+    -------
+    Minimum
+    """
+    path = [start]
+
+    def note(u):
+        path.append(np.array(u))
+        callback(u)
+
+    value, _ = loss.value_and_gradient(start)
+    if not np.isfinite(value):
+        return Minimum(
+            start,
+            float(value),
+            np.full((len(start), len(start)), np.nan),
+            path,
+            f"the loss is {value} at the initial values",
+        )
+    # Overflow at a step that is too long gives inf, which the line search steps back from.
+    with np.errstate(all="ignore"):
+        u = minimize(loss.value_and_gradient, start, jac=True, method="BFGS", callback=note).x
+    value, gradient = loss.value_and_gradient(u)
+    for _ in range(_MOST_NEWTON_STEPS):
+        hessian = loss.hessian(u)
+        decrement, step = newton_decrement(hessian, gradient)
+        if not decrement > _DECREMENT:
+            break
+        u_new = u - step
+        value_new, gradient_new = loss.value_and_gradient(u_new)
+        if not value_new <= value:
+            break
+        u, value, gradient = u_new, value_new, gradient_new
+        note(u)
+    return Minimum(u, float(value), hessian, path, _what_is_wrong(decrement, value))
+
+
+def newton_decrement(hessian: NDArray, gradient: NDArray) -> tuple[float, NDArray]:
+    """Half of gᵀH⁻¹g, the fall that Newton's step promises in nats, and the step H⁻¹g.
+
+    NaN where the Hessian is not positive definite.
+    """
+    try:
+        step = cho_solve(cho_factor(hessian), gradient)
+    except (LinAlgError, ValueError):
+        return np.nan, np.full_like(gradient, np.nan)
+    return float(gradient @ step / 2), step
+
+
+def inverse(hessian: NDArray) -> NDArray:
+    """Inverse of a positive definite matrix; NaN where it is not."""
+    try:
+        return cho_solve(cho_factor(hessian), np.eye(len(hessian)))
+    except (LinAlgError, ValueError):
+        return np.full_like(hessian, np.nan)
+
+
+def _what_is_wrong(decrement, value) -> str:
+    if not np.isfinite(value):
+        return f"the loss is {value}"
+    if np.isnan(decrement):
+        return "the loss is flat or falls in some direction: its Hessian is not positive definite"
+    if decrement > 1e-6:
+        return f"the loss still falls by {decrement:.3g} nats in Newton's step"
+    return ""

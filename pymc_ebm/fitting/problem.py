@@ -1,0 +1,272 @@
+"""A PyMC model as a problem of minimisation: its loss, derivatives and reference, compiled once."""
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pymc as pm
+import pytensor
+import pytensor.tensor as pt
+from numpy.typing import NDArray
+from pymc.initial_point import make_initial_point_fn
+from pytensor.gradient import pushforward
+from pytensor.graph.basic import Apply, Variable
+from pytensor.graph.replace import graph_replace
+from pytensor.graph.traversal import ancestors
+
+from pymc_ebm.diagnostics.weights import ess, group_covariance, normalise
+from pymc_ebm.energy import evaluate
+from pymc_ebm.log_partition import LogPartition
+from pymc_ebm.reference.base import Reference
+
+__all__ = ["Loss", "Problem", "columns", "directional"]
+
+
+class Loss:
+    """A scalar graph of the flat parameters u with its compiled derivatives.
+
+    Parameters
+    ----------
+    graph : TensorVariable
+        Scalar, in nats.
+    u : TensorVariable
+        Flat unconstrained parameters, ``(K,)``.
+    """
+
+    def __init__(self, graph, u):
+        self.graph, self.u = graph, u
+
+    @cached_property
+    def value_and_gradient(self) -> Callable[[NDArray], tuple[NDArray, NDArray]]:
+        """Compiled function of u that gives the loss and its gradient, ``(K,)``."""
+        return pytensor.function([self.u], [self.graph, pt.grad(self.graph, self.u)])
+
+    @cached_property
+    def _times_hessian(self):
+        v = pt.dvector("v")
+        product = pt.grad((pt.grad(self.graph, self.u) * v).sum(), self.u)
+        return pytensor.function([self.u, v], product)
+
+    def hessian(self, u: NDArray) -> NDArray:
+        """Exact second derivatives at u, ``(K, K)``."""
+        columns = [self._times_hessian(u, e) for e in np.eye(len(u))]
+        return (np.array(columns) + np.array(columns).T) / 2
+
+
+class Problem:
+    r"""Minimise J(θ) = −log-likelihood, or − log posterior density, of a model with EBMs.
+
+    Optimisers work on u, the model's unconstrained values in one flat vector; results are reported
+    in the constrained space. The densities are those of the constrained space, without Jacobians,
+    so that the minimum does not depend on the transforms.
+
+    The arrays of fixed references are shared variables: `set_reference` exchanges a reference, and
+    ``pm.set_data`` the data, without compiling anew.
+
+    Parameters
+    ----------
+    model : pm.Model
+    include_prior : bool
+        Whether J holds the prior, so that its minimum is the posterior mode.
+
+    Attributes
+    ----------
+    u : TensorVariable
+        ``(K,)``.
+    start : dict of ndarray
+        The model's initial point, by the names of its value variables.
+    nodes : list of Apply
+        The `LogPartition` nodes of J.
+    references : list of Reference
+        The reference that each node has at present.
+    """
+
+    def __init__(self, model: pm.Model, include_prior: bool = False):
+        self.model = model
+        self.include_prior = include_prior
+        self.free = model.free_RVs
+        discrete = [rv.name for rv in self.free if not rv.dtype.startswith("float")]
+        if not self.free or discrete:
+            found = f"{', '.join(discrete)} are discrete" if discrete else "there are none"
+            raise ValueError(
+                f"find_MLE moves continuous free variables, and {found}. Give the unknown "
+                "parameters continuous distributions, pm.Flat for example."
+            )
+        terms = [*model.observed_RVs, *model.potentials]
+        if not terms:
+            raise ValueError("The model has no observed variable or potential: nothing to fit.")
+        factors = model.logp(
+            vars=[*terms, *(self.free if include_prior else [])], sum=False, jacobian=False
+        )
+        self.u = pt.dvector("u")
+        self.start = model.initial_point()
+        self._parts: dict[Variable, Variable] = {}
+        first = 0
+        for value in model.value_vars:
+            shape = self.start[value.name].shape
+            part = self.u[first : first + int(np.prod(shape))].reshape(shape)
+            self._parts[value] = value.type.filter_variable(part.astype(value.dtype))
+            first += int(np.prod(shape))
+        self.size = first
+        self._constrained_graphs = self.in_u(self.free)
+        [loss] = self.in_u([-pt.add(*[f.sum() for f in factors], 0.0)])
+        self._share_references(loss)
+
+    def in_u(self, graphs: Sequence[Variable]) -> list[Variable]:
+        """Graphs of the model's random variables as graphs of u and the data."""
+        by_values = self.model.replace_rvs_by_values(list(graphs))
+        return graph_replace(by_values, self._parts, strict=False)
+
+    def _share_references(self, loss):
+        nodes = dict.fromkeys(
+            v.owner
+            for v in ancestors([loss])
+            if v.owner is not None and isinstance(v.owner.op, LogPartition)
+        )
+        self.references: list[Reference] = [node.op.reference for node in nodes]
+        self._arrays: list[list[Any]] = []
+        replacements: dict[Variable, Variable] = {}
+        self.nodes: list[Apply] = []
+        for node in nodes:
+            n_variable = len(node.op.split.params) + len(node.op.split.captured)
+            arrays = [
+                pytensor.shared(i.data, shape=(None, *i.type.shape[1:]))
+                for i in node.inputs[n_variable:]
+            ]
+            output = node.op(*node.inputs[:n_variable], *arrays, return_list=True)[0]
+            replacements[node.outputs[0]] = output
+            self._arrays.append(arrays)
+            self.nodes.append(output.owner)
+        self.loss = Loss(graph_replace(loss, replacements, strict=False), self.u)
+
+    def flat(self, point: dict[str, NDArray]) -> NDArray:
+        """Values of the unconstrained variables, by their names, as one vector ``(K,)``."""
+        return np.concatenate([np.ravel(point[v.name]) for v in self._parts]).astype(float)
+
+    def start_at(self, start: dict[str, Any] | None) -> NDArray:
+        """The initial point, ``(K,)``, with values by variable name put in."""
+        if not start:
+            return self.flat(self.start)
+        unknown = set(start) - {rv.name for rv in self.free}
+        if unknown:
+            raise ValueError(
+                f"start has {', '.join(sorted(unknown))}, and the free variables are "
+                f"{', '.join(rv.name for rv in self.free)}."
+            )
+        return self.flat(make_initial_point_fn(model=self.model, overrides=start)(0))
+
+    def set_reference(self, i: int, reference: Reference) -> None:
+        """Exchange the points of node `i` for those of another fixed reference."""
+        op = self.nodes[i].op
+        statistics = evaluate(op.split.statistics_of(pt.constant(reference.points)))
+        values = [reference.log_weights, *statistics]
+        for array, value in zip(self._arrays[i], values, strict=True):
+            array.set_value(value.astype(array.type.dtype))
+        self.references[i] = reference
+
+    # Constrained space
+
+    @cached_property
+    def _constrained(self):
+        return pytensor.function([self.u], self._constrained_graphs)
+
+    @cached_property
+    def _constrained_directional(self):
+        v = pt.dvector("v")
+        flat = pt.concatenate([g.ravel() for g in self._constrained_graphs])
+        return pytensor.function([self.u, v], *directional([flat], self.u, v))
+
+    def constrained(self, u: NDArray) -> dict[str, NDArray]:
+        """Parameters by name at u."""
+        return {
+            rv.name: np.asarray(value)
+            for rv, value in zip(self.free, self._constrained(u), strict=True)
+        }
+
+    def standard_errors(self, u: NDArray, covariance: NDArray) -> dict[str, NDArray]:
+        """Delta-method standard errors by name from a covariance of u, ``(K, K)``."""
+        jacobian = columns(self._constrained_directional, u)
+        variances = np.einsum("pk,kl,pl->p", jacobian, covariance, jacobian)
+        # Rounding may leave a tiny negative variance where there is none; NaN stays NaN.
+        flat, start, errors = np.sqrt(np.where(variances < 0, 0.0, variances)), 0, {}
+        for name, value in self.constrained(u).items():
+            errors[name] = flat[start : start + value.size].reshape(value.shape)
+            start += value.size
+        return errors
+
+    # What the references did
+
+    @cached_property
+    def amplification_graphs(self) -> list[Variable]:
+        """Graphs of c_r = ∂J/∂log Ẑ_r, one for each node."""
+        outputs = [node.outputs[0] for node in self.nodes]
+        return list(pt.grad(self.loss.graph, outputs)) if outputs else []
+
+    def _shared_points(self) -> list[list[int]]:
+        """Indices of the nodes that have a random reference, together where it is the same."""
+        by_reference: dict[str, list[int]] = {}
+        for i, reference in enumerate(self.references):
+            if not reference.exact:
+                by_reference.setdefault(reference.fingerprint, []).append(i)
+        return list(by_reference.values())
+
+    def _influence_graph(self, i: int) -> Variable:
+        """Σ_r c_r w̄_mr of one node, ``(M,)``: the influence of each point on J."""
+        node = self.nodes[i]
+        weights = pt.special.softmax(node.op.log_weights(*node.inputs), axis=-1)
+        influence = self.amplification_graphs[i][..., None] * weights
+        return influence.reshape((-1, influence.shape[-1])).sum(axis=0)
+
+    @cached_property
+    def _influence_directional(self):
+        v = pt.dvector("v")
+        influences = [self._influence_graph(i) for i in range(len(self.nodes))]
+        return pytensor.function([self.u, v], directional(influences, self.u, v))
+
+    @cached_property
+    def _log_weights(self):
+        graphs = [node.op.log_weights(*node.inputs) for node in self.nodes]
+        return pytensor.function([self.u], graphs)
+
+    def weights(self, u: NDArray) -> list[NDArray]:
+        """Normalised weights of each node's points at u, ``(*batch, M)``."""
+        return [normalise(log_weights)[1] for log_weights in self._log_weights(u)]
+
+    def least_ess(self, u: NDArray) -> float:
+        """Smallest effective number of points among the random references; inf without any."""
+        return min(
+            (
+                float(ess(w).min())
+                for w, reference in zip(self.weights(u), self.references, strict=True)
+                if not reference.exact
+            ),
+            default=np.inf,
+        )
+
+    def gradient_variance(self, u: NDArray) -> NDArray:
+        r"""Variance that the references give the gradient of J, ``(K, K)``.
+
+        The influence of point m on ∂J/∂u_k is ∂/∂u_k Σ_r c_r w̄_mr, summed over the normalisers
+        that share the points; independent groups of points add their squares.
+        """
+        shared = self._shared_points()
+        total = np.zeros((len(u), len(u)))
+        if not shared:
+            return total
+        scores = [self._influence_directional(u, e) for e in np.eye(len(u))]
+        for nodes in shared:
+            reference = self.references[nodes[0]]
+            influence = np.array([sum(row[i] for i in nodes) for row in scores])
+            total += group_covariance(influence, reference.groups, reference.unused_draws)
+        return total
+
+
+def directional(graphs: Sequence[Variable], u, v) -> list[Variable]:
+    """Derivatives of graphs along v; zero where u does not enter."""
+    return list(pushforward(list(graphs), u, v, disconnected_outputs="ignore"))
+
+
+def columns(along: Callable, u: NDArray) -> NDArray:
+    """Jacobian ``(P, K)`` from a function (u, v) that gives the derivative along v, ``(P,)``."""
+    return np.stack([along(u, e) for e in np.eye(len(u))], axis=-1)
