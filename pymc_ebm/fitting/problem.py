@@ -85,6 +85,7 @@ class Problem:
     def __init__(self, model: pm.Model, include_prior: bool = False):
         self.model = model
         self.include_prior = include_prior
+        self._made: dict[str, Any] = {}
         self.free = model.free_RVs
         discrete = [rv.name for rv in self.free if not rv.dtype.startswith("float")]
         if not self.free or discrete:
@@ -112,6 +113,12 @@ class Problem:
         self._constrained_graphs = self.in_u(self.free)
         [loss] = self.in_u([-pt.add(*[f.sum() for f in factors], 0.0)])
         self._share_references(loss)
+
+    def once(self, key: str, make: Callable[[], Any]) -> Any:
+        """What `make` compiles, made at the first call with `key` and kept."""
+        if key not in self._made:
+            self._made[key] = make()
+        return self._made[key]
 
     def in_u(self, graphs: Sequence[Variable]) -> list[Variable]:
         """Graphs of the model's random variables as graphs of u and the data."""

@@ -1,0 +1,108 @@
+"""The observed EBMs of a problem, for methods that need energies and data and no normaliser."""
+
+from dataclasses import dataclass
+
+from numpy.typing import NDArray
+from pytensor.graph.basic import Variable
+
+from pymc_ebm.distribution import EnergyRV
+from pymc_ebm.energy import Energy, core_ndims, data_energy, evaluate
+from pymc_ebm.fitting.problem import Problem
+from pymc_ebm.reference.base import Reference
+
+__all__ = ["ObservedEBM", "observed_ebms"]
+
+
+@dataclass(frozen=True, eq=False)
+class ObservedEBM:
+    """One observed `EBM` variable.
+
+    Attributes
+    ----------
+    name : str
+    energy : callable
+        The user's energy.
+    reference : Reference
+    signature : str or None
+    params : list of Variable
+        Graphs of u.
+    value : Variable
+        The data, ``(*batch, *event)``: a constant, or a graph of ``pm.Data``.
+    """
+
+    name: str
+    energy: Energy
+    reference: Reference
+    signature: str | None
+    params: list[Variable]
+    value: Variable
+
+    @property
+    def event_ndim(self) -> int:
+        """Rank of one event."""
+        return len(self.reference.event_shape)
+
+    @property
+    def batched(self) -> bool:
+        """Whether parameters differ from observation to observation."""
+        cores = core_ndims(self.signature, len(self.params))
+        return any(p.type.ndim > n for p, n in zip(self.params, cores, strict=True))
+
+    def data(self) -> NDArray:
+        """The data at present, ``(*batch, *event)``."""
+        return evaluate([self.value])[0]
+
+    def energies(self, x) -> Variable:
+        """Graph of E(x | θ), ``(*batch,)``, for x ``(*batch, *event)``."""
+        return data_energy(self.energy, x, self.params, self.event_ndim, self.signature)
+
+    def energies_of_alternatives(self, x) -> Variable:
+        """Graph of E, ``(N, D, K)``, for x ``(N, D, K, *event)``; row n has parameters n."""
+        cores = core_ndims(self.signature, len(self.params))
+        params = [
+            p if p.type.ndim == n else p[(slice(None), None, None)]
+            for p, n in zip(self.params, cores, strict=True)
+        ]
+        return data_energy(self.energy, x, params, self.event_ndim, self.signature)
+
+
+def observed_ebms(problem: Problem, method: str) -> list[ObservedEBM]:
+    """The observed variables of a problem, all of which must be EBMs.
+
+    Raises
+    ------
+    ValueError
+        A potential, an observed variable that is no EBM, or a prior to be included: `method`
+        minimises no likelihood, so there is nothing to add them to.
+    """
+    model = problem.model
+    others = [
+        *[p.name for p in model.potentials],
+        *[rv.name for rv in model.observed_RVs if not isinstance(rv.owner.op, EnergyRV)],
+    ]
+    if others:
+        raise ValueError(
+            f"{method} needs the energy and the data apart, and {', '.join(others)} is no observed "
+            'EBM. Use method="geyer".'
+        )
+    if problem.include_prior:
+        raise ValueError(
+            f"{method} minimises no likelihood that a prior could be added to. Use "
+            'method="geyer", or leave out include_prior.'
+        )
+    found = []
+    for rv in model.observed_RVs:
+        op, spec = rv.owner.op, rv.owner.op.spec
+        params = problem.in_u(op.dist_params(rv.owner))
+        found.append(
+            ObservedEBM(
+                rv.name,
+                spec.energy,
+                spec.reference,
+                spec.signature,
+                params,
+                model.rvs_to_values[rv],
+            )
+        )
+    return found
+
