@@ -5,10 +5,12 @@ from pymc_ebm.reference.enumeration import enumeration
 from pymc_ebm.reference.fitted import fitted
 from pymc_ebm.reference.from_draws import from_draws
 from pymc_ebm.reference.independent import independent
+from pymc_ebm.reference.proposal import Proposal
 from pymc_ebm.reference.quadrature import quadrature
 from pymc_ebm.reference.support import Support, normalise_support
 
 __all__ = [
+    "Proposal",
     "Reference",
     "Support",
     "enumeration",

@@ -10,6 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
+from pymc_ebm.reference.proposal import Proposal
 from pymc_ebm.reference.support import Support, normalise_support
 
 FEWEST_POINTS = 25
@@ -48,6 +49,9 @@ class Reference:
     unused_draws : int
         Draws that were made and thrown away, such as injections that a survey did not detect.
         Each counts as a group without weight in every error estimate.
+    proposal : Proposal, optional
+        Fresh draws of q and its log density, where the reference knows them. It plays no part in
+        the estimate of log Z nor in the fingerprint.
 
     Raises
     ------
@@ -72,6 +76,7 @@ class Reference:
     transport: Callable | None = None
     description: str = ""
     unused_draws: int = 0
+    proposal: Proposal | None = None
 
     def __post_init__(self):
         keep = lambda name, value: object.__setattr__(self, name, value)
@@ -252,6 +257,9 @@ def _n_params(transport) -> int:
 
 
 def _frozen(array, dtype=None) -> np.ndarray:
+    if isinstance(array, np.ndarray) and not array.flags.writeable and array.base is None:
+        if dtype is None or array.dtype == dtype:
+            return array  # nobody can change it, so it may be shared
     copy = np.array(array, dtype=dtype)
     copy.flags.writeable = False
     return copy

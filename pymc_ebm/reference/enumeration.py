@@ -9,6 +9,7 @@ import numpy as np
 
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.reference.memory import check_memory
+from pymc_ebm.reference.proposal import uniform_over
 
 REMEDY = "Use draws: pymc_ebm.reference.independent, or fewer values per coordinate."
 
@@ -34,7 +35,7 @@ def enumeration(values, *, shape=None, complete: bool = False, support=None) -> 
     Returns
     -------
     Reference
-        One point per state, exact.
+        One point per state, exact. A complete one can also be drawn from, uniformly.
 
     Raises
     ------
@@ -52,7 +53,8 @@ def enumeration(values, *, shape=None, complete: bool = False, support=None) -> 
     >>> enumeration(range(500)).edge.sum().item()
     1
     """
-    points = _states(values, shape)
+    points = np.array(_states(values, shape))
+    points.flags.writeable = False  # one copy serves the reference and its proposal
     if len(points) == 0:
         raise ValueError("There are 0 states to enumerate. Give at least one value.")
     return Reference(
@@ -64,6 +66,7 @@ def enumeration(values, *, shape=None, complete: bool = False, support=None) -> 
         complete=complete,
         edge=None if complete else _edge(points),
         description="enumeration",
+        proposal=uniform_over(points) if complete else None,
     )
 
 

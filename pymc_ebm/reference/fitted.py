@@ -7,9 +7,8 @@ import math
 import numpy as np
 
 from pymc_ebm.reference.base import Reference
-from pymc_ebm.reference.line import LineMap
+from pymc_ebm.reference.laws import BinaryLaw, MixtureLaw, proposal_of
 from pymc_ebm.reference.memory import check_memory
-from pymc_ebm.reference.mixture import LARGEST_INTEGER, Mixture
 from pymc_ebm.reference.support import Support, normalise_support
 from pymc_ebm.reference.uniforms import uniforms
 
@@ -82,18 +81,27 @@ def fitted(
     box = Support(*map(float, spins)) if spins and support is None else _box(rows, support, integer)
     _check_inside(data, box, event_ndim)
     rng = np.random.default_rng(random_seed)
+    law: BinaryLaw | MixtureLaw
     if spins:
-        kind = "binary vectors"
-        points, log_q, groups = _binary(rows, spins, draws, rng, scramblings)
+        kind, law = "binary vectors", BinaryLaw(rows, spins)
     else:
         kind = "counts" if integer else "data"
-        points, log_q, groups = _mixture(rows, box, integer, event, draws, rng, scramblings)
+        lower, upper = (
+            np.broadcast_to(np.asarray(bound, dtype=float), event).ravel()
+            for bound in (box.lower, box.upper)
+        )
+        law = MixtureLaw(rows, lower, upper, integer, rng)
+    u, groups = uniforms("sobol", draws, law.n_uniforms, rng, scramblings)
+    points, usable = law.points(u)
+    # Rounding left the space at some: no weight, rather than a wrong one.
+    log_q = np.where(usable, law.log_density(points), np.inf)
     return Reference(
         points=points.reshape(draws, *event),
         log_weights=-log_q - np.log(draws),
         groups=groups,
         support=box,
         description=f"fitted to {len(rows)} {kind}",
+        proposal=proposal_of(law, event),
     )
 
 
@@ -143,50 +151,3 @@ def _spins(rows, support) -> tuple[int, int] | None:
         if seen <= set(pair) and (bounds is None or bounds == Support(*map(float, pair))):
             return pair
     return None
-
-
-def _binary(rows, spins, draws, rng, scramblings):
-    ones = (rows == spins[1]).sum(axis=0)
-    p = 0.75 * (ones + 1) / (len(rows) + 2) + 0.125
-    u, groups = uniforms("sobol", draws, rows.shape[1], rng, scramblings)
-    up = u < p
-    log_q = np.where(up, np.log(p), np.log1p(-p)).sum(axis=1)
-    return np.where(up, spins[1], spins[0]), log_q, groups
-
-
-def _mixture(rows, box, integer, event, draws, rng, scramblings):
-    n_dim = rows.shape[1]
-    lower, upper = (
-        np.broadcast_to(np.asarray(bound, dtype=float), event).ravel()
-        for bound in (box.lower, box.upper)
-    )
-    line = LineMap(lower, upper + integer)  # an integer k is the cell [k, k+1)
-    z = line.forward(_inside(rows + 0.5 * integer, line))
-    mixture = Mixture(z, rng, correlated=not integer)
-    u, groups = uniforms("sobol", draws, n_dim + 2 - integer, rng, scramblings)
-    z = mixture.draw_product(u) if integer else mixture.draw(u)
-    x = np.floor(line.inverse(z)) if integer else line.inverse(z)
-    if integer:
-        beyond = (x < lower) | (x > upper) | ~(np.abs(x) < LARGEST_INTEGER)
-    else:
-        beyond = (x <= lower) | (x >= upper) | ~np.isfinite(x)
-    beyond = beyond.any(axis=1)
-    x[beyond] = _inside(rows + 0.0, line)[0]
-    if integer:
-        x = np.floor(x).astype(np.int64)
-        log_q = mixture.log_mass(x, line)
-    else:
-        log_q = mixture.log_density(z) + line.log_slope(x).sum(axis=1)
-    # Rounding left the space there: no weight, rather than a wrong one.
-    return x, np.where(beyond, np.inf, log_q), groups
-
-
-def _inside(rows, line):
-    """Data at a bound, where the map is infinite, moved half the way to their neighbours."""
-    low, high = rows - line.lower, line.upper - rows
-    gap = np.minimum(
-        np.where(low > 0, low, np.inf).min(axis=0), np.where(high > 0, high, np.inf).min(axis=0)
-    )
-    gap = np.where(np.isfinite(gap), gap, 1.0) / 2
-    rows = np.where(low > 0, rows, line.lower + gap)
-    return np.where(high > 0, rows, line.upper - gap)

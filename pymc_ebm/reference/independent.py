@@ -14,6 +14,7 @@ from scipy.stats import chi2
 
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.reference.memory import check_memory
+from pymc_ebm.reference.proposal import of_distribution
 from pymc_ebm.reference.transported import transported
 from pymc_ebm.reference.uniforms import uniforms
 
@@ -90,6 +91,7 @@ def independent(
         groups=groups,
         support=support,
         description=f"{_name(dist)}, {method}",
+        proposal=of_distribution(dist, event_shape),
     )
 
 

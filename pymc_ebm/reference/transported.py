@@ -15,6 +15,7 @@ from pytensor.raise_op import CheckAndRaise
 
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.reference.memory import check_memory
+from pymc_ebm.reference.proposal import of_distribution
 from pymc_ebm.reference.uniforms import uniforms
 
 REMEDY = (
@@ -84,6 +85,7 @@ def transported(make_dist, draws, method, rng, support, scramblings) -> Referenc
         support=support,
         transport=transport,
         description=f"q(y|{', '.join(names)}), {method}",
+        proposal=of_distribution(make_dist, event_shape),
     )
 
 
