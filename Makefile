@@ -24,10 +24,10 @@ lint: $(STAMP)  ## ruff and mypy
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-# -E reads every page again, so that every notebook runs and every warning shows.
-docs: $(STAMP)  ## build the docs into docs/_build/html; runs the notebooks, warnings are errors
-	@rm -rf docs/api/generated  # pages of names that are gone
-	@OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -E -W --keep-going -n -q $(SPHINXOPTS) docs docs/_build/html
+# From nothing each time, so that every notebook runs and every warning shows.
+docs: $(STAMP)  ## build docs/_build/html; runs the notebooks, warnings are errors
+	@rm -rf docs/_build docs/api/generated
+	@OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -W --keep-going -n -q $(SPHINXOPTS) docs docs/_build/html
 
 notebooks: $(STAMP)  ## execute the notebooks in place
 	@set -e; for notebook in $(wildcard notebooks/*.ipynb); do \

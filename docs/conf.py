@@ -2,6 +2,8 @@
 
 import os
 
+from sphinx.ext import autosummary
+
 import pymc_ebm
 
 project = "pymc_ebm"
@@ -20,7 +22,7 @@ extensions = [
 exclude_patterns = ["_build", "**.ipynb_checkpoints"]
 templates_path = ["_templates"]
 
-# Links to other projects need the network, so they are made on request: DOCS_INTERSPHINX=1 make docs.
+# Links to other projects need the network: DOCS_INTERSPHINX=1 make docs.
 if os.environ.get("DOCS_INTERSPHINX"):
     extensions.append("sphinx.ext.intersphinx")
     intersphinx_mapping = {
@@ -42,6 +44,8 @@ nb_merge_streams = True
 
 # API
 autosummary_generate = True
+# A summary is the first sentence, and the point of these ends none.
+autosummary.WELL_KNOWN_ABBREVIATIONS += ("eq.", "eqs.")
 autodoc_typehints = "none"
 # Single backticks are links where the name is one, and plain otherwise (parameters, say).
 default_role = "autolink"
@@ -49,10 +53,13 @@ nitpick_ignore_regex = [("py:obj", ".*")]
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
 
+# The default lets an equation wider than the page run out of it.
+mathjax4_config = {"output": {"displayOverflow": "scroll"}}
+
 html_theme = "pymc_sphinx_theme"
 html_title = "pymc_ebm"
 html_static_path = ["_static"]
-html_css_files = ["narrow.css"]
+html_css_files = ["site.css"]
 html_show_sphinx = False
 html_show_copyright = False
 html_theme_options = {
