@@ -1,7 +1,7 @@
 # `make demo` and `make test` need nothing but a Python (see tools/find_python.sh): they build .venv themselves.
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint notebooks bench clean
+.PHONY: help env demo test lint docs notebooks bench clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -24,6 +24,11 @@ lint: $(STAMP)  ## ruff and mypy
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
+# From nothing each time, so that every notebook runs and every warning shows.
+docs: $(STAMP)  ## build docs/_build/html; runs the notebooks, warnings are errors
+	@rm -rf docs/_build docs/api/generated
+	@OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -W --keep-going -n -q $(SPHINXOPTS) docs docs/_build/html
+
 notebooks: $(STAMP)  ## execute the notebooks in place
 	@set -e; for notebook in $(wildcard notebooks/*.ipynb); do \
 		$(BIN)/jupyter-execute --inplace "$$notebook"; done
@@ -32,7 +37,7 @@ bench: $(STAMP)  ## run the benchmarks
 	@set -e; for script in $(wildcard benchmarks/*.py); do $(BIN)/python "$$script"; done
 
 clean:  ## remove .venv, caches and builds
-	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .mypy_cache
+	rm -rf $(VENV) build dist docs/_build docs/api/generated .pytest_cache .ruff_cache .mypy_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A path is a Python, anything else is the line that says why there is none.

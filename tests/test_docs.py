@@ -1,28 +1,73 @@
-"""The Python blocks of README.md and docs/index.md run; those of one file share a namespace."""
+"""The pages tell the truth: their Python blocks run, and the API pages list every public name.
 
+The blocks of one page share a namespace. Notebooks run when the docs are built (`make docs`).
+"""
+
+import importlib
+import inspect
 import re
 from functools import partial
 from pathlib import Path
 
+import nbformat
 import pymc as pm
 import pytest
 
+import pymc_ebm
+
 ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md")), *sorted(DOCS.glob("paper/*.md"))]
+WITH_BLOCKS = [p for p in PAGES if BLOCK.search(p.read_text(encoding="utf-8"))]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["README.md", "docs/index.md"])
-def test_blocks_run(name, monkeypatch):
+@pytest.mark.parametrize("page", WITH_BLOCKS, ids=lambda p: str(p.relative_to(ROOT)))
+def test_blocks_run(page, monkeypatch):
     # The pages show PyMC's defaults; a few draws are enough to run them.
     few = partial(pm.sample, draws=200, tune=300, chains=2, cores=1, random_seed=1)
     monkeypatch.setattr(pm, "sample", partial(few, progressbar=False))
     monkeypatch.chdir(ROOT)
-    text = (ROOT / name).read_text(encoding="utf-8")
-    blocks = list(BLOCK.finditer(text))
-    assert blocks
+    text = page.read_text(encoding="utf-8")
     namespace: dict = {}
-    for block in blocks:
+    for block in BLOCK.finditer(text):
         # Blank lines above, so that a traceback has the line numbers of the page.
         above = "\n" * text.count("\n", 0, block.start(1))
-        exec(compile(above + block[1], str(ROOT / name), "exec"), namespace)
+        exec(compile(above + block[1], str(page), "exec"), namespace)
+
+
+def test_api_pages_list_every_public_name():
+    """`autosummary` blocks with a toctree make the pages; a re-exported object has one."""
+    listed = set()
+    for page in DOCS.glob("api/*.md"):
+        for block in re.findall(r"```{eval-rst}\n(.*?)```", page.read_text(), re.DOTALL):
+            if ":toctree:" in block:
+                [name] = re.findall(r"^\.\. module:: (\S+)", block, re.MULTILINE)
+                module = importlib.import_module(name)
+                listed |= {id(getattr(module, n)) for n in re.findall(r"^   (\w+)$", block, re.M)}
+    rooms = [getattr(pymc_ebm, name) for name in pymc_ebm.__all__]
+    public = {
+        f"{module.__name__}.{name}": getattr(module, name)
+        for module in [pymc_ebm, *filter(inspect.ismodule, rooms)]
+        for name in module.__all__
+    }
+    missing = {n for n, o in public.items() if not inspect.ismodule(o) and id(o) not in listed}
+    assert not missing
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebook_is_in_the_gallery_with_its_output(path):
+    """In the gallery, so that the docs' build runs it; executed, small, and without an error."""
+    assert f"<notebooks/{path.stem}>`" in (DOCS / "gallery.md").read_text().replace("</", "<")
+    assert (DOCS / "notebooks" / path.name).samefile(path)
+    assert path.stat().st_size < 1_000_000
+    cells = [c for c in nbformat.read(path, as_version=4).cells if c.cell_type == "code"]
+    assert [c.execution_count for c in cells] == list(range(1, len(cells) + 1))
+    assert not any(o.output_type == "error" for c in cells for o in c.outputs)
+
+
+def test_there_are_pages_and_notebooks():
+    assert WITH_BLOCKS
+    assert NOTEBOOKS

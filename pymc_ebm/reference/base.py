@@ -26,7 +26,7 @@ class Reference:
 
     Parameters
     ----------
-    points : ndarray, shape (M, *event)
+    points : ndarray, shape ``(M, *event)``
         The points y_m, or the base points when `transport` is given. A read-only copy is kept.
     log_weights : ndarray, shape (M,)
         The log base weights a_m in nats; ignored zeros when `transport` is given. −inf is a point

@@ -32,7 +32,7 @@ def fitted(
 
     Parameters
     ----------
-    data : array_like, shape (*batch, *event)
+    data : array_like, shape ``(*batch, *event)``
     draws : int
         The number of points, M, a multiple of `scramblings`.
     support : optional

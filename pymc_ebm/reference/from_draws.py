@@ -14,7 +14,7 @@ def from_draws(
 
     Parameters
     ----------
-    points : array_like, shape (M, *event)
+    points : array_like, shape ``(M, *event)``
         Draws of q, in the units of x.
     log_density : array_like, shape (M,), or callable
         log q(y_m) in nats, or a function of the points that gives it.

@@ -37,13 +37,13 @@ class Support:
 
         Parameters
         ----------
-        x : array_like, shape (*batch, *event)
+        x : array_like, shape ``(*batch, *event)``
         event_ndim : int
             Rank of one event.
 
         Returns
         -------
-        ndarray of bool, shape (*batch,)
+        ndarray of bool, shape ``(*batch,)``
         """
         x = np.asarray(x)
         inside = (x >= self.lower) & (x <= self.upper)
