@@ -16,7 +16,15 @@ from pytensor.graph.traversal import ancestors
 from pytensor.tensor.random.op import RandomVariable
 from pytensor.tensor.random.type import RandomGeneratorType
 
-from pymc_ebm.energy import RUN_ONCE, Energy, as_parameter, core_ndims, data_energy
+from pymc_ebm.energy import (
+    RUN_ONCE,
+    Energy,
+    as_parameter,
+    core_ndims,
+    data_energy,
+    signature_of,
+    without_unit_batch,
+)
 from pymc_ebm.log_partition import log_partition
 from pymc_ebm.observed import (
     as_integers,
@@ -265,13 +273,10 @@ class EBM(Distribution):
     def rv_op(cls, *params, spec: _Spec, **kwargs):
         """Apply the random variable of `spec` to parameters."""
         cores = core_ndims(spec.signature, len(params))
-        inputs = ",".join(
-            f"({','.join(f'p{i}d{j}' for j in range(n))})" for i, n in enumerate(cores)
-        )
         # PyMC reads the event's shape off literals.
         event = ",".join(str(n) for n in spec.reference.event_shape)
         dtype = "int64" if spec.reference.discrete else "floatX"
-        op = EnergyRV(spec, signature=f"{inputs}->({event})", dtype=dtype)
+        op = EnergyRV(spec, signature=f"{signature_of(cores)}->({event})", dtype=dtype)
         if kwargs.get("rng") is None:
             kwargs["rng"] = pt.random.shared_rng(seed=None)
         return op(*params, return_next_rng=True, **kwargs)[1]
@@ -299,6 +304,7 @@ def _refuse_captured(node, variables):
 def _ebm_logp(op, values, rng, size, *params, **kwargs):
     [value] = values
     spec = op.spec
+    params = without_unit_batch(params, op.ndims_params)
     energies = data_energy(
         spec.energy, value, params, len(spec.reference.event_shape), spec.signature
     )

@@ -20,7 +20,16 @@ from pytensor.tensor.variable import TensorVariable
 
 from pymc_ebm.hoisting import depends, expand, x_only_parts
 
-__all__ = ["SplitEnergy", "as_parameter", "core_ndims", "data_energy", "evaluate", "split_energy"]
+__all__ = [
+    "SplitEnergy",
+    "as_parameter",
+    "core_ndims",
+    "data_energy",
+    "evaluate",
+    "signature_of",
+    "split_energy",
+    "without_unit_batch",
+]
 
 Energy = Callable[..., TensorVariable]
 
@@ -129,6 +138,39 @@ def core_ndims(signature: str | None, n_params: int) -> tuple[int, ...]:
             f"{','.join(['()'] * n_params)!r}."
         )
     return tuple(len([d for d in g.split(",") if d.strip()]) for g in groups)
+
+
+def signature_of(ndims: Sequence[int]) -> str:
+    """A signature, without its output side, of parameters with these numbers of core dimensions.
+
+    Examples
+    --------
+    >>> signature_of([1, 0])
+    '(p0d0),()'
+    """
+    return ",".join(f"({','.join(f'p{i}d{j}' for j in range(n))})" for i, n in enumerate(ndims))
+
+
+def without_unit_batch(params: Sequence, cores: Sequence[int]) -> list[TensorVariable]:
+    """Parameters that PyMC gave batch dimensions of length 1, in their core shapes.
+
+    Parameters
+    ----------
+    params : sequence of TensorVariable
+    cores : sequence of int
+        Number of core dimensions of each.
+
+    Returns
+    -------
+    list of TensorVariable
+        Unchanged where a batch dimension is longer, or not known to be 1.
+    """
+    batch_axes = [tuple(range(p.ndim - n)) for p, n in zip(params, cores, strict=True)]
+    if not all(
+        p.type.broadcastable[i] for p, axes in zip(params, batch_axes, strict=True) for i in axes
+    ):
+        return list(params)
+    return [p.squeeze(axis=axes) for p, axes in zip(params, batch_axes, strict=True)]
 
 
 def evaluate(outputs: Sequence[Variable], givens: dict | None = None) -> list[np.ndarray]:

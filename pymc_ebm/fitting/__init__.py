@@ -1,7 +1,24 @@
 """Point estimates of models with energy-based likelihoods: one method per file."""
 
 from pymc_ebm.fitting.estimate import PointEstimate
+from pymc_ebm.fitting.exact_gradient import exact_gradient
 from pymc_ebm.fitting.find_mle import find_MLE
 from pymc_ebm.fitting.geyer import geyer
+from pymc_ebm.fitting.gradient_descent import gradient_descent
+from pymc_ebm.fitting.noise_contrastive import noise_contrastive
+from pymc_ebm.fitting.path_integral import PathIntegral, path_integral
+from pymc_ebm.fitting.pseudolikelihood import pseudolikelihood
+from pymc_ebm.fitting.score_matching import score_matching
 
-__all__ = ["PointEstimate", "find_MLE", "geyer"]
+__all__ = [
+    "PathIntegral",
+    "PointEstimate",
+    "exact_gradient",
+    "find_MLE",
+    "geyer",
+    "gradient_descent",
+    "noise_contrastive",
+    "path_integral",
+    "pseudolikelihood",
+    "score_matching",
+]

@@ -88,7 +88,8 @@ class PointEstimate:
         """Verdict, then one line for every element of every variable."""
         table = Table("", "estimate", "se", "mcse")
         for row in self._rows():
-            table.add_row(*row)
+            # Text, as the brackets of an index are not markup.
+            table.add_row(*map(Text, row))
         state = "converged" if self.converged else "NOT converged"
         style = "bold green" if self.converged else "bold red"
         return Group(Text(f"{self.method}: {state}", style=style), Text(self.reason), table)

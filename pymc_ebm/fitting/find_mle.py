@@ -9,8 +9,13 @@ from pymc.progress_bar import CustomProgress, default_progress_theme
 from rich.console import Console
 
 from pymc_ebm.fitting.estimate import PointEstimate
+from pymc_ebm.fitting.exact_gradient import exact_gradient
 from pymc_ebm.fitting.geyer import geyer
+from pymc_ebm.fitting.gradient_descent import gradient_descent
+from pymc_ebm.fitting.noise_contrastive import noise_contrastive
 from pymc_ebm.fitting.problem import Problem
+from pymc_ebm.fitting.pseudolikelihood import pseudolikelihood
+from pymc_ebm.fitting.score_matching import score_matching
 from pymc_ebm.fitting.solution import Solution
 
 __all__ = ["METHODS", "find_MLE", "solve"]
@@ -18,6 +23,11 @@ __all__ = ["METHODS", "find_MLE", "solve"]
 #: A method is a function (problem, start, *, advance, random_seed, **options) -> Solution.
 METHODS: dict[str, Callable[..., Solution]] = {
     "geyer": geyer,
+    "gradient_descent": gradient_descent,
+    "exact_gradient": exact_gradient,
+    "noise_contrastive": noise_contrastive,
+    "score_matching": score_matching,
+    "pseudolikelihood": pseudolikelihood,
 }
 
 
@@ -38,6 +48,12 @@ def find_MLE(
     =====================  ====================================================================
     "geyer"                J_BL, the likelihood with the estimated normaliser (eq. 9), by
                            quasi-Newton steps; the reference follows the estimate
+    "gradient_descent"     J_BL by gradient steps of a schedule (eq. 6)
+    "exact_gradient"       the likelihood, from draws of p(x|θ) alone, by stochastic steps
+                           (eqs. 14 and 17)
+    "noise_contrastive"    the classification of data and reference, log Z being a parameter
+    "score_matching"       the distance of ∂ log p/∂x, for continuous x; no normaliser
+    "pseudolikelihood"     the sites' conditional likelihoods, for discrete x; no normaliser
     =====================  ====================================================================
 
     Parameters

@@ -63,7 +63,7 @@ def noise_contrastive(
     models", JMLR 13, 307–361; L. Riou-Durand, N. Chopin (2018), Electron. J. Statist. 12,
     3473–3518, for its meeting with Geyer's estimate.
     """
-    contests, w, loss, data_scores, noise_scores = problem.once(
+    contests, loss, data_scores, noise_scores = problem.once(
         "noise_contrastive", lambda: _compile(problem)
     )
     log_z = [contest.set_data(start) for contest in contests]
@@ -144,7 +144,6 @@ def _compile(problem: Problem) -> tuple[Any, ...]:
     loss = Loss(pt.add(*[t.sum() for t in (*data, *noise)], 0.0), w)
     return (
         contests,
-        w,
         loss,
         [compile_scores(t, w) for t in data],
         [compile_scores(t, w) for t in noise],

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from pytensor.graph.basic import Variable
 
 from pymc_ebm.distribution import EnergyRV
-from pymc_ebm.energy import Energy, core_ndims, data_energy, evaluate
+from pymc_ebm.energy import Energy, core_ndims, data_energy, evaluate, without_unit_batch
 from pymc_ebm.fitting.problem import Problem
 from pymc_ebm.reference.base import Reference
 
@@ -93,7 +93,8 @@ def observed_ebms(problem: Problem, method: str) -> list[ObservedEBM]:
     found = []
     for rv in model.observed_RVs:
         op, spec = rv.owner.op, rv.owner.op.spec
-        params = problem.in_u(op.dist_params(rv.owner))
+        params = without_unit_batch(op.dist_params(rv.owner), op.ndims_params)
+        params = problem.in_u(params)
         found.append(
             ObservedEBM(
                 rv.name,
@@ -105,4 +106,3 @@ def observed_ebms(problem: Problem, method: str) -> list[ObservedEBM]:
             )
         )
     return found
-

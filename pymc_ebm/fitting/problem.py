@@ -45,8 +45,9 @@ class Loss:
     @cached_property
     def _times_hessian(self):
         v = pt.dvector("v")
-        product = pt.grad((pt.grad(self.graph, self.u) * v).sum(), self.u)
-        return pytensor.function([self.u, v], product)
+        gradient = pt.grad(self.graph, self.u)
+        product = pt.grad((gradient * v).sum(), self.u, disconnected_inputs="ignore")
+        return pytensor.function([self.u, v], product, on_unused_input="ignore")
 
     def hessian(self, u: NDArray) -> NDArray:
         """Exact second derivatives at u, ``(K, K)``."""
@@ -182,7 +183,9 @@ class Problem:
     def _constrained_directional(self):
         v = pt.dvector("v")
         flat = pt.concatenate([g.ravel() for g in self._constrained_graphs])
-        return pytensor.function([self.u, v], *directional([flat], self.u, v))
+        return pytensor.function(
+            [self.u, v], *directional([flat], self.u, v), on_unused_input="ignore"
+        )
 
     def constrained(self, u: NDArray) -> dict[str, NDArray]:
         """Parameters by name at u."""
@@ -229,7 +232,9 @@ class Problem:
     def _influence_directional(self):
         v = pt.dvector("v")
         influences = [self._influence_graph(i) for i in range(len(self.nodes))]
-        return pytensor.function([self.u, v], directional(influences, self.u, v))
+        return pytensor.function(
+            [self.u, v], directional(influences, self.u, v), on_unused_input="ignore"
+        )
 
     @cached_property
     def _log_weights(self):

@@ -177,8 +177,6 @@ class _Neighbours:
 
 
 def _compile(problem: Problem) -> tuple[Any, ...]:
-    neighbours = [
-        _Neighbours(ebm, problem.u) for ebm in observed_ebms(problem, "pseudolikelihood")
-    ]
+    neighbours = [_Neighbours(ebm, problem.u) for ebm in observed_ebms(problem, "pseudolikelihood")]
     loss = Loss(pt.add(*[one.terms.sum() for one in neighbours], 0.0), problem.u)
     return neighbours, loss, [compile_scores(one.terms, problem.u) for one in neighbours]

@@ -27,7 +27,7 @@ def compile_scores(terms, u):
         Function of u that gives ∂term_n/∂u_k, ``(N, K)``.
     """
     v = pt.dvector("v")
-    along = pytensor.function([u, v], *directional([terms.ravel()], u, v))
+    along = pytensor.function([u, v], *directional([terms.ravel()], u, v), on_unused_input="ignore")
     return lambda at: columns(along, at)
 
 

@@ -1,0 +1,324 @@
+"""`find_MLE` on models of other kinds, its result, and what it refuses."""
+
+import csv
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+import pytest
+import xarray as xr
+from scipy.special import gammaln
+
+import pymc_ebm as ebm
+
+LINE = ebm.reference.quadrature(-np.inf, np.inf)
+
+
+def gaussian(x, mu, s):
+    return (x - mu) ** 2 / (2 * s**2)
+
+
+def test_freight_regression():
+    """reference_problems.md: MLE 13.824706, 1.483821, 5.781815, log-likelihood −18.644891."""
+    with open("tests/data/freight.csv") as file:
+        rows = list(csv.DictReader(file))
+    broken, transfers = (np.array([int(r[c]) for r in rows]) for c in ("broken", "transfers"))
+    with pm.Model():
+        b0, b1 = pm.Flat("b0", initval=2.0), pm.Flat("b1", initval=0.2)
+        nu = pm.HalfFlat("nu", initval=1.0)
+        ebm.EBM(
+            "broken",
+            b0 + b1 * transfers,
+            nu,
+            energy=lambda x, log_rate, nu: -x * log_rate + nu * pt.gammaln(x + 1),
+            observed=broken,
+            reference=ebm.reference.enumeration(np.arange(401)),
+        )
+        fit = ebm.find_MLE(progressbar=False)
+    assert fit.converged
+    found = [fit.estimate[n] for n in ("b0", "b1", "nu")]
+    np.testing.assert_allclose(found, [13.824706, 1.483821, 5.781815], atol=2e-6)
+    np.testing.assert_allclose(fit.objective, 18.644891, atol=1e-6)
+    assert all(fit.mcse[n] == 0 for n in fit.mcse)
+    # Standard errors by second differences of the summed likelihood, written out with NumPy.
+    k = np.arange(401)
+
+    def loss(theta):
+        terms = k[:, None] * (theta[0] + theta[1] * transfers) - theta[2] * gammaln(k + 1)[:, None]
+        own = broken * (theta[0] + theta[1] * transfers) - theta[2] * gammaln(broken + 1)
+        return (np.logaddexp.reduce(terms, axis=0) - own).sum()
+
+    h, e = 1e-4, np.eye(3)
+    hessian = [
+        [
+            sum(
+                sign * loss(np.array(found) + h * (a * e[i] + b * e[j]))
+                for a, b, sign in ((1, 1, 1), (1, -1, -1), (-1, 1, -1), (-1, -1, 1))
+            )
+            / (4 * h**2)
+            for j in range(3)
+        ]
+        for i in range(3)
+    ]
+    se = np.sqrt(np.diag(np.linalg.inv(hessian)))
+    np.testing.assert_allclose([fit.se[n] for n in ("b0", "b1", "nu")], se, rtol=1e-3)
+
+
+def test_with_the_prior_it_is_find_map(rng):
+    data = rng.normal(0, 2, 50)
+    with pm.Model():
+        sigma = pm.Gamma("sigma", 30, 30)
+        ebm.EBM("x", 0.0, sigma, energy=gaussian, reference=LINE, observed=data)
+        fit = ebm.find_MLE(include_prior=True, progressbar=False)
+        flat = ebm.find_MLE(progressbar=False, start={"sigma": 3.0})
+        mode = pm.find_MAP(progressbar=False)
+    np.testing.assert_allclose(fit.estimate["sigma"], mode["sigma"], rtol=1e-4)
+    np.testing.assert_allclose(flat.estimate["sigma"], np.sqrt(np.mean(data**2)), rtol=1e-6)
+    assert fit.se["sigma"] < flat.se["sigma"]
+
+
+def test_potential_and_ebm_give_one_estimate(rng):
+    data = rng.normal(1, 2, 60)
+    q = ebm.reference.independent(pm.Normal.dist(0, 4), draws=2000, random_seed=1)
+    fits = []
+    for potential in (False, True):
+        with pm.Model(coords={"of": ["location", "scale"]}):
+            both = pm.HalfFlat("both", dims="of")
+            if potential:
+                log_z = ebm.log_partition(gaussian, both[0], both[1], reference=q)
+                energy = gaussian(data, both[0], both[1]).sum()
+                pm.Potential("x", -energy - len(data) * log_z)
+            else:
+                ebm.EBM("x", both[0], both[1], energy=gaussian, reference=q, observed=data)
+            fits.append(ebm.find_MLE(recenter=False, progressbar=False))
+    for statistic in ("estimate", "se", "mcse"):
+        one, other = (getattr(fit, statistic)["both"] for fit in fits)
+        np.testing.assert_allclose(one, other, rtol=1e-5)
+    assert fits[0].mcse["both"].shape == (2,)
+    assert "both[scale]" in str(fits[0])
+
+
+def test_mixture_of_two_gaussians(rng):
+    """Estimates and standard errors are those of the mixture with the exact densities."""
+    data = np.concatenate([rng.normal(-2, 0.7, 60), rng.normal(2, 1.2, 140)])
+    fits = []
+    for exact in (False, True):
+        with pm.Model():
+            w = pm.Beta("w", 1, 1)
+            mu = pm.Flat("mu", shape=2, initval=np.array([-1.0, 1.0]))
+            s = pm.HalfFlat("s", shape=2)
+            if exact:
+                parts = [pm.Normal.dist(mu[g], s[g]) for g in (0, 1)]
+            else:
+                parts = [ebm.EBM.dist(mu[g], s[g], energy=gaussian, reference=LINE) for g in (0, 1)]
+            pm.Mixture("x", w=pt.stack([w, 1 - w]), comp_dists=parts, observed=data)
+            fits.append(ebm.find_MLE(progressbar=False))
+    for name in ("w", "mu", "s"):
+        np.testing.assert_allclose(fits[0].estimate[name], fits[1].estimate[name], rtol=1e-4)
+        np.testing.assert_allclose(fits[0].se[name], fits[1].se[name], rtol=1e-3)
+    # The gradient of a mixture needs Z itself.
+    with pytest.raises(ValueError, match="not linear in log Z"):
+        with pm.Model():
+            w = pm.Beta("w", 1, 1)
+            parts = [ebm.EBM.dist(m, 1.0, energy=gaussian, reference=LINE) for m in (-1.0, 1.0)]
+            pm.Mixture("x", w=pt.stack([w, 1 - w]), comp_dists=parts, observed=data)
+            ebm.find_MLE("exact_gradient", progressbar=False)
+
+
+@pytest.mark.filterwarnings("ignore:The energies of the data:UserWarning")
+def test_unbounded_likelihood_raises(rng):
+    """E linear in x², and the data's x² outside that of every point (field_notes.md)."""
+    narrow = ebm.reference.independent(pm.Normal.dist(0, 0.1), draws=500, random_seed=1)
+    with pm.Model():
+        b = pm.Flat("b", initval=0.2)
+        ebm.EBM(
+            "x", b, energy=lambda x, b: b * x**2, reference=narrow, observed=rng.normal(0, 2, 50)
+        )
+        for method in ("geyer", "gradient_descent"):
+            with pytest.raises(ValueError, match=r"no maximum.*widen or re-centre"):
+                ebm.find_MLE(method, progressbar=False)
+
+
+def test_noise_contrastive_goes_over_to_geyer(rng):
+    """The two estimates meet as M/N grows: their distance falls like N/M."""
+    data = rng.normal(0, 2, 40)
+    distances = []
+    for draws in (2**8, 2**11, 2**14):
+        q = ebm.reference.independent(pm.Normal.dist(0, 3), draws, "sobol", random_seed=1)
+        with pm.Model():
+            sigma = pm.HalfFlat("sigma")
+            ebm.EBM("x", 0.0, sigma, energy=gaussian, reference=q, observed=data)
+            fits = [
+                ebm.find_MLE("geyer", recenter=False, progressbar=False),
+                ebm.find_MLE("noise_contrastive", progressbar=False),
+            ]
+        distances.append(float(abs(fits[0].estimate["sigma"] - fits[1].estimate["sigma"])))
+    truth = np.log(np.sqrt(2 * np.pi) * fits[1].estimate["sigma"])
+    np.testing.assert_allclose(fits[1].estimate["x_log_partition"], truth, atol=0.01)
+    assert distances[2] < distances[1] / 4 < distances[0] / 16
+    assert distances[2] < 1e-3
+
+
+@pytest.mark.parametrize(("coupling", "ratio"), [(0.2, 1.25), (0.4, 0.91)])
+def test_pseudolikelihood_needs_the_sandwich(coupling, ratio, rng):
+    """field_notes.md: the truth is 1.25 and 0.91 times the Hessian's standard error on 4 × 4.
+
+    2000 lattices and 2000 simulations give standard errors of a ratio of 2% or less.
+    """
+    states = ebm.reference.enumeration([-1, 1], shape=(4, 4), complete=True)
+    pairs = lambda s: (s * (np.roll(s, 1, -1) + np.roll(s, 1, -2))).sum((-1, -2))
+    energy = lambda s, b: -b * (s * (pt.roll(s, 1, -1) + pt.roll(s, 1, -2))).sum((-1, -2))
+    p = np.exp(coupling * pairs(states.points))
+    drawn = states.points[rng.choice(len(p), 2000, p=p / p.sum())]
+    for spins, simulations in ((drawn, 0), (drawn[:8], 2000)):
+        with pm.Model():
+            beta = pm.Flat("beta", initval=coupling)
+            ebm.EBM("s", beta, energy=energy, reference=states, observed=spins)
+            fit = ebm.find_MLE(
+                "pseudolikelihood", progressbar=False, simulations=simulations, random_seed=rng
+            )
+        b = float(fit.estimate["beta"])
+        # Second derivative of log(2 cosh(b f)) − b f s with f the sum of the four neighbours.
+        field = sum(np.roll(spins, k, axis) for k in (1, -1) for axis in (-1, -2))
+        hessian = (field**2 / np.cosh(b * field) ** 2).sum()
+        found = float(fit.se["beta"]) * np.sqrt(hessian)
+        if not simulations:
+            np.testing.assert_allclose(found, ratio, rtol=0.08)
+        else:
+            # The ratio at the estimate of eight lattices, by enumeration of all states.
+            q = np.exp(b * pairs(states.points))
+            q /= q.sum()
+            all_field = sum(np.roll(states.points, k, a) for k in (1, -1) for a in (-1, -2))
+            score = (all_field * (np.tanh(b * all_field) - states.points)).sum((1, 2))
+            variance = 8 * (q @ score**2 - (q @ score) ** 2)
+            np.testing.assert_allclose(found, np.sqrt(variance / hessian), rtol=0.1)
+
+
+@pytest.mark.parametrize("persistent", [False, True])
+def test_exact_gradient_by_our_samplers(persistent, rng):
+    """A Gaussian by independent Metropolis and by chains that go on from iteration to iteration."""
+    data = rng.normal(0, 2, 100)
+    q = ebm.reference.independent(pm.Normal.dist(0, 4), draws=1000, random_seed=1)
+    with pm.Model():
+        sigma = pm.HalfFlat("sigma")
+        ebm.EBM("x", 0.0, sigma, energy=gaussian, reference=q, observed=data)
+        fit = ebm.find_MLE(
+            "exact_gradient", persistent=persistent, draws=100, random_seed=rng, progressbar=False
+        )
+    truth = np.sqrt(np.mean(data**2))
+    assert fit.converged
+    np.testing.assert_allclose(fit.se["sigma"], truth / np.sqrt(200), rtol=0.1)
+    assert abs(fit.estimate["sigma"] - truth) < 4 * fit.mcse["sigma"]
+    assert np.isnan(fit.objective)
+
+
+def test_exact_gradient_of_a_regression(rng):
+    """One normaliser for each row: draws for each of them. The truth is least squares."""
+    x = np.linspace(-1, 1, 30)
+    y = 0.5 + 1.5 * x + rng.normal(0, 1, 30)
+    q = ebm.reference.independent(pm.Normal.dist(0, 4), draws=500, random_seed=1)
+    with pm.Model():
+        a, b = pm.Flat("a"), pm.Flat("b")
+        ebm.EBM("y", a + b * x, 1.0, energy=gaussian, reference=q, observed=y)
+        fit = ebm.find_MLE(
+            "exact_gradient",
+            sampler=lambda rng, draws, mu, s: rng.normal(mu, s, draws),
+            random_seed=rng,
+            progressbar=False,
+        )
+    slope, intercept = np.polyfit(x, y, 1)
+    design = np.stack([np.ones(30), x], axis=1)
+    se = np.sqrt(np.diag(np.linalg.inv(design.T @ design)))
+    for name, truth, error in (("a", intercept, se[0]), ("b", slope, se[1])):
+        assert abs(fit.estimate[name] - truth) < 4 * fit.mcse[name]
+        np.testing.assert_allclose(fit.se[name], error, rtol=0.1)
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_path_integral(own, rng):
+    """J(3) − J(1) of the Gaussian in closed form: Σx²/2 (1/9 − 1) + N log 3."""
+    data = rng.normal(0, 2, 100)
+    q = ebm.reference.independent(pm.Normal.dist(0, 4), draws=500, random_seed=1)
+    with pm.Model():
+        sigma = pm.HalfFlat("sigma")
+        ebm.EBM("x", 0.0, sigma, energy=gaussian, reference=q, observed=data)
+        options = {"sampler": lambda rng, draws, mu, s: rng.normal(mu, s, draws)} if own else {}
+        found = ebm.fitting.path_integral(
+            {"sigma": 1.0}, {"sigma": 3.0}, draws=5000, random_seed=rng, **options
+        )
+    truth = np.sum(data**2) / 2 * (1 / 9 - 1) + 100 * np.log(3)
+    assert abs(found.value - truth) < 4 * found.mcse
+    assert found.mcse < 1
+
+
+def test_result_as_table_and_tree(rng, tmp_path):
+    with pm.Model(coords={"g": ["a", "b"]}):
+        mu = pm.Normal("mu", dims="g")
+        index = np.repeat([0, 1], 10)
+        ebm.EBM("x", mu[index], 1.0, energy=gaussian, reference=LINE, observed=rng.normal(size=20))
+        fit = ebm.find_MLE(progressbar=False)
+    assert "geyer: converged" in str(fit)
+    assert "mu[b]" in str(fit)
+    assert "<td>mu[a]</td>" in fit._repr_html_()
+    tree = fit.to_datatree()
+    assert tree["estimate"]["mu"].dims == ("statistic", "g")
+    np.testing.assert_array_equal(tree["estimate"]["mu"].sel(statistic="se"), fit.se["mu"])
+    assert tree["trace"]["mu"].sizes["iteration"] == len(fit.trace["mu"])
+    tree.to_zarr(tmp_path / "fit.zarr")
+    with xr.open_datatree(tmp_path / "fit.zarr", engine="zarr") as back:
+        assert back["estimate"].attrs["method"] == "geyer"
+
+
+def test_what_is_refused(rng):
+    data = rng.normal(size=20)
+    counts = rng.poisson(3, 20)
+    with pm.Model() as continuous:
+        s = pm.HalfFlat("s")
+        ebm.EBM("x", 0.0, s, energy=gaussian, reference=LINE, observed=data)
+    with pm.Model() as discrete:
+        rate = pm.HalfFlat("rate")
+        poisson = lambda k, r: -k * pt.log(r) + pt.gammaln(k + 1)
+        states = ebm.reference.enumeration(np.arange(60))
+        ebm.EBM("k", rate, energy=poisson, reference=states, observed=counts)
+    with pm.Model() as positive:
+        rate = pm.HalfFlat("rate")
+        half = ebm.reference.quadrature(0, np.inf)
+        ebm.EBM("t", rate, energy=lambda t, r: r * t, reference=half, observed=np.abs(data))
+    with pm.Model() as with_potential:
+        log_z = ebm.log_partition(gaussian, 0.0, pm.HalfFlat("s"), reference=LINE)
+        pm.Potential("p", -log_z)
+    with pm.Model() as nothing_free:
+        ebm.EBM("x", 0.0, 1.0, energy=gaussian, reference=LINE, observed=data)
+    for model, method, message in (
+        (continuous, "newton", "unknown"),
+        (continuous, "pseudolikelihood", "continuous"),
+        (continuous, "noise_contrastive", "density of the reference of x"),
+        (discrete, "score_matching", "discrete"),
+        (positive, "score_matching", "vanish at the ends"),
+        (with_potential, "score_matching", "p is no observed EBM"),
+        (nothing_free, "geyer", "there are none"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            ebm.find_MLE(method, model=model, progressbar=False)
+    with pytest.raises(ValueError, match="include_prior"):
+        ebm.find_MLE("score_matching", model=continuous, include_prior=True, progressbar=False)
+    with pytest.raises(ValueError, match="start has tau"):
+        ebm.find_MLE(model=continuous, start={"tau": 1.0}, progressbar=False)
+    with pytest.raises(ValueError, match="no value of s"):
+        ebm.fitting.path_integral({}, {"s": 1.0}, model=continuous)
+
+
+def test_gradient_descent_that_diverges_or_runs_out(rng):
+    with pm.Model():
+        s = pm.HalfFlat("s")
+        ebm.EBM("x", 0.0, s, energy=gaussian, reference=LINE, observed=rng.normal(0, 2, 50))
+        with pytest.raises(ValueError, match=r"diverged.*smaller learning_rate"):
+            ebm.find_MLE("gradient_descent", learning_rate=10.0, progressbar=False)
+        short = ebm.find_MLE(
+            "gradient_descent",
+            learning_rate=lambda t: 1e-4 / (1 + t),
+            max_iterations=20,
+            progressbar=False,
+        )
+    assert not short.converged
+    assert "raise max_iterations" in short.reason
