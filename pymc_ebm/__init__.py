@@ -1,6 +1,6 @@
 """Energy-based likelihoods in PyMC, with an estimated normaliser and an account of its error."""
 
-from pymc_ebm import diagnostics, reference
+from pymc_ebm import diagnostics, reference, sampling
 from pymc_ebm.diagnostics import ReferenceReport, compute_reference_stats, report
 from pymc_ebm.distribution import EBM
 from pymc_ebm.log_partition import LogPartition, log_partition
@@ -14,6 +14,7 @@ __all__ = [
     "log_partition",
     "reference",
     "report",
+    "sampling",
 ]
 
 __version__ = "0.1.0"
