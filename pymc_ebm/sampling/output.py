@@ -19,6 +19,7 @@ from pymc_ebm.reference.base import Reference
 __all__ = ["chain_ess", "datatree", "progress"]
 
 _FEWEST_DRAWS_FOR_ESS = 4
+_MOST_COORDINATES = 64
 
 
 def datatree(
@@ -78,7 +79,9 @@ def datatree(
 
 
 def chain_ess(energies: np.ndarray, draws: np.ndarray) -> float:
-    """Effective number of draws: the smallest of the energy and of each coordinate of x.
+    """Effective number of draws: the smallest of the energy and of the coordinates of x.
+
+    Of a large event, 64 coordinates are looked at.
 
     Parameters
     ----------
@@ -91,7 +94,10 @@ def chain_ess(energies: np.ndarray, draws: np.ndarray) -> float:
         One per chain where there are fewer than 4 draws, or where nothing ever moved.
     """
     n_chains, n_draws = energies.shape
-    columns = np.concatenate([energies[..., None], draws.reshape(n_chains, n_draws, -1)], axis=-1)
+    coordinates = draws.reshape(n_chains, n_draws, -1)
+    n_coordinates = coordinates.shape[-1]
+    some = np.unique(np.linspace(0, n_coordinates - 1, _MOST_COORDINATES).astype(int))
+    columns = np.concatenate([energies[..., None], coordinates[..., some]], axis=-1)
     columns = columns[..., (columns != columns[:1, :1]).any(axis=(0, 1))]
     if n_draws < _FEWEST_DRAWS_FOR_ESS or columns.shape[-1] == 0:
         return float(n_chains)

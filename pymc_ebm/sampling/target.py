@@ -19,6 +19,7 @@ __all__ = [
     "cached",
     "energy_function",
     "parameter_row",
+    "parameter_types",
     "spell",
     "start_points",
     "weights_function",
@@ -70,6 +71,11 @@ def parameter_row(params: Sequence, signature: str | None) -> list[np.ndarray]:
     return row
 
 
+def parameter_types(row: Sequence[np.ndarray]) -> tuple[tuple[str, int], ...]:
+    """Dtype and number of dimensions of each parameter."""
+    return tuple((v.dtype.name, v.ndim) for v in row)
+
+
 def energy_function(
     energy: Energy, reference: Reference, row: Sequence[np.ndarray], mode: Mode | None = VECTORISED
 ) -> Callable[[np.ndarray], np.ndarray]:
@@ -96,7 +102,7 @@ def energy_function(
         value = call_energy(energy, x, params)
         return pytensor.function([x, *params], value, mode=mode, on_unused_input="ignore")
 
-    function = cached(energy, reference, ("energy", mode, *_types(row)), make)
+    function = cached(energy, reference, ("energy", mode, *parameter_types(row)), make)
     rows_at_once = max(BLOCK // max(int(np.prod(reference.event_shape)), 1), 1)
 
     def of_points(points):
@@ -123,7 +129,7 @@ def weights_function(
             outputs.append(reference.transport(pt.constant(reference.points), *params)[0])
         return pytensor.function(params, outputs, mode=VECTORISED, on_unused_input="ignore")
 
-    function = cached(energy, reference, ("weights", signature, *_types(row)), make)
+    function = cached(energy, reference, ("weights", signature, *parameter_types(row)), make)
     log_weights, *moved = function(*row)
     return log_weights, (moved[0] if moved else reference.points)
 
@@ -158,7 +164,3 @@ def spell(row: Sequence[np.ndarray]) -> str:
 
 def _placeholders(row):
     return [pt.TensorType(v.dtype.name, (None,) * v.ndim)(f"param_{i}") for i, v in enumerate(row)]
-
-
-def _types(row):
-    return tuple((v.dtype.name, v.ndim) for v in row)
