@@ -1,6 +1,6 @@
 """Energy-based likelihoods in PyMC, with an estimated normaliser and an account of its error."""
 
-from pymc_ebm import diagnostics, fitting, reference
+from pymc_ebm import diagnostics, fitting, reference, sampling
 from pymc_ebm.diagnostics import ReferenceReport, compute_reference_stats, report
 from pymc_ebm.distribution import EBM
 from pymc_ebm.fitting import PointEstimate, find_MLE
@@ -18,6 +18,7 @@ __all__ = [
     "log_partition",
     "reference",
     "report",
+    "sampling",
 ]
 
 __version__ = "0.1.0"

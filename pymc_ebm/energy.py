@@ -35,6 +35,8 @@ Energy = Callable[..., TensorVariable]
 
 # Python's interpreter runs a graph once faster than any backend compiles it.
 RUN_ONCE = Mode(linker="py", optimizer=None)
+# NumPy on whole arrays: for functions that are called a few times, each on many points.
+VECTORISED = Mode(linker="py", optimizer="fast_run").excluding("fusion")
 
 
 @dataclass(frozen=True, eq=False)

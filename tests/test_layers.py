@@ -14,12 +14,14 @@ ROOMS = [
     "reference",
     "rows",
     "log_partition",
+    "sampling",
     "observed",
     "distribution",
     "diagnostics",
+    "fitting",
 ]
-# Only these know ArviZ, and only these know models.
-KNOW_ARVIZ = {"diagnostics"}
+# Only these know ArviZ; sampling takes the effective size of its chains from it.
+KNOW_ARVIZ = {"diagnostics", "sampling"}
 PACKAGE = Path(pymc_ebm.__file__).parent
 FILES = [p for p in PACKAGE.rglob("*.py") if p.parent != PACKAGE or p.stem != "__init__"]
 

@@ -15,7 +15,7 @@ from pymc_ebm.energy import signature_of
 from pymc_ebm.fitting.minimise import inverse, newton_decrement
 from pymc_ebm.fitting.problem import Problem, directional
 from pymc_ebm.fitting.solution import Solution
-from pymc_ebm.sampling import independent_metropolis
+from pymc_ebm.sampling.independent_metropolis import independent_metropolis
 
 __all__ = ["ModelDraws", "exact_gradient"]
 
@@ -62,7 +62,7 @@ def exact_gradient(
     iterations : int
     persistent : bool, default False
         Start the chains of an iteration where those of the last one ended (persistent contrastive
-        divergence): a few steps then serve. The sampler must take ``start=``.
+        divergence): a few steps then serve. The sampler must take ``initvals=``.
 
     Returns
     -------
@@ -265,21 +265,21 @@ def _energy_of(op):
 
 def _call(sampler, row, rng, draws, params, start):
     """Draws from a function of `pymc_ebm.sampling` or from the user's own sampler."""
-    own = "reference" not in inspect.signature(sampler).parameters
-    more = {} if start is None else {"start": start}
-    if own:
+    more = {} if start is None else {"initvals": start}
+    if "reference" not in inspect.signature(sampler).parameters:
         return sampler(rng, draws, *params, **more)
-    if start is not None:
-        more |= {"chains": draws, "draws": 1}
-    else:
-        more |= {"chains": 1, "draws": draws}
-    tree = sampler(
+    # Chains that go on have one draw each; a fresh chain is as long as there are draws.
+    chains = 1 if start is None else draws
+    points = sampler(
         row.energy,
         *params,
         reference=row.reference,
         signature=row.signature,
+        draws=draws // chains,
+        chains=chains,
         random_seed=rng,
         progressbar=False,
+        return_inferencedata=False,
         **more,
     )
-    return tree["samples"]["x"].to_numpy().reshape(draws, *row.reference.event_shape)
+    return points.reshape(draws, *row.reference.event_shape)

@@ -75,7 +75,7 @@ def geyer(
         if recenter and not reference.exact and reference.transport is None
     ]
     path: list[NDArray] = []
-    best, least = None, np.inf
+    found: list[tuple[float, Solution]] = []
     try:
         for _ in range(max_recenters + 1):
             minimum = minimise(problem.loss, start, advance)
@@ -84,8 +84,7 @@ def geyer(
                 raise ValueError(_no_maximum(problem, minimum))
             solution = likelihood_solution(problem, minimum, path)
             share = _largest_share(solution)
-            if best is None or share < least:
-                best, least = solution, share
+            found.append((share, solution))
             if not movable or share <= mcse_share or minimum.problem:
                 break
             start = minimum.u
@@ -97,6 +96,7 @@ def geyer(
         # The model still has its own references, and the problem may be solved again.
         for i in movable:
             problem.set_reference(i, own[i])
+    least, best = min(found, key=lambda one: one[0])
     if movable and least > mcse_share:
         reason = (
             f"The reference still adds {100 * least:.3g}% of a standard error, more than "

@@ -102,7 +102,7 @@ class _Contest:
         self.ebm = ebm
         reference = ebm.reference
         self.points = pt.constant(reference.points)
-        log_q = reference.proposal.log_density(reference.points)
+        log_q = self._log_density(reference.points)
         # log M with draws that were thrown away; a_m = −log q − log M.
         self.log_m = float(np.max(-reference.log_weights - log_q))
         self.log_q = pytensor.shared(np.zeros(1), shape=(None,), name="log_q_of_data")
@@ -117,8 +117,18 @@ class _Contest:
         """Take in the data at present; return log Ẑ at u, where log Z starts."""
         reference = self.ebm.reference
         x = np.reshape(self.ebm.data(), (-1, *reference.event_shape))
-        self.log_q.set_value(reference.proposal.log_density(x))
+        self.log_q.set_value(self._log_density(x))
         return float(logsumexp(reference.log_weights - self._start_energies(u)))
+
+    def _log_density(self, x: NDArray) -> NDArray:
+        proposal = self.ebm.reference.proposal
+        if proposal is None or self.ebm.reference.transport is not None:
+            raise ValueError(
+                f"The density of the reference of {self.ebm.name} "
+                f"({self.ebm.reference.description}) is not known at the data, or moves with θ, so "
+                "it cannot be the noise. Use reference.independent(dist) or reference.fitted(data)."
+            )
+        return proposal.log_density(x)
 
 
 def _compile(problem: Problem) -> tuple[Any, ...]:
@@ -128,12 +138,6 @@ def _compile(problem: Problem) -> tuple[Any, ...]:
             raise ValueError(
                 f"The parameters of {ebm.name} differ between observations, so it has no one log Z "
                 'to estimate. Use method="geyer".'
-            )
-        if ebm.reference.proposal is None or ebm.reference.transport is not None:
-            raise ValueError(
-                f"The density of the reference of {ebm.name} ({ebm.reference.description}) is not "
-                "known at the data, or moves with θ, so it cannot be the noise. Use "
-                "reference.independent(dist) or reference.fitted(data)."
             )
     log_z = pt.dvector("log_z")
     contests = [_Contest(ebm, problem.u, log_z[j]) for j, ebm in enumerate(ebms)]

@@ -10,7 +10,7 @@ from pymc.model.transform.conditioning import remove_value_transforms
 
 from pymc_ebm.fitting.exact_gradient import ModelDraws
 from pymc_ebm.fitting.problem import Problem
-from pymc_ebm.sampling import independent_metropolis
+from pymc_ebm.sampling.independent_metropolis import independent_metropolis
 
 __all__ = ["PathIntegral", "path_integral"]
 
@@ -117,10 +117,8 @@ def path_integral(
             found.append(direction @ model_draws.gradient(u, points))
         slopes.append(np.mean(found))
         variances.append(np.var(found, ddof=1) / _RUNS)
-    slopes = np.array(slopes)
-    return PathIntegral(
-        float(weights @ slopes), float(np.sqrt(weights**2 @ variances)), positions, slopes
-    )
+    value, mcse = weights @ slopes, np.sqrt(weights**2 @ variances)
+    return PathIntegral(float(value), float(mcse), positions, np.array(slopes))
 
 
 def _point(problem, theta) -> dict[str, NDArray]:

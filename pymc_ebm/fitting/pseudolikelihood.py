@@ -14,7 +14,7 @@ from pymc_ebm.fitting.problem import Loss, Problem
 from pymc_ebm.fitting.sandwich import compile_scores, sandwich
 from pymc_ebm.fitting.solution import Solution
 from pymc_ebm.reference.memory import check_memory
-from pymc_ebm.sampling import gibbs
+from pymc_ebm.sampling.gibbs import gibbs
 
 __all__ = ["pseudolikelihood"]
 
@@ -142,8 +142,8 @@ class _Neighbours:
         )
         states = np.repeat(flat[:, None], n_sites, axis=1)
         states = np.repeat(states[:, :, None], self.n_values, axis=2)
-        site = np.arange(n_sites)
-        states[:, site, :, site] = self.values[:, None]
+        sites = np.arange(n_sites)
+        states[:, sites, :, sites] = self.values[:, None]
         self.states.set_value(states.reshape(*states.shape[:3], *event))
         self.x.set_value(x)
         self.n_rows = len(x)
@@ -167,9 +167,10 @@ class _Neighbours:
             signature=ebm.signature,
             progressbar=False,
             thin=5,
+            return_inferencedata=False,
         )
         try:
-            self.set_data(draws["samples"]["x"].to_numpy())
+            self.set_data(np.asarray(draws))
             return scores(u)
         finally:
             self.set_data(data)

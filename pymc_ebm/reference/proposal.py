@@ -11,12 +11,10 @@ import pytensor
 import pytensor.tensor as pt
 from pymc.distributions.shape_utils import change_dist_size
 from pymc.pytensorf import find_rng_nodes
-from pytensor.compile.mode import Mode
 from pytensor.graph.basic import Variable
 from pytensor.graph.replace import graph_replace
 
-# NumPy evaluates whole arrays at once, and a numba compilation would take longer than it saves.
-_VECTORISED = Mode(linker="py", optimizer="fast_run").excluding("fusion")
+from pymc_ebm.energy import VECTORISED
 
 
 class Proposal(NamedTuple):
@@ -139,7 +137,7 @@ class _Distribution:
         many = graph_replace(many, dict(zip(shared, generators, strict=True)))
         states = [pytensor.In(g, mutable=True) for g in generators]
         function = pytensor.function(
-            [*states, draws, *inputs], many, mode=_VECTORISED, on_unused_input="ignore"
+            [*states, draws, *inputs], many, mode=VECTORISED, on_unused_input="ignore"
         )
         return function, len(generators), at_once
 
@@ -148,7 +146,7 @@ class _Distribution:
         log_q = pm.logp(dist, points)
         log_q = log_q.sum(axis=tuple(range(1, log_q.ndim)))
         function = pytensor.function(
-            [points, *inputs], log_q, mode=_VECTORISED, on_unused_input="ignore"
+            [points, *inputs], log_q, mode=VECTORISED, on_unused_input="ignore"
         )
         return function, dist.dtype
 

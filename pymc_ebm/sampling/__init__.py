@@ -1,0 +1,7 @@
+"""Draws from p(x|θ) at given parameter values, one algorithm per file, one protocol."""
+
+from pymc_ebm.sampling.gibbs import gibbs
+from pymc_ebm.sampling.importance_resampling import importance_resampling
+from pymc_ebm.sampling.independent_metropolis import independent_metropolis
+
+__all__ = ["gibbs", "importance_resampling", "independent_metropolis"]

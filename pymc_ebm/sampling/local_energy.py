@@ -1,0 +1,120 @@
+"""The energy of a discrete event as a sum over sites and pairs of sites, where it is one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+from pytensor.gradient import NullTypeGradError
+
+from pymc_ebm.energy import VECTORISED, split_energy
+from pymc_ebm.sampling.pairwise import Pairwise, decompose, random_codes
+from pymc_ebm.sampling.sites import Sites
+from pymc_ebm.sampling.target import cached, parameter_types
+
+__all__ = ["agrees", "local_energy"]
+
+_TOLERANCE = 1e-8
+_CHECKS = 16
+# With more statistics than this, the energy at θ is looked at instead.
+_MOST_STATISTICS = 64
+
+
+def local_energy(energy, reference, sites: Sites, row, energy_of, key) -> Pairwise | None:
+    """E(x | θ) at one row of parameters, up to a constant; None where it has other terms.
+
+    The statistics that the energy hoists are decomposed once for all θ, and where E is linear in
+    them, E = Σ_k c_k(θ) T_k(x), the sum of their terms with c_k is the answer. Otherwise E itself
+    is decomposed at θ.
+
+    Parameters
+    ----------
+    energy : callable
+    reference : Reference
+    sites : Sites
+    row : sequence of ndarray
+        Parameter values.
+    energy_of : callable
+        Energies of points at these values.
+    key : tuple
+        Tells the sites apart from others of the same reference.
+
+    Returns
+    -------
+    Pairwise or None
+    """
+    # The same groups and checks each time: the answer is no matter of chance.
+    rng = np.random.default_rng(0)
+    statistics = cached(
+        energy,
+        reference,
+        ("statistics", key, *parameter_types(row)),
+        lambda: _statistics(energy, reference, sites, row, rng),
+    )
+    if statistics is not None:
+        coefficients = statistics.coefficients(row)
+        if coefficients is not None:
+            if statistics.terms is None:
+                return None
+            found = statistics.terms.combined(coefficients)
+            return found if agrees(found, energy_of, sites) else None
+    at_theta = lambda codes: energy_of(sites.points(codes))[:, None]
+    return decompose(at_theta, sites.n_values, rng)
+
+
+def agrees(local: Pairwise, energy_of, sites: Sites, codes: np.ndarray | None = None) -> bool:
+    """Whether differences of the energy between states are those of `local`."""
+    if codes is None:
+        codes = random_codes(sites.n_values, _CHECKS, np.random.default_rng(1))
+    codes = np.concatenate([np.zeros((1, len(sites.n_values)), dtype=np.int64), codes])
+    found, truth = local(codes)[:, 0], energy_of(sites.points(codes))
+    scale = 1 + np.abs(truth).max()
+    error = np.abs((found - found[0]) - (truth - truth[0])).max()
+    return bool(error <= _TOLERANCE * scale)  # NaN does not agree
+
+
+class _Statistics(NamedTuple):
+    """What an energy hoists, decomposed, and how E depends on it."""
+
+    terms: Pairwise | None
+    samples: list[np.ndarray]
+    slopes: Callable
+
+    def coefficients(self, row) -> np.ndarray | None:
+        """∂E/∂T_k ``(S,)``, if it is the same at all sample states."""
+        slopes = self.slopes(*row, *self.samples)
+        slopes = np.concatenate([s.reshape(len(s), -1) for s in slopes], axis=1)
+        largest = 1 + np.abs(slopes).max()
+        return slopes[0] if (np.abs(slopes - slopes[0]) <= 1e-12 * largest).all() else None
+
+
+def _statistics(energy, reference, sites, row, rng) -> _Statistics | None:
+    types = [pt.TensorType(dtype, (None,) * ndim) for dtype, ndim in parameter_types(row)]
+    split = split_energy(energy, reference.event_shape, reference.points.dtype.name, types)
+    if not split.slots or not all(s.dtype.startswith("float") for s in split.slots):
+        return None
+    try:
+        slopes = pt.grad(split.value.sum(), split.slots, disconnected_inputs="ignore")
+    except (NotImplementedError, NullTypeGradError):
+        return None
+    function = pytensor.function([split.x], split.statistics, mode=VECTORISED)
+
+    def samples(codes):
+        return function(sites.points(codes))
+
+    def evaluate(codes):
+        return np.concatenate([s.reshape(len(codes), -1) for s in samples(codes)], axis=1)
+
+    some = samples(random_codes(sites.n_values, _CHECKS, rng))
+    if sum(s[0].size for s in some) > _MOST_STATISTICS:
+        return None
+    return _Statistics(
+        decompose(evaluate, sites.n_values, rng),
+        some,
+        pytensor.function(
+            [*split.params, *split.slots], slopes, mode=VECTORISED, on_unused_input="ignore"
+        ),
+    )

@@ -1,0 +1,137 @@
+"""Sweeps over all sites of discrete states: compiled, or through the energy itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numba
+import numpy as np
+
+from pymc_ebm.sampling.pairwise import Pairwise
+from pymc_ebm.sampling.sites import Sites
+from pymc_ebm.sampling.target import energy_function, spell
+
+__all__ = ["candidate_sweeps", "pairwise_sweeps"]
+
+# sweeps(state, u, first, thin, x, changes) moves the codes `state`, (chains, D), through the
+# sweeps first, first + 1, … with the uniforms u, (sweeps, chains, D). The values of every thin-th
+# state from sweep 0 on go into x, (chains, draws, D); changes, (chains,), counts sites changed.
+Sweeps = Callable[..., None]
+
+
+def pairwise_sweeps(local: Pairwise, sites: Sites) -> Sweeps:
+    """Sweeps under an energy of site and pair terms; an update costs its number of neighbours."""
+    ends, others, _ = local.neighbours
+    n_values = sites.n_values
+    kernel: Any
+    tables: tuple
+    single, pair = local.single[0], local.directed()
+    if n_values.max() <= 2:
+        gap = np.where(n_values == 2, single[:, -1] - single[:, 0], np.inf)
+        pair_gap = np.ascontiguousarray(pair[:, :, -1] - pair[:, :, 0])
+        kernel, tables = _two_values, (sites.values, ends, others, gap, pair_gap)
+    else:
+        kernel, tables = _many_values, (sites.values, ends, others, single, pair, n_values)
+    return lambda *run: kernel(*run, *tables)
+
+
+def candidate_sweeps(energy, reference, sites: Sites, row) -> Sweeps:
+    """Sweeps that evaluate the energy at every value of a site, for all chains at once."""
+    # Called once for each site of each sweep, so worth a compilation by the default back end.
+    energy_of = energy_function(energy, reference, row, mode=None)
+
+    def sweeps(state, u, first, thin, x, changes):
+        chains, n_sites = state.shape
+        for t, sweep in enumerate(range(first, first + len(u))):
+            before = state.copy()
+            points = sites.values[np.arange(n_sites), state]
+            for i in np.flatnonzero(sites.n_values > 1):
+                n = sites.n_values[i]
+                candidates = np.repeat(points[:, None], n, axis=1)
+                candidates[:, :, i] = sites.values[i, :n]
+                energies = energy_of(candidates.reshape(-1, *sites.event_shape))
+                code = _choose(energies.reshape(chains, n), u[t, :, i], state[:, i], row)
+                state[:, i], points[:, i] = code, sites.values[i, code]
+            if sweep >= 0:
+                changes += (state != before).sum(axis=1)
+                if (sweep + 1) % thin == 0:
+                    x[:, (sweep + 1) // thin - 1] = points
+
+    return sweeps
+
+
+def _choose(energies, u, now, row):
+    """A code for each chain by its energies ``(chains, K)``."""
+    if np.isnan(energies).any() or np.isneginf(energies).any():
+        raise ValueError(
+            f"The energy is NaN or −inf at a state that Gibbs sampling reached, at parameters "
+            f"{spell(row)}. Correct the energy."
+        )
+    lowest = energies.min(axis=1, keepdims=True)
+    stuck = np.isposinf(lowest[:, 0])  # no value is possible: stay
+    cumulative = np.cumsum(np.exp(np.where(stuck[:, None], 0.0, lowest) - energies), axis=1)
+    code = (u[:, None] * cumulative[:, -1:] >= cumulative).sum(axis=1)
+    return np.where(stuck, now, np.minimum(code, energies.shape[1] - 1))
+
+
+@numba.njit(cache=True)
+def _two_values(state, u, first, thin, x, changes, values, ends, others, gap, pair_gap):
+    n_sweeps, chains, n_sites = u.shape
+    for c in range(chains):
+        s = state[c]
+        for t in range(n_sweeps):
+            sweep = first + t
+            changed = 0
+            for i in range(n_sites):
+                difference = gap[i]
+                for e in range(ends[i], ends[i + 1]):
+                    difference += pair_gap[e, s[others[e]]]
+                new = 1 if u[t, c, i] * (1.0 + np.exp(difference)) < 1.0 else 0
+                changed += new != s[i]
+                s[i] = new
+            if sweep >= 0:
+                changes[c] += changed
+                if (sweep + 1) % thin == 0:
+                    draw = (sweep + 1) // thin - 1
+                    for i in range(n_sites):
+                        x[c, draw, i] = values[i, s[i]]
+
+
+@numba.njit(cache=True)
+def _many_values(state, u, first, thin, x, changes, values, ends, others, single, pair, n_values):
+    n_sweeps, chains, n_sites = u.shape
+    weight = np.empty(single.shape[1])
+    for c in range(chains):
+        s = state[c]
+        for t in range(n_sweeps):
+            sweep = first + t
+            changed = 0
+            for i in range(n_sites):
+                n = n_values[i]
+                for v in range(n):
+                    weight[v] = single[i, v]
+                for e in range(ends[i], ends[i + 1]):
+                    row = pair[e, s[others[e]]]
+                    for v in range(n):
+                        weight[v] += row[v]
+                lowest = weight[0]
+                for v in range(1, n):
+                    lowest = min(lowest, weight[v])
+                total = 0.0
+                for v in range(n):
+                    weight[v] = np.exp(lowest - weight[v])
+                    total += weight[v]
+                rest = u[t, c, i] * total
+                new = 0
+                while new < n - 1 and rest >= weight[new]:
+                    rest -= weight[new]
+                    new += 1
+                changed += new != s[i]
+                s[i] = new
+            if sweep >= 0:
+                changes[c] += changed
+                if (sweep + 1) % thin == 0:
+                    draw = (sweep + 1) // thin - 1
+                    for i in range(n_sites):
+                        x[c, draw, i] = values[i, s[i]]
