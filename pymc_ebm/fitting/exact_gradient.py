@@ -196,9 +196,11 @@ class ModelDraws:
             on_unused_input="ignore",
         )
 
-    def _c(self, u, level=0.0):
-        shapes = [p[0] for p in self._param_rows(u)]
-        return self._amplifications(u, *[np.full(shape, level) for shape in shapes])
+    def _c(self, u, rng=None):
+        """Amplifications at log Z = 0, or at arbitrary values of log Z."""
+        shapes = [batch for batch, _ in self._param_rows(u)]
+        levels = [np.zeros(s) if rng is None else rng.normal(size=s) for s in shapes]
+        return self._amplifications(u, *levels)
 
     def _param_rows(self, u):
         """Batch shape and parameters of each node."""
@@ -211,8 +213,9 @@ class ModelDraws:
 
     def check_linear(self, u: NDArray) -> None:
         """Raise ValueError where c depends on log Z."""
-        for low, high in zip(self._c(u, 0.0), self._c(u, 1.0), strict=True):
-            if not np.allclose(low, high, rtol=1e-8):
+        elsewhere = self._c(u, np.random.default_rng(0))
+        for c, other in zip(self._c(u), elsewhere, strict=True):
+            if not np.allclose(c, other, rtol=1e-8):
                 raise ValueError(
                     "The likelihood is not linear in log Z, as in a mixture, so that its gradient "
                     'needs Z itself. Use method="geyer".'

@@ -13,7 +13,7 @@ from pymc_ebm.reference.base import Reference
 from pymc_ebm.reference.fitted import fitted
 from pymc_ebm.reference.support import Support
 
-__all__ = ["geyer", "likelihood_solution"]
+__all__ = ["geyer", "likelihood_solution", "no_maximum"]
 
 # Points that a new reference is fitted to.
 _MOST_RESAMPLED = 4096
@@ -81,7 +81,7 @@ def geyer(
             minimum = minimise(problem.loss, start, advance)
             path += minimum.path
             if minimum.problem and any(not r.exact for r in problem.references):
-                raise ValueError(_no_maximum(problem, minimum))
+                raise ValueError(no_maximum(problem, minimum.u, minimum.problem))
             solution = likelihood_solution(problem, minimum, path)
             share = _largest_share(solution)
             found.append((share, solution))
@@ -128,10 +128,11 @@ def _largest_share(solution) -> float:
     return float(shares.max()) if np.isfinite(shares).all() else np.inf
 
 
-def _no_maximum(problem, minimum) -> str:
+def no_maximum(problem: Problem, u: NDArray, what: str) -> str:
+    """The message that an estimated likelihood has no maximum, with the remedy."""
     return (
-        f"The estimated likelihood has no maximum: {minimum.problem}, with "
-        f"{problem.least_ess(minimum.u):.3g} effective points left. The statistics of the data lie "
+        f"The estimated likelihood has no maximum: {what}, with "
+        f"{problem.least_ess(u):.3g} effective points left. The statistics of the data lie "
         "outside those of the reference's points: widen or re-centre the reference, or start "
         "closer with initval=."
     )

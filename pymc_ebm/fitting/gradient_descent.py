@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pymc_ebm.fitting.geyer import likelihood_solution
+from pymc_ebm.fitting.geyer import likelihood_solution, no_maximum
 from pymc_ebm.fitting.minimise import Minimum, newton_decrement
 from pymc_ebm.fitting.problem import Problem
 from pymc_ebm.fitting.solution import Solution
@@ -18,6 +18,8 @@ _ARRIVED = 1e-8
 _ITERATIONS_BETWEEN_CHECKS = 10
 # Barzilai and Borwein's steps do not fall at every iteration; these many values may be exceeded.
 _MEMORY = 10
+# No parameter is as large; the iterates of an unbounded loss are.
+_BEYOND_REACH = 1e50
 
 
 def gradient_descent(
@@ -69,9 +71,12 @@ def gradient_descent(
     path, u = [start], start
     decrement = np.nan
     for t, (u, gradient) in enumerate(steps(problem.loss.value_and_gradient, start)):
-        if not np.isfinite(gradient).all():
+        if not (np.abs(u).max() < _BEYOND_REACH and np.isfinite(gradient).all()):
+            if learning_rate == "barzilai_borwein":
+                raise ValueError(no_maximum(problem, path[-1], "its slope never ends"))
+            norm = np.linalg.norm(gradient)
             raise ValueError(
-                f"Gradient descent diverged: the gradient is not finite at iteration {t}. "
+                f"Gradient descent diverged at iteration {t}, with |∇J| = {norm:.3g}. "
                 "Use a smaller learning_rate, or 'barzilai_borwein'."
             )
         if t:

@@ -248,7 +248,7 @@ def test_path_integral(own, rng):
         )
     truth = np.sum(data**2) / 2 * (1 / 9 - 1) + 100 * np.log(3)
     assert abs(found.value - truth) < 4 * found.mcse
-    assert found.mcse < 1
+    assert found.mcse < 2  # of a difference of −89
 
 
 def test_result_as_table_and_tree(rng, tmp_path):
