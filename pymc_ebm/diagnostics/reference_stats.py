@@ -13,7 +13,8 @@ from pymc.pytensorf import resolve_backend_compile_kwargs
 from pytensor.graph.basic import Apply
 from rich.console import Console
 
-from pymc_ebm.diagnostics.amplification import amplification_graphs, normaliser_graphs
+from pymc_ebm.diagnostics.amplification import amplification_graphs
+from pymc_ebm.diagnostics.normalisers import normaliser_graphs
 from pymc_ebm.diagnostics.posterior_error import PosteriorError
 from pymc_ebm.diagnostics.provenance import check_same_model, describe
 from pymc_ebm.diagnostics.weights import ess, group_variance, normalise, pareto_k
@@ -106,14 +107,14 @@ def compute_reference_stats(
             "pymc_ebm.log_partition inside a pm.Potential, and pass that model."
         )
     posterior = _free_posterior(idata, model, umodel)
-    nodes = {name: same[0] for name, same in normalisers}
+    nodes = {normaliser.name: normaliser.nodes[0] for normaliser in normalisers}
     attributes = describe(model, nodes)
     check_same_model(idata, attributes)
 
     function = umodel.compile_fn(
         inputs=umodel.value_vars,
         outs=[
-            *[node.op.log_weights(*node.inputs) for node in nodes.values()],
+            *[normaliser.log_weights() for normaliser in normalisers],
             *amplification_graphs(factors, normalisers),
         ],
         on_unused_input="ignore",

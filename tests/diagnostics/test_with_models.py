@@ -82,19 +82,46 @@ def test_amplification_is_the_number_of_data_and_follows_set_data():
         np.testing.assert_allclose(amplification()["likelihood"], 30)
 
 
-def test_amplification_in_a_mixture_is_the_expected_count():
+@pytest.mark.parametrize("batched", [False, True])
+@pytest.mark.parametrize("named", [False, True])
+def test_amplification_in_a_mixture_is_the_expected_count(batched, named):
+    """One normaliser for each component, whichever way the mixture is written."""
     x = np.r_[np.full(30, 0.1), np.full(20, 9.0)]
+    reference = normal_reference(0, 8, 300)
+    with pm.Model(coords={"component": ["short", "long"]}) as model:
+        sigma = pm.HalfNormal("sigma", 5, shape=2)
+        w = pm.Dirichlet("w", np.ones(2), dims="component") if named else [0.5, 0.5]
+        if batched:
+            components = EBM.dist(sigma, energy=energy, reference=reference)
+        else:
+            components = [EBM.dist(sigma[g], energy=energy, reference=reference) for g in (0, 1)]
+        pm.Mixture("x", w=w, comp_dists=components, observed=x)
+    point = {"sigma_log__": np.log([0.2, 9.0]), "w_simplex__": np.zeros(1)}
+    c = amplification(model, {name: point[name] for name in model.initial_point()})
+    assert list(c) == (["x[short]", "x[long]"] if named else ["x[0]", "x[1]"])
+    counts = [float(value.sum()) for value in c.values()]
+    np.testing.assert_allclose(sum(counts), 50)
+    # By hand: the second component, at its own height near 0, gets 1 in 45 of the first 30.
+    normal = st.norm(0, [[0.2], [9.0]]).pdf([0.1, 9.0])
+    np.testing.assert_allclose(counts, normal / normal.sum(axis=0) @ [30, 20], rtol=0.05)
+
+
+def test_components_keep_their_numbers():
+    """Of four components one is no EBM, and two are equal."""
     reference = normal_reference(0, 8, 300)
     with pm.Model() as model:
         sigma = pm.HalfNormal("sigma", 5, shape=2)
-        components = [EBM.dist(sigma[g], energy=energy, reference=reference) for g in (0, 1)]
-        pm.Mixture("x", w=[0.5, 0.5], comp_dists=components, observed=x)
-    point = {"sigma_log__": np.log([0.2, 9.0])}
-    c = amplification(model, point)
-    assert list(c) == ["x[0]", "x[1]"]
-    counts = [float(c[name].sum()) for name in ("x[0]", "x[1]")]
-    np.testing.assert_allclose(sum(counts), 50)
-    np.testing.assert_allclose(counts, [30, 20], atol=1)
+        first, second = (EBM.dist(s, energy=energy, reference=reference) for s in (sigma[0], 3.0))
+        again = EBM.dist(sigma[0], energy=energy, reference=reference)
+        w = [0.1, 0.2, 0.3, 0.4]
+        pm.Mixture("x", w, [pm.Normal.dist(), second, first, again], observed=DATA)
+    c = amplification(model, {"sigma_log__": np.log([2.0, 2.0])})
+    assert list(c) == ["x[1]", "x[2,3]"]
+    density = [
+        w * st.norm(0, s).pdf(1.754) for w, s in zip(w, (1, 3, 2, 2), strict=True)
+    ]  # All data are at ±1.754.
+    expected = N * np.array([density[1], density[2] + density[3]]) / sum(density)
+    np.testing.assert_allclose([float(v.sum()) for v in c.values()], expected, rtol=0.05)
 
 
 def test_equal_normalisers_of_one_variable_count_once():
