@@ -98,8 +98,7 @@ def compute_reference_stats(
     et al. (2024), "Pareto smoothed importance sampling".
     """
     model = pm.modelcontext(model)
-    # The posterior holds parameters on their own scale.
-    umodel = remove_value_transforms(model)
+    umodel = _on_own_scale(model)
     factors, normalisers = normaliser_graphs(umodel, var_names)
     if not normalisers:
         raise ValueError(
@@ -133,6 +132,17 @@ def compute_reference_stats(
     for name, group in groups.items():
         idata[name] = xr.DataTree(group)
     return idata
+
+
+def _on_own_scale(model: pm.Model) -> pm.Model:
+    """A copy whose values are parameters as the posterior holds them, without transforms."""
+    initial = model.rvs_to_initial_values
+    # PyMC copies no model with initial values, and they play no part here.
+    model.rvs_to_initial_values = {}
+    try:
+        return remove_value_transforms(model)
+    finally:
+        model.rvs_to_initial_values = initial
 
 
 def _over_draws(

@@ -295,6 +295,17 @@ def test_new_data_make_the_statistics_stale():
     assert any(reason.startswith("Stale: x") for reason in verdict.reasons)
 
 
+def test_initial_values_are_no_obstacle():
+    """PyMC copies no model with initial values; the statistics must not need that."""
+    reference = quadrature(-np.inf, np.inf)
+    with pm.Model() as model:
+        sigma = pm.HalfNormal("sigma", 5, initval=2.0)
+        EBM("x", sigma, energy=energy, reference=reference, observed=DATA)
+    stats = computed(model)["reference_stats"]
+    np.testing.assert_allclose(stats["amplification"], N)
+    assert model.initial_point()["sigma_log__"] == pytest.approx(np.log(2))
+
+
 def test_a_tree_of_its_own():
     idata = exact_draws(40)
     tree = computed(gaussian(normal_reference(draws=50)), idata, extend_inferencedata=False)
