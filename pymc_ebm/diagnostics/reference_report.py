@@ -61,7 +61,8 @@ class ReferenceReport:
         for header, rows in self._tables():
             table = Table(*header)
             for row in rows:
-                table.add_row(*row)
+                # As plain text: rich would take the brackets of x[0] for a style.
+                table.add_row(*map(Text, row))
             tables.append(table)
         return Group(*lines, *tables)
 
