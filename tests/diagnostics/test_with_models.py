@@ -201,17 +201,19 @@ def test_report_of_an_estimate_is_never_ok(idata):
     assert any("times the draws" in remedy for remedy in verdict.remedies)
 
 
-def test_report_keeps_the_brackets_of_names(idata):
-    """Rich reads [short] in a table's cell as a style and leaves it out."""
+def test_report_shows_whole_names(idata):
+    """Rich reads [short] in a table's cell as a style, and cuts off what is too wide."""
+    name = "durations_of_eruptions[short]"
     renamed = idata.copy(deep=True)
     renamed["reference_stats"] = xr.DataTree(
-        renamed["reference_stats"].to_dataset().assign_coords(ebm=["x[short]"])
+        renamed["reference_stats"].to_dataset().assign_coords(ebm=[name])
     )
     stats = renamed["reference_stats"]
-    stats.attrs["references"] = stats.attrs["references"].replace("likelihood", "x[short]")
+    stats.attrs["references"] = stats.attrs["references"].replace("likelihood", name)
     verdict = report(renamed)
-    assert any(line.startswith("│ x[short]") for line in str(verdict).splitlines())
-    assert "<td>x[short]</td>" in verdict._repr_html_()
+    assert "…" not in str(verdict)
+    assert any(line.startswith(f"│ {name} │") for line in str(verdict).splitlines())
+    assert f"<td>{name}</td>" in verdict._repr_html_()
 
 
 def test_equal_weights_raise_nothing():
