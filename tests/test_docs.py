@@ -1,4 +1,4 @@
-"""The Python blocks of README.md and docs/index.md run; those of one file share a namespace."""
+"""The Python blocks of README.md and docs/ run; those of one file share a namespace."""
 
 import re
 from functools import partial
@@ -12,7 +12,7 @@ BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["README.md", "docs/index.md"])
+@pytest.mark.parametrize("name", ["README.md", "docs/index.md", "docs/mixtures.md"])
 def test_blocks_run(name, monkeypatch):
     # The pages show PyMC's defaults; a few draws are enough to run them.
     few = partial(pm.sample, draws=200, tune=300, chains=2, cores=1, random_seed=1)
