@@ -1,6 +1,7 @@
 """What the estimated normaliser did to a posterior: amplification, statistics and a report."""
 
-from pymc_ebm.diagnostics.amplification import amplification, find_log_partitions
+from pymc_ebm.diagnostics.amplification import amplification
+from pymc_ebm.diagnostics.normalisers import find_log_partitions
 from pymc_ebm.diagnostics.reference_report import ReferenceReport
 from pymc_ebm.diagnostics.reference_stats import compute_reference_stats
 from pymc_ebm.diagnostics.report import report

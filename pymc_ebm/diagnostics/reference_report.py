@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rich.console import Console, Group, RenderableType
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 __all__ = ["ReferenceReport", "Status"]
@@ -59,9 +59,13 @@ class ReferenceReport:
             lines += [Text(f"  - {remedy}") for remedy in self.remedies]
         tables = []
         for header, rows in self._tables():
-            table = Table(*header)
+            name, *others = header
+            # Where a name is long the numbers fold; nothing is cut off.
+            folded = [Column(other, overflow="fold") for other in others]
+            table = Table(Column(name, no_wrap=True), *folded)
             for row in rows:
-                table.add_row(*row)
+                # As plain text: rich would take the brackets of x[0] for a style.
+                table.add_row(*map(Text, row))
             tables.append(table)
         return Group(*lines, *tables)
 

@@ -13,13 +13,14 @@ from pymc.pytensorf import resolve_backend_compile_kwargs
 from pytensor.graph.basic import Apply
 from rich.console import Console
 
-from pymc_ebm.diagnostics.amplification import amplification_graphs, normaliser_graphs
+from pymc_ebm.diagnostics.amplification import amplification_graphs
+from pymc_ebm.diagnostics.normalisers import normaliser_graphs
 from pymc_ebm.diagnostics.posterior_error import PosteriorError
 from pymc_ebm.diagnostics.provenance import check_same_model, describe
 from pymc_ebm.diagnostics.weights import ess, group_variance, normalise, pareto_k
 from pymc_ebm.reference.base import Reference
 
-__all__ = ["compute_reference_stats"]
+__all__ = ["compute_reference_stats", "on_own_scale"]
 
 _STATISTICS = (
     "log_partition",
@@ -97,8 +98,7 @@ def compute_reference_stats(
     et al. (2024), "Pareto smoothed importance sampling".
     """
     model = pm.modelcontext(model)
-    # The posterior holds parameters on their own scale.
-    umodel = remove_value_transforms(model)
+    umodel = on_own_scale(model)
     factors, normalisers = normaliser_graphs(umodel, var_names)
     if not normalisers:
         raise ValueError(
@@ -106,14 +106,14 @@ def compute_reference_stats(
             "pymc_ebm.log_partition inside a pm.Potential, and pass that model."
         )
     posterior = _free_posterior(idata, model, umodel)
-    nodes = {name: same[0] for name, same in normalisers}
+    nodes = {normaliser.name: normaliser.nodes[0] for normaliser in normalisers}
     attributes = describe(model, nodes)
     check_same_model(idata, attributes)
 
     function = umodel.compile_fn(
         inputs=umodel.value_vars,
         outs=[
-            *[node.op.log_weights(*node.inputs) for node in nodes.values()],
+            *[normaliser.log_weights() for normaliser in normalisers],
             *amplification_graphs(factors, normalisers),
         ],
         on_unused_input="ignore",
@@ -132,6 +132,17 @@ def compute_reference_stats(
     for name, group in groups.items():
         idata[name] = xr.DataTree(group)
     return idata
+
+
+def on_own_scale(model: pm.Model) -> pm.Model:
+    """A copy whose values are parameters as the posterior holds them, without transforms."""
+    initial = model.rvs_to_initial_values
+    # PyMC copies no model with initial values, and they play no part here.
+    model.rvs_to_initial_values = {}
+    try:
+        return remove_value_transforms(model)
+    finally:
+        model.rvs_to_initial_values = initial
 
 
 def _over_draws(

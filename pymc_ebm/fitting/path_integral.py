@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pymc as pm
 from numpy.typing import NDArray
-from pymc.model.transform.conditioning import remove_value_transforms
 
+from pymc_ebm.diagnostics.reference_stats import on_own_scale
 from pymc_ebm.fitting.exact_gradient import ModelDraws
 from pymc_ebm.fitting.problem import Problem
 from pymc_ebm.sampling.independent_metropolis import independent_metropolis
@@ -100,7 +100,7 @@ def path_integral(
     True
     """
     model = pm.modelcontext(model)
-    problem = Problem(remove_value_transforms(model))
+    problem = Problem(on_own_scale(model))
     ends = [problem.flat(_point(problem, theta)) for theta in (theta0, theta1)]
     direction = ends[1] - ends[0]
     model_draws = ModelDraws(problem)

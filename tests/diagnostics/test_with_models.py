@@ -82,19 +82,46 @@ def test_amplification_is_the_number_of_data_and_follows_set_data():
         np.testing.assert_allclose(amplification()["likelihood"], 30)
 
 
-def test_amplification_in_a_mixture_is_the_expected_count():
+@pytest.mark.parametrize("batched", [False, True])
+@pytest.mark.parametrize("named", [False, True])
+def test_amplification_in_a_mixture_is_the_expected_count(batched, named):
+    """One normaliser for each component, whichever way the mixture is written."""
     x = np.r_[np.full(30, 0.1), np.full(20, 9.0)]
+    reference = normal_reference(0, 8, 300)
+    with pm.Model(coords={"component": ["short", "long"]}) as model:
+        sigma = pm.HalfNormal("sigma", 5, shape=2)
+        w = pm.Dirichlet("w", np.ones(2), dims="component") if named else [0.5, 0.5]
+        if batched:
+            components = EBM.dist(sigma, energy=energy, reference=reference)
+        else:
+            components = [EBM.dist(sigma[g], energy=energy, reference=reference) for g in (0, 1)]
+        pm.Mixture("x", w=w, comp_dists=components, observed=x)
+    point = {"sigma_log__": np.log([0.2, 9.0]), "w_simplex__": np.zeros(1)}
+    c = amplification(model, {name: point[name] for name in model.initial_point()})
+    assert list(c) == (["x[short]", "x[long]"] if named else ["x[0]", "x[1]"])
+    counts = [float(value.sum()) for value in c.values()]
+    np.testing.assert_allclose(sum(counts), 50)
+    # By hand: the second component, at its own height near 0, gets 1 in 45 of the first 30.
+    normal = st.norm(0, [[0.2], [9.0]]).pdf([0.1, 9.0])
+    np.testing.assert_allclose(counts, normal / normal.sum(axis=0) @ [30, 20], rtol=0.05)
+
+
+def test_components_keep_their_numbers():
+    """Of four components one is no EBM, and two are equal."""
     reference = normal_reference(0, 8, 300)
     with pm.Model() as model:
         sigma = pm.HalfNormal("sigma", 5, shape=2)
-        components = [EBM.dist(sigma[g], energy=energy, reference=reference) for g in (0, 1)]
-        pm.Mixture("x", w=[0.5, 0.5], comp_dists=components, observed=x)
-    point = {"sigma_log__": np.log([0.2, 9.0])}
-    c = amplification(model, point)
-    assert list(c) == ["x[0]", "x[1]"]
-    counts = [float(c[name].sum()) for name in ("x[0]", "x[1]")]
-    np.testing.assert_allclose(sum(counts), 50)
-    np.testing.assert_allclose(counts, [30, 20], atol=1)
+        first, second = (EBM.dist(s, energy=energy, reference=reference) for s in (sigma[0], 3.0))
+        again = EBM.dist(sigma[0], energy=energy, reference=reference)
+        w = [0.1, 0.2, 0.3, 0.4]
+        pm.Mixture("x", w, [pm.Normal.dist(), second, first, again], observed=DATA)
+    c = amplification(model, {"sigma_log__": np.log([2.0, 2.0])})
+    assert list(c) == ["x[1]", "x[2,3]"]
+    density = [
+        w * st.norm(0, s).pdf(1.754) for w, s in zip(w, (1, 3, 2, 2), strict=True)
+    ]  # All data are at ±1.754.
+    expected = N * np.array([density[1], density[2] + density[3]]) / sum(density)
+    np.testing.assert_allclose([float(v.sum()) for v in c.values()], expected, rtol=0.05)
 
 
 def test_equal_normalisers_of_one_variable_count_once():
@@ -172,6 +199,21 @@ def test_report_of_an_estimate_is_never_ok(idata):
     assert "<table>" in verdict._repr_html_()
     # 13% is to become 5%, and the added variance goes as 1/M.
     assert any("times the draws" in remedy for remedy in verdict.remedies)
+
+
+def test_report_shows_whole_names(idata):
+    """Rich reads [short] in a table's cell as a style, and cuts off what is too wide."""
+    name = "durations_of_eruptions[short]"
+    renamed = idata.copy(deep=True)
+    renamed["reference_stats"] = xr.DataTree(
+        renamed["reference_stats"].to_dataset().assign_coords(ebm=[name])
+    )
+    stats = renamed["reference_stats"]
+    stats.attrs["references"] = stats.attrs["references"].replace("likelihood", name)
+    verdict = report(renamed)
+    assert "…" not in str(verdict)
+    assert any(line.startswith(f"│ {name} │") for line in str(verdict).splitlines())
+    assert f"<td>{name}</td>" in verdict._repr_html_()
 
 
 def test_equal_weights_raise_nothing():
@@ -266,6 +308,17 @@ def test_new_data_make_the_statistics_stale():
         pm.set_data({"x": DATA[:50]})
     verdict = report(computed(model))
     assert any(reason.startswith("Stale: x") for reason in verdict.reasons)
+
+
+def test_initial_values_are_no_obstacle():
+    """PyMC copies no model with initial values; the statistics must not need that."""
+    reference = quadrature(-np.inf, np.inf)
+    with pm.Model() as model:
+        sigma = pm.HalfNormal("sigma", 5, initval=2.0)
+        EBM("x", sigma, energy=energy, reference=reference, observed=DATA)
+    stats = computed(model)["reference_stats"]
+    np.testing.assert_allclose(stats["amplification"], N)
+    assert model.initial_point()["sigma_log__"] == pytest.approx(np.log(2))
 
 
 def test_a_tree_of_its_own():

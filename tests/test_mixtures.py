@@ -1,0 +1,220 @@
+"""Mixtures of energy-based models (eq. 26): p(x) = Σ_g π_g exp(−E_g(x | θ_g)) / Z_g(θ_g)."""
+
+import csv
+import math
+
+import arviz as az
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+import pytest
+from pymc.distributions.transforms import ordered
+from scipy import stats
+
+import pymc_ebm as ebm
+
+
+def gaussian(x, mu, s):
+    return ((x - mu) / s) ** 2 / 2
+
+
+def quartic(x, mu, s):
+    return ((x - mu) / s) ** 4
+
+
+# Z in closed form: √(2π) s and 2 Γ(5/4) s.
+LOG_Z = {gaussian: 0.5 * math.log(2 * math.pi), quartic: math.log(2 * math.gamma(1.25))}
+
+
+def exact(energy, mu, s):
+    return pm.CustomDist.dist(
+        mu, s, logp=lambda x, mu, s: -energy(x, mu, s) - pt.log(s) - LOG_Z[energy]
+    )
+
+
+def mixture(data, energies, references, centres, scale, batched=False):
+    """The model; closed forms where there are no references.
+
+    Locations are ordered, as otherwise any two components could change places; centres of the
+    prior that differ make an ordered start. The prior of the scales vanishes at 0, where a
+    component on one datum (or on ties) would have a likelihood without bound.
+    """
+    n = len(energies)
+    coords = {"component": ["low", "high"], "obs": np.arange(len(data))}
+    with pm.Model(coords=coords) as model:
+        w = pm.Dirichlet("w", np.full(n, 2.0), dims="component")
+        mu = pm.Normal("mu", centres, scale, transform=ordered, dims="component")
+        s = pm.LogNormal("s", np.log(scale), 0.5, dims="component")
+        if batched:
+            components = ebm.EBM.dist(mu, s, energy=energies[0], reference=references[0])
+        elif references is None:
+            components = [exact(e, mu[g], s[g]) for g, e in enumerate(energies)]
+        else:
+            components = [
+                ebm.EBM.dist(mu[g], s[g], energy=e, reference=r)
+                for g, (e, r) in enumerate(zip(energies, references, strict=True))
+            ]
+        pm.Mixture("x", w, components, observed=data, dims="obs")
+    return model, components
+
+
+def sample(model, sampler, seed):
+    with model:
+        return pm.sample(
+            draws=1000, tune=1000, chains=2, cores=1, nuts_sampler=sampler,
+            random_seed=seed % 2**31, progressbar=False, quiet=True,
+        )  # fmt: skip
+
+
+def assert_same_posterior(one, other, added):
+    """Means and sds within 4 standard errors: of both chains, and of the reference if random."""
+    for name in ("w", "mu", "s"):
+        for statistic in ("mean", "sd"):
+            at = {"statistic": statistic}
+            first, second = (
+                getattr(i.posterior[name], {"mean": "mean", "sd": "std"}[statistic])(
+                    ("chain", "draw")
+                )
+                for i in (one, other)
+            )
+            variances = [az.mcse(i.posterior[name], method=statistic) ** 2 for i in (one, other)]
+            error = np.sqrt(sum(variances) + added[name].sel(at) ** 2)
+            assert (abs(first - second) < 4 * error).all(), (name, statistic)
+
+
+@pytest.fixture(scope="module")
+def two_gaussians():
+    """150 draws of 0.4 N(−2, 1) + 0.6 N(2, 0.5²), and the posterior of pm.NormalMixture."""
+    rng = np.random.default_rng(26)
+    low = rng.random(150) < 0.4
+    data = np.where(low, rng.normal(-2, 1, 150), rng.normal(2, 0.5, 150))
+    coords = {"component": ["low", "high"]}
+    with pm.Model(coords=coords) as model:
+        w = pm.Dirichlet("w", np.full(2, 2.0), dims="component")
+        mu = pm.Normal("mu", [-1.0, 1.0], 2.0, transform=ordered, dims="component")
+        s = pm.LogNormal("s", np.log(2.0), 0.5, dims="component")
+        pm.NormalMixture("x", w, mu, s, observed=data)
+    return data, model, sample(model, "nutpie", 1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "sampler"), [("quadrature", "pymc"), ("sobol", "nutpie")])
+def test_two_gaussians_as_energies(kind, sampler, two_gaussians, seed):
+    """The posterior is that of pm.NormalMixture, and holds what made the data."""
+    data, normal_mixture, truth = two_gaussians
+    references = [
+        ebm.reference.quadrature(-30, 30, 800)
+        if kind == "quadrature"
+        else ebm.reference.independent(
+            pm.StudentT.dist(nu=5, mu=centre, sigma=2.0), 4096, "sobol", random_seed=g
+        )
+        for g, centre in enumerate((-1.0, 1.0))
+    ]
+    model, components = mixture(data, [gaussian, gaussian], references, [-1.0, 1.0], 2.0)
+    if kind == "quadrature":
+        point = {**model.initial_point(), "s_log__": np.log([0.9, 0.6])}
+        np.testing.assert_allclose(
+            model.compile_logp()(point), normal_mixture.compile_logp()(point), rtol=1e-10
+        )
+    idata = sample(model, sampler, seed)
+    with model:
+        ebm.compute_reference_stats(idata, progressbar=False)
+    assert_same_posterior(idata, truth, idata["reference_mcse"])
+    for name, values in {"w": [0.4, 0.6], "mu": [-2, 2], "s": [1, 0.5]}.items():
+        draws = idata.posterior[name]
+        away = abs(draws.mean(("chain", "draw")) - values) / draws.std(("chain", "draw"))
+        assert (away < 4).all(), name
+
+    statistics = idata["reference_stats"].to_dataset()
+    assert statistics["ebm"].to_numpy().tolist() == ["x[low]", "x[high]"]
+    np.testing.assert_allclose(statistics["amplification"].sum("ebm"), len(data), rtol=1e-10)
+    log_z = LOG_Z[gaussian] + np.log(idata.posterior["s"].to_numpy())
+    if kind == "quadrature":
+        np.testing.assert_allclose(statistics["log_partition"], log_z, atol=1e-8)
+        assert ebm.report(idata).status == "ok"
+    else:
+        # 16 scramblings give each standard error within about 20%.
+        errors = (statistics["log_partition"] - log_z) / statistics["log_partition_mcse"]
+        assert (abs(errors.mean(("chain", "draw"))) < 5).all()
+
+    # The recipe of docs/index.md, against Bayes' rule at every posterior draw.
+    w, mu, s = (idata.posterior[name].to_numpy()[:, :, None] for name in ("w", "mu", "s"))
+    weighted = w * stats.norm(mu, s).pdf(data[:, None])
+    expected = weighted / weighted.sum(axis=-1, keepdims=True)
+    with model:
+        log_joint = pt.log(model["w"]) + pt.stack([pm.logp(c, data) for c in components], axis=-1)
+        pm.Deterministic(
+            "membership", pt.special.softmax(log_joint, axis=-1), dims=("obs", "component")
+        )
+        pm.compute_deterministics(
+            idata, var_names=["membership"], extend_dataset=True, progressbar=False
+        )
+    membership = idata.posterior["membership"]
+    assert membership.dims == ("chain", "draw", "obs", "component")
+    assert membership["component"].to_numpy().tolist() == ["low", "high"]
+    tolerance = 1e-8 if kind == "quadrature" else 5 * statistics["log_partition_mcse"].max()
+    np.testing.assert_allclose(membership, expected, atol=float(tolerance))
+
+
+def test_one_batch_of_components(two_gaussians):
+    """Components as one batched distribution: the same logp, and c and log Z of each."""
+    data, normal_mixture, truth = two_gaussians
+    grid = ebm.reference.quadrature(-30, 30, 800)
+    model, _ = mixture(data, [gaussian] * 2, [grid], [-1.0, 1.0], 2.0, batched=True)
+    point = model.initial_point()
+    np.testing.assert_allclose(
+        model.compile_logp()(point), normal_mixture.compile_logp()(point), rtol=1e-10
+    )
+    few = truth.isel(draw=slice(0, 5))
+    with model:
+        tree = ebm.compute_reference_stats(few, extend_inferencedata=False, progressbar=False)
+    statistics = tree["reference_stats"].to_dataset()
+    log_z = LOG_Z[gaussian] + np.log(few.posterior["s"].to_numpy())
+    np.testing.assert_allclose(statistics["log_partition"], log_z, atol=1e-8)
+    w, mu, s = (few.posterior[name].to_numpy()[:, :, None] for name in ("w", "mu", "s"))
+    weighted = w * stats.norm(mu, s).pdf(data[:, None])
+    counts = (weighted / weighted.sum(axis=-1, keepdims=True)).sum(axis=2)
+    np.testing.assert_allclose(statistics["amplification"], counts, rtol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def waiting():
+    with open("demo/data/faithful.csv") as file:
+        return np.array([float(row["waiting"]) for row in csv.DictReader(file)])
+
+
+@pytest.mark.slow
+def test_old_faithful(waiting, seed):
+    """Quartic short waits and Gaussian long ones: MAP and NUTS against quadrature.
+
+    Each component has its own reference, around its own prior location.
+    """
+    energies, centres = [quartic, gaussian], [55.0, 80.0]
+    references = [
+        ebm.reference.independent(
+            pm.StudentT.dist(nu=5, mu=centre, sigma=12.0), 4096, "sobol", random_seed=1
+        )
+        for centre in centres
+    ]
+    grid = ebm.reference.quadrature(0, 160, 400)
+    model, _ = mixture(waiting, energies, references, centres, 8.0)
+    by_quadrature, _ = mixture(waiting, energies, [grid, grid], centres, 8.0)
+    closed, _ = mixture(waiting, energies, None, centres, 8.0)
+
+    point = closed.initial_point()
+    logp = [m.compile_logp()(point) for m in (by_quadrature, closed)]
+    np.testing.assert_allclose(*logp, rtol=1e-10)
+    modes = [pm.find_MAP(model=m, progressbar=False) for m in (model, by_quadrature)]
+    for name in ("w", "mu", "s"):
+        # The error of log Ẑ moves the mode by a small share of the posterior sd of about 5%.
+        np.testing.assert_allclose(*(mode[name] for mode in modes), rtol=2e-3)
+
+    idata, truth = sample(model, "nutpie", seed), sample(by_quadrature, "nutpie", seed + 1)
+    few = idata.isel(draw=slice(None, None, 4))
+    with model:
+        ebm.compute_reference_stats(few, progressbar=False)
+    assert_same_posterior(idata, truth, few["reference_mcse"])
+    statistics = few["reference_stats"].to_dataset()
+    log_z = np.log(few.posterior["s"].to_numpy()) + [LOG_Z[e] for e in energies]
+    np.testing.assert_allclose(statistics["log_partition"], log_z, atol=5e-3)
+    np.testing.assert_allclose(statistics["amplification"].sum("ebm"), len(waiting))
