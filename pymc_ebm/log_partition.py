@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytensor.tensor as pt
 from pytensor.compile.builders import OpFromGraph
-from pytensor.gradient import DisconnectedType, disconnected_type, grad
+from pytensor.gradient import DisconnectedType, disconnected_grad, disconnected_type, grad
 from pytensor.graph.basic import Variable
 from pytensor.graph.replace import graph_replace, vectorize_graph
 from pytensor.tensor.variable import TensorVariable
@@ -83,6 +83,21 @@ class LogPartition(OpFromGraph):
     def log_weights(self, *inputs: Variable) -> TensorVariable:
         """Graph of a_m − E(y_m | θ), ``(*batch, M)``, at the inputs of a node of this Op."""
         return self._at(self._log_weights, inputs)
+
+    def held_log_weights(self, *inputs: Variable) -> TensorVariable:
+        """`log_weights` whose points and a_m are held as θ varies, ``(*batch, M)``.
+
+        Their values are the same. The gradient of their logsumexp is −Σ_m w̄_m ∂E/∂θ with the
+        points where they are (eq. 18), also for q(y|θ), where it is not the derivative of log Ẑ.
+        """
+        if self.reference.transport is None:
+            return self.log_weights(*inputs)
+        params, base = self.split.params, inputs[-1]
+        moved = self.reference.transport(base, *params)
+        points, log_base = vectorize_graph(
+            list(moved), dict(zip(params, inputs[: len(params)], strict=True))
+        )
+        return disconnected_grad(log_base) - self.energies(disconnected_grad(points), *inputs)
 
     def energies(self, points: TensorVariable, *inputs: Variable) -> TensorVariable:
         """Graph of E(y | θ) at other points, ``(*batch, B)``.

@@ -107,10 +107,15 @@ def geyer(
     return replace(best, path=path)
 
 
-def likelihood_solution(problem: Problem, minimum: Minimum, path: list[NDArray]) -> Solution:
-    """Inverse Hessian for sampling, and H⁻¹VH⁻¹ for the references (Geyer's sandwich)."""
+def likelihood_solution(
+    problem: Problem, minimum: Minimum, path: list[NDArray], held: bool = False
+) -> Solution:
+    """Inverse Hessian for sampling, and H⁻¹VH⁻¹ for the references (Geyer's sandwich).
+
+    With `held` for a root of the gradient of ``problem.held_loss``.
+    """
     covariance = inverse(minimum.hessian)
-    monte_carlo = covariance @ problem.gradient_variance(minimum.u) @ covariance
+    monte_carlo = covariance @ problem.gradient_variance(minimum.u, held) @ covariance
     reason = minimum.problem or "The gradient vanishes and the Hessian is positive definite."
     return Solution(
         minimum.u,

@@ -1,5 +1,6 @@
 """Gradient descent with the estimated gradient and a step schedule."""
 
+import itertools
 from collections.abc import Callable
 from typing import Literal
 
@@ -31,12 +32,12 @@ def gradient_descent(
     learning_rate: float | Callable[[int], float] | Literal["barzilai_borwein"] = (
         "barzilai_borwein"
     ),
+    gradient: Literal["derivative", "expectation"] = "derivative",
     max_iterations: int = 5000,
 ) -> Solution:
-    r"""Gradient descent :math:`u_t = u_{t-1} - α_t ∇J_{BL}(u_{t-1})` (eq. 6).
+    r"""Gradient descent :math:`u_t = u_{t-1} - α_t ∇J(u_{t-1})` (eq. 6).
 
-    The gradient is that of eqs. 12 and 18, which agree for a fixed reference. Steps are made in
-    the unconstrained space, so that no step leaves the domain of a parameter.
+    Steps are made in the unconstrained space, so that none leaves the domain of a parameter.
 
     Parameters
     ----------
@@ -50,7 +51,12 @@ def gradient_descent(
     learning_rate : float, callable or "barzilai_borwein"
         α in units of u² per nat: a constant, a schedule such as ``lambda t: 0.1 / (1 + t / 50)``
         of the iteration t = 0, 1, ..., or the step of Barzilai and Borwein, ‖Δu‖²/(Δu·Δ∇J), with
-        a nonmonotone safeguard.
+        a nonmonotone safeguard where there is a function to fall.
+    gradient : {"derivative", "expectation"}
+        The derivative of the computed J_BL (section 4), or the exact gradient with its expectation
+        estimated by normalised weights (section 5, eq. 18). They agree for a fixed reference. For
+        q(y|θ) the second holds the points where they are, and is the derivative of no function:
+        it is followed to its root, without the safeguard.
     max_iterations : int
 
     Returns
@@ -67,14 +73,21 @@ def gradient_descent(
     J. Barzilai, J. Borwein (1988), IMA J. Numer. Anal. 8, 141–148; M. Raydan (1997), SIAM J.
     Optim. 7, 26–33.
     """
-    steps = _barzilai_borwein if learning_rate == "barzilai_borwein" else _scheduled(learning_rate)
+    if gradient not in ("derivative", "expectation"):
+        raise ValueError(f"gradient is {gradient!r}. Use 'derivative' or 'expectation'.")
+    held = gradient == "expectation"
+    value_and_gradient = (problem.held_loss if held else problem.loss).value_and_gradient
+    if learning_rate == "barzilai_borwein":
+        steps = _barzilai_borwein(value_and_gradient, start, guarded=not held)
+    else:
+        steps = _scheduled(value_and_gradient, start, learning_rate)
     path, u = [start], start
     decrement = np.nan
-    for t, (u, gradient) in enumerate(steps(problem.loss.value_and_gradient, start)):
-        if not (np.abs(u).max() < _BEYOND_REACH and np.isfinite(gradient).all()):
+    for t, (u, slope) in enumerate(steps):
+        if not (np.abs(u).max() < _BEYOND_REACH and np.isfinite(slope).all()):
             if learning_rate == "barzilai_borwein":
                 raise ValueError(no_maximum(problem, path[-1], "its slope never ends"))
-            norm = np.linalg.norm(gradient)
+            norm = np.linalg.norm(slope)
             raise ValueError(
                 f"Gradient descent diverged at iteration {t}, with |∇J| = {norm:.3g}. "
                 "Use a smaller learning_rate, or 'barzilai_borwein'."
@@ -84,31 +97,26 @@ def gradient_descent(
             advance(u)
         if t % _ITERATIONS_BETWEEN_CHECKS == 0 or t == max_iterations:
             hessian = problem.loss.hessian(u)
-            decrement, _ = newton_decrement(hessian, gradient)
+            decrement, _ = newton_decrement(hessian, slope)
             if decrement <= _ARRIVED or t == max_iterations:
                 break
     wrong = "" if decrement <= _ARRIVED else f"stopped after {max_iterations} iterations"
     if wrong and not np.isnan(decrement):
         wrong += f", {np.sqrt(2 * decrement):.3g} standard errors away; raise max_iterations"
     value = float(problem.loss.value_and_gradient(u)[0])
-    return likelihood_solution(problem, Minimum(u, value, hessian, path, wrong), path)
+    return likelihood_solution(problem, Minimum(u, value, hessian, path, wrong), path, held)
 
 
-def _scheduled(rate):
-    schedule = rate if callable(rate) else lambda t: rate
-
-    def steps(value_and_gradient, u):
-        t = 0
-        while True:
-            _, gradient = value_and_gradient(u)
-            yield u, gradient
-            u = u - schedule(t) * gradient
-            t += 1
-
-    return steps
+def _scheduled(value_and_gradient, u, rate):
+    """Points and gradients of steps whose lengths are known beforehand."""
+    for t in itertools.count():
+        _, gradient = value_and_gradient(u)
+        yield u, gradient
+        u = u - (rate(t) if callable(rate) else rate) * gradient
 
 
-def _barzilai_borwein(value_and_gradient, u):
+def _barzilai_borwein(value_and_gradient, u, guarded):
+    """Points and gradients of Barzilai and Borwein's steps, halved where values rise too far."""
     value, gradient = value_and_gradient(u)
     rate = 0.1 / max(float(np.linalg.norm(gradient)), 1e-12)
     values = [value]
@@ -120,7 +128,7 @@ def _barzilai_borwein(value_and_gradient, u):
             fall = 1e-4 * rate * float(gradient @ gradient)
             # A rounding error's worth of rise must not stop the last steps.
             rounding = 1e-12 * abs(value)
-            if value_new <= max(values[-_MEMORY:]) - fall + rounding:
+            if not guarded or value_new <= max(values[-_MEMORY:]) - fall + rounding:
                 break
             rate /= 2
             if rate < 1e-300:

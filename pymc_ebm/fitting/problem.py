@@ -208,6 +208,18 @@ class Problem:
     # What the references did
 
     @cached_property
+    def held_loss(self) -> Loss:
+        """J with points that are held as u varies: the same values, and the gradient of eq. 18.
+
+        It differs from `loss` for references q(y|θ) only.
+        """
+        log_z = {
+            node.outputs[0]: pt.logsumexp(node.op.held_log_weights(*node.inputs), axis=-1)
+            for node in self.nodes
+        }
+        return Loss(graph_replace(self.loss.graph, log_z, strict=False), self.u)
+
+    @cached_property
     def amplification_graphs(self) -> list[Variable]:
         """Graphs of c_r = ∂J/∂log Ẑ_r, one for each node."""
         outputs = [node.outputs[0] for node in self.nodes]
@@ -221,17 +233,17 @@ class Problem:
                 by_reference.setdefault(reference.fingerprint, []).append(i)
         return list(by_reference.values())
 
-    def _influence_graph(self, i: int) -> Variable:
+    def _influence_graph(self, i: int, held: bool) -> Variable:
         """Σ_r c_r w̄_mr of one node, ``(M,)``: the influence of each point on J."""
         node = self.nodes[i]
-        weights = pt.special.softmax(node.op.log_weights(*node.inputs), axis=-1)
+        log_weights = node.op.held_log_weights if held else node.op.log_weights
+        weights = pt.special.softmax(log_weights(*node.inputs), axis=-1)
         influence = self.amplification_graphs[i][..., None] * weights
         return influence.reshape((-1, influence.shape[-1])).sum(axis=0)
 
-    @cached_property
-    def _influence_directional(self):
+    def _compile_influence(self, held: bool):
         v = pt.dvector("v")
-        influences = [self._influence_graph(i) for i in range(len(self.nodes))]
+        influences = [self._influence_graph(i, held) for i in range(len(self.nodes))]
         return pytensor.function(
             [self.u, v], directional(influences, self.u, v), on_unused_input="ignore"
         )
@@ -256,17 +268,19 @@ class Problem:
             default=np.inf,
         )
 
-    def gradient_variance(self, u: NDArray) -> NDArray:
+    def gradient_variance(self, u: NDArray, held: bool = False) -> NDArray:
         r"""Variance that the references give the gradient of J, ``(K, K)``.
 
         The influence of point m on ∂J/∂u_k is ∂/∂u_k Σ_r c_r w̄_mr, summed over the normalisers
-        that share the points; independent groups of points add their squares.
+        that share the points; independent groups of points add their squares. With `held`, it is
+        that of the gradient of `held_loss`.
         """
         shared = self._shared_points()
         total = np.zeros((len(u), len(u)))
         if not shared:
             return total
-        scores = [self._influence_directional(u, e) for e in np.eye(len(u))]
+        along = self.once(f"influence, {held}", lambda: self._compile_influence(held))
+        scores = [along(u, e) for e in np.eye(len(u))]
         for nodes in shared:
             reference = self.references[nodes[0]]
             influence = np.array([sum(row[i] for i in nodes) for row in scores])
