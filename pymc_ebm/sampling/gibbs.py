@@ -74,8 +74,8 @@ def gibbs(
     values : array_like or sequence of array_like, optional
         Values of all sites ``(K,)``, or one sequence for each site. By default those that occur
         among the reference's points, to which the draws are then restricted.
-    initvals : array_like, shape (chains, *event), optional
-        First states; by default points of the reference.
+    initvals : array_like, optional
+        First states, ``(chains, *event)``; by default points of the reference.
     return_inferencedata : bool
         False returns the draws alone, ``(chain, draw, *event)``.
 

@@ -67,8 +67,8 @@ def independent_metropolis(
     progressbar : bool
     tune : int
         First steps of each chain, not returned.
-    initvals : array_like, shape (chains, *event), optional
-        First states; by default proposals chosen with their weights.
+    initvals : array_like, optional
+        First states, ``(chains, *event)``; by default proposals chosen with their weights.
     return_inferencedata : bool
         False returns the draws alone, ``(chain, draw, *event)``.
 
