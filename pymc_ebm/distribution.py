@@ -1,11 +1,10 @@
 """`EBM`: an energy-based model as a PyMC distribution."""
 
-import warnings
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import pytensor
 import pytensor.tensor as pt
 from pymc.distributions import transforms
 from pymc.distributions.dist_math import check_parameters
@@ -16,7 +15,7 @@ from pytensor.graph.traversal import ancestors
 from pytensor.tensor.random.op import RandomVariable
 from pytensor.tensor.random.type import RandomGeneratorType
 
-from pymc_ebm.energy import RUN_ONCE, Energy, as_parameter, core_ndims, data_energy
+from pymc_ebm.energy import Energy, as_parameter, core_ndims, data_energy
 from pymc_ebm.log_partition import log_partition
 from pymc_ebm.observed import (
     as_integers,
@@ -27,11 +26,9 @@ from pymc_ebm.observed import (
     observed_values,
 )
 from pymc_ebm.reference.base import Reference
+from pymc_ebm.sampling.importance_resampling import importance_resampling
 
 __all__ = ["EBM"]
-
-# Below this effective number of points, draws repeat a few of them.
-_FEW_EFFECTIVE_POINTS = 50
 
 
 @dataclass(frozen=True)
@@ -42,10 +39,11 @@ class _Spec:
     reference: Reference
     signature: str | None
     domain: Callable | None
+    sampler: Callable
 
 
 class EnergyRV(RandomVariable):
-    """Random variable of an energy-based model; draws are resampled reference points."""
+    """Random variable of an energy-based model."""
 
     name = "EBM"
     _print_name = ("EBM", "\\operatorname{EBM}")
@@ -54,13 +52,12 @@ class EnergyRV(RandomVariable):
     def __init__(self, spec: _Spec, **kwargs):
         self.spec = spec
         super().__init__(**kwargs)
-        self._log_weights_function = None
 
     def __str__(self):
         return f"EBM_rv{{{self.spec.reference.description}}}"
 
     def rng_fn(self, rng, *args):
-        """Draw by importance resampling (eqs. 19 and 20): point m with probability w̄_m."""
+        """Draw by the sampler; all draws that share a row of parameters in one call."""
         *params, size = args
         event_shape = self.spec.reference.event_shape
         batch_shapes = [
@@ -76,62 +73,32 @@ class EnergyRV(RandomVariable):
         lead = (1,) * (len(joint) - len(param_batch)) + param_batch
         draws = np.empty((*joint, *event_shape), dtype=self.dtype)
         for row in np.ndindex(*param_batch):
-            # Every draw that shares this row of parameters shares its weights.
             target = tuple(
                 slice(None) if n == 1 else i
                 for n, i in zip(lead, (0,) * (len(lead) - len(row)) + row, strict=True)
             )
             shape = draws[target].shape[: draws[target].ndim - len(event_shape)]
-            draws[target] = self._resample(rng, [r[row] for r in rows], shape)
+            draws[target] = self._draw(rng, [r[row] for r in rows], shape)
         return draws
 
-    def _resample(self, rng, params, shape):
-        log_weights, points = self._weighted_points(params)
-        top = log_weights.max()
-        if not np.isfinite(top):
-            raise ValueError(
-                f"EBM cannot be drawn from at parameters {[p.tolist() for p in params]}: the "
-                "weights of the reference points are all zero or not a number. Choose a "
-                "reference that covers these parameter values."
-            )
-        weights = np.exp(log_weights - top)
-        weights /= weights.sum()
-        effective = 1 / np.sum(weights**2)
-        if effective < _FEW_EFFECTIVE_POINTS and not self.spec.reference.exact:
-            warnings.warn(
-                f"Forward draws of EBM at parameters {[np.asarray(p).tolist() for p in params]} "
-                f"come from {effective:.1f} effective reference points of {len(weights)}, so they "
-                "do not follow the model there. Widen the reference or draw near the data.",
-                UserWarning,
-                stacklevel=2,
-            )
-        return points[rng.choice(len(weights), size=shape, p=weights)]
-
-    def _weighted_points(self, params):
-        """Log weights ``(M,)`` and points ``(M, *event)`` at one row of parameters."""
-        function = self._log_weights_function
-        if function is None:
-            spec = self.spec
-            inputs = [
-                pt.TensorType("float64", (None,) * n)(f"param_{i}")
-                for i, n in enumerate(self.ndims_params)
-            ]
-            node = log_partition(
-                spec.energy, *inputs, reference=spec.reference, signature=spec.signature
-            ).owner
-            outputs = [node.op.log_weights(*node.inputs)]
-            if spec.reference.transport is not None:
-                outputs.append(
-                    spec.reference.transport(pt.constant(spec.reference.points), *inputs)[0]
-                )
-            function = self._log_weights_function = pytensor.function(
-                inputs, outputs, mode=RUN_ONCE, on_unused_input="ignore", allow_input_downcast=True
-            )
-        found = function(*params)
-        return found[0], (found[1] if len(found) == 2 else self.spec.reference.points)
-
-    def __getstate__(self):
-        return {**self.__dict__, "_log_weights_function": None}
+    def _draw(self, rng, row, shape):
+        """Independent draws at one row: as many chains, one draw of each."""
+        spec = self.spec
+        chains = math.prod(shape)
+        if chains == 0:
+            return np.empty((*shape, *spec.reference.event_shape))
+        draws = spec.sampler(
+            spec.energy,
+            *row,
+            reference=spec.reference,
+            draws=1,
+            chains=chains,
+            random_seed=rng,
+            signature=spec.signature,
+            progressbar=False,
+            return_inferencedata=False,
+        )
+        return draws.reshape((*shape, *spec.reference.event_shape))
 
 
 class EBM(Distribution):
@@ -157,6 +124,9 @@ class EBM(Distribution):
     domain : callable, optional
         ``domain(*params)`` returns one condition or several; where one fails, logp is −inf (or
         an error, by PyMC's rules), whatever the energy says.
+    sampler : callable, optional
+        Makes predictive draws: a function of `pymc_ebm.sampling`, or a ``functools.partial`` that
+        sets its options. Importance resampling by default.
     observed, dims, initval, ... : optional
         As for every PyMC distribution.
 
@@ -199,6 +169,7 @@ class EBM(Distribution):
         signature: str | None = None,
         support=None,
         domain: Callable | None = None,
+        sampler: Callable = importance_resampling,
         observed=None,
         dims=None,
         **kwargs,
@@ -226,6 +197,7 @@ class EBM(Distribution):
                 reference=reference,
                 signature=signature,
                 domain=domain,
+                sampler=sampler,
                 observed=observed,
                 dims=dims,
                 **kwargs,
@@ -243,6 +215,7 @@ class EBM(Distribution):
         reference: Reference | None = None,
         signature: str | None = None,
         domain: Callable | None = None,
+        sampler: Callable = importance_resampling,
         **kwargs,
     ):
         """Make an unnamed EBM, for example as a component of ``pm.Mixture`` (eq. 26)."""
@@ -253,7 +226,7 @@ class EBM(Distribution):
             )
         variables = [as_parameter(p) for p in params]
         core_ndims(signature, len(variables))
-        spec = _Spec(energy, reference, signature, domain)
+        spec = _Spec(energy, reference, signature, domain, sampler)
         return super().dist(variables, spec=spec, **kwargs)
 
     @classmethod

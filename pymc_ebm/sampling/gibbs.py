@@ -168,26 +168,36 @@ def _first_states(initvals, chains, sites, reference, energy_of, row, rng) -> np
                 f"{(codes < 0).any(axis=1).sum()} of {chains} initvals have a value that its site "
                 "does not take. Give states within values=."
             )
-    else:
-        few = rng.integers(reference.n_points, size=max(_STARTS, chains))
-        codes = sites.codes(reference.points[few])
-        codes = codes[(codes >= 0).all(axis=1)]
-        if len(codes) == 0:  # the caller's values are others than the reference's
-            codes = rng.integers(sites.n_values, size=(max(_STARTS, chains), len(sites.values)))
+        possible = _possible(codes, sites, energy_of, row)
+        if not possible.all():
+            raise ValueError(
+                f"The energy is +inf at {(~possible).sum()} of {chains} initvals, at parameters "
+                f"{spell(row)}. Give states of finite energy."
+            )
+        return codes
+    for count in (chains, max(chains, _STARTS)):  # many may be impossible
+        codes = sites.codes(reference.points[rng.integers(reference.n_points, size=count)])
+        unknown = codes < 0  # the caller's values are others than the reference's
+        codes = np.where(unknown, rng.integers(sites.n_values, size=codes.shape), codes)
+        possible = np.flatnonzero(_possible(codes, sites, energy_of, row))
+        if len(possible) >= chains:
+            return codes[possible[:chains]]
+    if len(possible) == 0:
+        raise ValueError(
+            f"The energy is +inf at {count} points of the reference, at parameters {spell(row)}. "
+            "Give initvals where it is finite."
+        )
+    return codes[rng.choice(possible, size=chains)]
+
+
+def _possible(codes, sites, energy_of, row) -> np.ndarray:
+    """Whether the energy of each state is finite; it must not be NaN or −inf."""
     energies = energy_of(sites.points(codes))
     bad = np.isnan(energies) | np.isneginf(energies)
     if bad.any():
         raise ValueError(
-            f"The energy is {energies[bad][0]} at {bad.sum()} of {len(bad)} first states, such as "
+            f"The energy is {energies[bad][0]} at {bad.sum()} of {len(bad)} states, such as "
             f"{sites.points(codes[bad][:1])[0].tolist()}, at parameters {spell(row)}. Correct the "
             "energy."
         )
-    finite = np.isfinite(energies)
-    if not finite.any() or (initvals is not None and not finite.all()):
-        raise ValueError(
-            f"The energy is +inf at {(~finite).sum()} of {len(finite)} first states, at parameters "
-            f"{spell(row)}. Give initvals where it is finite."
-        )
-    if initvals is not None:
-        return codes
-    return codes[rng.choice(np.flatnonzero(finite), size=chains)]
+    return np.isfinite(energies)

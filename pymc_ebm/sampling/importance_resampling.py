@@ -118,7 +118,7 @@ def _normalise(log_weights, reference, row):
     top = log_weights.max()
     if not np.isfinite(top):
         raise ValueError(
-            f"EBM cannot be drawn from at parameters {spell(row)}: the weights of the "
+            f"There are no draws at parameters {spell(row)}: the weights of {len(log_weights)} "
             "reference points are all zero or not a number. Choose a reference that covers these "
             "parameter values."
         )

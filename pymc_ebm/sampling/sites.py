@@ -39,13 +39,12 @@ class Sites:
 
     def codes(self, points: np.ndarray) -> np.ndarray:
         """Codes ``(B, D)`` of events ``(B, *event)``; −1 where a site has no such value."""
-        columns = points.reshape(len(points), -1).T
-        codes = np.empty((len(points), len(self.values)), dtype=np.int64)
-        for i, (known, n, column) in enumerate(
-            zip(self.values, self.n_values, columns, strict=True)
-        ):
-            code = np.searchsorted(known[:n], column).clip(0, n - 1)
-            codes[:, i] = np.where(known[code] == column, code, -1)
+        rows = points.reshape(len(points), -1)
+        if (self.values == self.values[0]).all():
+            return _codes(self.values[0, : self.n_values[0]], rows)
+        codes = np.empty(rows.shape, dtype=np.int64)
+        for i, (known, n) in enumerate(zip(self.values, self.n_values, strict=True)):
+            codes[:, i] = _codes(known[:n], rows[:, i])
         return codes
 
 
@@ -88,6 +87,11 @@ def sites_of(reference: Reference, values=None) -> Sites:
     table = np.stack(padded).astype(reference.points.dtype)
     _check(table, columns, n_values, reference, given=values is not None)
     return Sites(table, n_values, reference.event_shape)
+
+
+def _codes(known, points):
+    code = np.searchsorted(known, points).clip(0, len(known) - 1)
+    return np.where(known[code] == points, code, -1)
 
 
 def _columns(reference, n_sites):
