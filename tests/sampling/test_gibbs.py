@@ -50,6 +50,11 @@ def bent(x, b):
     return pt.abs(x.sum(-1) - b)
 
 
+def squared(x, m, b):
+    """Not linear in the sum that is hoisted, yet a sum over pairs of sites."""
+    return b * (x.astype("float64").sum(-1) - m) ** 2
+
+
 COUPLING = np.triu(np.random.default_rng(3).normal(0, 0.4, size=(6, 6)), 1)
 BIAS = np.linspace(-1, 1, 6)
 CASES = {
@@ -59,6 +64,7 @@ CASES = {
     "triangles": (triangles, (-0.3, 0.8), [0, 1], (6,), None, False),
     "Boltzmann machine": (boltzmann, (COUPLING, BIAS), [0, 1], (6,), "(k,k),(k)", True),
     "hard core": (hard_core, (0.5,), [0, 1], (6,), None, False),
+    "squared": (squared, (2.5, 0.4), [0, 1, 2], (4,), None, True),
     "bent": (bent, (1.3,), [0, 1, 2], (4,), None, False),
 }  # fmt: skip
 every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
