@@ -105,7 +105,7 @@ class EnergyRV(RandomVariable):
             progressbar=False,
             return_inferencedata=False,
         )
-        return draws.reshape(*shape, *spec.reference.event_shape)
+        return draws.reshape((*shape, *spec.reference.event_shape))
 
 
 class EBM(Distribution):

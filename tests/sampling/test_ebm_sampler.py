@@ -1,0 +1,75 @@
+"""Every sampler as the one that makes an EBM's predictive draws."""
+
+from functools import partial
+
+import cloudpickle
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+import pytest
+from scipy import stats
+
+import pymc_ebm as ebm
+
+SAMPLERS = {
+    "importance_resampling": ebm.sampling.importance_resampling,
+    "systematic": partial(ebm.sampling.importance_resampling, method="systematic"),
+    "independent_metropolis": partial(ebm.sampling.independent_metropolis, tune=50),
+    "gibbs": partial(ebm.sampling.gibbs, tune=20),
+}
+every_sampler = pytest.mark.parametrize("sampler", SAMPLERS.values(), ids=SAMPLERS)
+
+
+def poisson(k, rate):
+    return -k * pt.log(rate) + pt.gammaln(k + 1)
+
+
+@pytest.fixture(scope="module")
+def space():
+    return ebm.reference.enumeration(np.arange(60), complete=True)
+
+
+@every_sampler
+def test_draws_by_row(sampler, space, seed):
+    """2000 draws at each of three rates have the Poisson's mean within 5 standard errors."""
+    rates = np.array([0.5, 3.0, 8.0])
+    dist = ebm.EBM.dist(rates, energy=poisson, reference=space, sampler=sampler, shape=(2000, 3))
+    draws = pm.draw(dist, random_seed=seed)
+    assert draws.dtype == "int64"
+    assert (np.abs(draws.mean(axis=0) - rates) < 5 * np.sqrt(rates / 2000)).all()
+    # Independent of one another: neighbours do not correlate.
+    centred = draws - draws.mean(axis=0)
+    correlation = (centred[1:] * centred[:-1]).mean(axis=0) / draws.var(axis=0)
+    assert (np.abs(correlation) < 5 / np.sqrt(2000)).all()
+    np.testing.assert_array_equal(draws, pm.draw(dist, random_seed=seed))
+    assert (draws != pm.draw(dist, random_seed=seed + 1)).any()
+
+
+@every_sampler
+def test_predictive_draws(sampler, space, seed):
+    """Prior and posterior predictive of a model, also after a pickle."""
+    data = np.random.default_rng(1).poisson(3.0, size=40)
+    with pm.Model() as model:
+        rate = pm.Uniform("rate", 2.9, 3.1)
+        ebm.EBM("k", rate, energy=poisson, reference=space, sampler=sampler, observed=data)
+    for same in (model, cloudpickle.loads(cloudpickle.dumps(model))):
+        with same:
+            prior = pm.sample_prior_predictive(25, random_seed=seed)
+            posterior = pm.sample_posterior_predictive(
+                prior.prior, random_seed=seed, progressbar=False
+            )
+        for found in (prior.prior_predictive["k"], posterior.posterior_predictive["k"]):
+            assert found.shape == (1, 25, 40)
+            # 1000 draws of mean and variance 3 within 3%.
+            assert abs(float(found.mean()) - 3) < 5 * np.sqrt(3 / 1000) + 0.03
+
+
+def test_metropolis_is_right_where_points_are_few(seed):
+    """A scale far below the reference's: resampling repeats points, Metropolis does not."""
+    q = ebm.reference.independent(pm.Normal.dist(0.0, 5.0), 64, random_seed=1)
+    energy = lambda x, s: x**2 / (2 * s**2)
+    dist = ebm.EBM.dist(
+        0.5, energy=energy, reference=q, shape=(1000,), sampler=ebm.sampling.independent_metropolis
+    )
+    draws = pm.draw(dist, random_seed=seed)
+    assert stats.kstest(draws, stats.norm(0, 0.5).cdf).pvalue > 1e-3
