@@ -16,6 +16,7 @@ from pytensor.compile.mode import Mode
 from pytensor.graph.basic import Constant, Variable
 from pytensor.graph.replace import graph_replace, vectorize_graph
 from pytensor.graph.traversal import toposort
+from pytensor.tensor.elemwise import DimShuffle
 from pytensor.tensor.variable import TensorVariable
 
 from pymc_ebm.hoisting import depends, expand, x_only_parts
@@ -294,7 +295,10 @@ def _names(params, names):
 
 
 def _captured(value, x, params) -> list[Variable]:
-    """Largest variables that the arguments do not enter, other than constants."""
+    """Largest variables that the arguments do not enter, other than constants.
+
+    Without the axes of length 1 that they get to meet x: hoisting takes those off scalars.
+    """
     inside = depends([value], [x, *params])
     roots_vary: dict[Variable, bool] = {}
 
@@ -315,8 +319,14 @@ def _captured(value, x, params) -> list[Variable]:
     found: dict[Variable, None] = {}
     for node in toposort([value], blockers=[x, *params]):
         if any(o in inside for o in node.outputs):
-            found.update((i, None) for i in node.inputs if i not in inside and varies(i))
+            found.update((_bare(i), None) for i in node.inputs if i not in inside and varies(i))
     return list(found)
+
+
+def _bare(variable) -> Variable:
+    while variable.owner is not None and isinstance(variable.owner.op, DimShuffle):
+        variable = variable.owner.inputs[0]
+    return variable
 
 
 def _constant_bytes(variable) -> bytes:

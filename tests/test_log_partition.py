@@ -303,3 +303,20 @@ def test_importance_sampling_rows_of_reference_problems(problem, truth, seed):
     assert error <= 0.01
     assert abs(found - truth) < 5 * error
     np.testing.assert_allclose(log_z.eval(), found, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "energy",
+    [lambda x, s, d: d * x**2 / s, lambda x, s, d: (x - d) ** 2 / s, lambda x, s, d: d + s * x**2],
+)
+def test_energy_captures_data(energy):
+    """A `pm.Data` that the energy uses without getting it counts with its present value."""
+    grid = ebm.reference.quadrature(-40, 40, 400)
+    with pm.Model():
+        d = pm.Data("d", 0.5)
+        log_z = ebm.log_partition(lambda x, s: energy(x, s, d), 2.0, reference=grid)
+        for value in (0.5, 1.5):
+            pm.set_data({"d": value})
+            x = np.linspace(-40, 40, 100_001)
+            truth = np.log(np.exp(-energy(x, 2.0, value)).sum() * (x[1] - x[0]))
+            np.testing.assert_allclose(log_z.eval(), truth, rtol=1e-8)
