@@ -11,6 +11,7 @@ from pymc.distributions.dist_math import check_parameters
 from pymc.distributions.distribution import Distribution, _support_point
 from pymc.distributions.transforms import _default_transform
 from pymc.logprob.abstract import _logprob
+from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.traversal import ancestors
 from pytensor.tensor.random.op import RandomVariable
 from pytensor.tensor.random.type import RandomGeneratorType
@@ -23,7 +24,7 @@ from pymc_ebm.energy import (
     signature_of,
     without_unit_batch,
 )
-from pymc_ebm.log_partition import log_partition
+from pymc_ebm.log_partition import check_reference, log_partition
 from pymc_ebm.observed import (
     as_integers,
     check_energy,
@@ -183,6 +184,8 @@ class EBM(Distribution):
     ):
         """Add the variable to the model on the context stack."""
         try:
+            if reference is not None:
+                check_reference(reference)
             data = None if observed is None else observed_values(observed)
             if reference is None:
                 reference = fit_reference(energy, params, signature, data, support)
@@ -234,6 +237,7 @@ class EBM(Distribution):
                 "EBM.dist has no observed data to fit a reference to. Give it one: reference="
                 "ebm.reference.fitted(data), or independent(...)."
             )
+        check_reference(reference)
         if support is not None:
             reference = reference.restricted_to(support)
         variables = [as_parameter(p) for p in params]
@@ -242,33 +246,34 @@ class EBM(Distribution):
         return super().dist(variables, spec=spec, **kwargs)
 
     @classmethod
-    def rv_op(cls, *params, spec: _Spec, **kwargs):
+    def rv_op(cls, *params, spec: _Spec, size=None, rng=None):
         """Apply the random variable of `spec` to parameters."""
         cores = core_ndims(spec.signature, len(params))
         # PyMC reads the event's shape off literals.
         event = ",".join(str(n) for n in spec.reference.event_shape)
         dtype = "int64" if spec.reference.discrete else "floatX"
         op = EnergyRV(spec, signature=f"{signature_of(cores)}->({event})", dtype=dtype)
-        if kwargs.get("rng") is None:
-            kwargs["rng"] = pt.random.shared_rng(seed=None)
-        return op(*params, return_next_rng=True, **kwargs)[1]
+        rng = pt.random.shared_rng(seed=None) if rng is None else rng
+        return op(*params, size=size, rng=rng, return_next_rng=True)[1]
 
 
 def _refuse_captured(node, variables):
-    """A random variable used by the energy without being a parameter never gets its value."""
+    """What a model later replaces, a random variable or data, is not replaced in a closure."""
     known = set(ancestors(variables))
     names = {
         v.name or str(v)
         for v in ancestors(node.inputs)
-        if v.owner is not None
-        and isinstance(v.owner.op, RandomVariable)
-        and v not in known
+        if v not in known
         and not isinstance(v.type, RandomGeneratorType)
+        and (
+            isinstance(v, SharedVariable)
+            or (v.owner is not None and isinstance(v.owner.op, RandomVariable))
+        )
     }
     if names:
         raise ValueError(
-            f"the energy uses the random variable {', '.join(sorted(names))} of the model without "
-            "getting it. Make it a parameter of the energy and pass it to EBM."
+            f"the energy uses {', '.join(sorted(names))} of the model without getting it. Make it "
+            "a parameter of the energy and pass it to EBM."
         )
 
 

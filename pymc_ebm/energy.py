@@ -188,6 +188,7 @@ def split_energy(
     dtype: str,
     param_types: Sequence[pt.TensorType],
     param_names: Sequence[str] | None = None,
+    batch: int | None = None,
 ) -> SplitEnergy:
     """Call `energy` on placeholders and separate what depends on x alone.
 
@@ -207,6 +208,9 @@ def split_energy(
         Core types of the parameters.
     param_names : sequence of str, optional
         For error messages.
+    batch : int, optional
+        The number of points or data, for energies that need to know it, such as those of
+        PyTensor's ``wrap_jax``. They are called with it when they cannot be called without.
 
     Returns
     -------
@@ -219,7 +223,13 @@ def split_energy(
     """
     x = pt.tensor("x", dtype=dtype, shape=(None, *event_shape))
     params = [t(f"param_{i}") for i, t in enumerate(param_types)]
-    value = call_energy(energy, x, params, param_names)
+    try:
+        value = call_energy(energy, x, params, param_names)
+    except ValueError:
+        if batch is None:
+            raise
+        x = pt.tensor("x", dtype=dtype, shape=(batch, *event_shape))
+        value = call_energy(energy, x, params, param_names)
     captured = _captured(value, x, params)
     value = expand(value, x, [*params, *captured])
     statistics = x_only_parts(value, x, [*params, *captured])
@@ -253,14 +263,15 @@ def data_energy(
         for p, n in zip(params, cores, strict=True)
     ]
     event_shape = value.type.shape[value.ndim - event_ndim :]
-    split = split_energy(energy, event_shape, value.dtype, types)
     batch_ndim = value.ndim - event_ndim
     if all(p.ndim == n for p, n in zip(params, cores, strict=True)):
         flat = value if batch_ndim == 1 else value.reshape((-1, *value.shape[batch_ndim:]))
+        split = split_energy(energy, event_shape, value.dtype, types, batch=flat.type.shape[0])
         energies = graph_replace(
             split.at(flat), dict(zip(split.params, params, strict=True)), strict=False
         )
         return energies if batch_ndim == 1 else energies.reshape(value.shape[:batch_ndim])
+    split = split_energy(energy, event_shape, value.dtype, types, batch=1)
     one = pt.tensor("observation", dtype=value.dtype, shape=event_shape)
     energy = split.at(one[None])[0]
     return vectorize_graph(energy, {one: value, **dict(zip(split.params, params, strict=True))})

@@ -1,13 +1,15 @@
 """The Op `LogPartition` and the function `log_partition` that applies it."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 import pytensor.tensor as pt
 from pytensor.compile.builders import OpFromGraph
 from pytensor.gradient import DisconnectedType, disconnected_grad, disconnected_type, grad
-from pytensor.graph.basic import Variable
+from pytensor.graph.basic import Constant, Variable
 from pytensor.graph.replace import graph_replace, vectorize_graph
+from pytensor.graph.traversal import graph_inputs
 from pytensor.tensor.variable import TensorVariable
 
 from pymc_ebm.energy import (
@@ -20,9 +22,10 @@ from pymc_ebm.energy import (
 )
 from pymc_ebm.initial_values import initial_values
 from pymc_ebm.reference.base import Reference
+from pymc_ebm.reference.memory import check_memory
 from pymc_ebm.rows import distinct_rows
 
-__all__ = ["LogPartition", "log_partition"]
+__all__ = ["LogPartition", "check_reference", "log_partition"]
 
 
 class LogPartition(OpFromGraph):
@@ -229,11 +232,7 @@ def log_partition(
     >>> round(float(log_z.eval()), 8)
     0.59487534
     """
-    if not isinstance(reference, Reference):
-        raise TypeError(
-            f"reference is a {type(reference).__name__}, not a Reference. Make one with "
-            "pymc_ebm.reference, for example reference.independent(pm.Normal.dist(0, 3))."
-        )
+    check_reference(reference)
     variables = [as_parameter(p) for p in params]
     names = [p.name or f"parameter {i}" for i, p in enumerate(variables)]
     cores = core_ndims(signature, len(variables))
@@ -247,12 +246,28 @@ def log_partition(
         pt.TensorType(p.dtype, p.type.shape[p.ndim - n :])
         for p, n in zip(variables, cores, strict=True)
     ]
-    split = split_energy(energy, reference.event_shape, reference.points.dtype.name, types, names)
+    split = split_energy(
+        energy,
+        reference.event_shape,
+        reference.points.dtype.name,
+        types,
+        names,
+        batch=reference.n_points,
+    )
     batched, kind = _distinct(variables, cores)
     op, inputs = _estimator(split, reference, batched, split.captured)
     _check_log_weights(op, inputs, names)
     log_z = op(*inputs, return_list=True)[0]
     return log_z if kind is None else log_z[kind]
+
+
+def check_reference(reference) -> None:
+    """Raise TypeError where a reference is none, a distribution for example."""
+    if not isinstance(reference, Reference):
+        raise TypeError(
+            f"reference is a {type(reference).__name__}, not a Reference. Make one with "
+            "pymc_ebm.reference, for example reference.independent(pm.Normal.dist(0, 3))."
+        )
 
 
 def _distinct(variables, cores) -> tuple[list[TensorVariable], np.ndarray | None]:
@@ -286,6 +301,7 @@ def _estimator(
         arrays = [pt.constant(reference.points)]
         base = arrays[0].type("base_points")
         points, log_base = reference.transport(base, *split.params)
+        _refuse_captured(points, log_base, known=[base, *split.params])
         placeholders, log_weights = [base], log_base - split.at(points)
     inputs = split.params
     if _batch_ndim(params, split):
@@ -298,6 +314,20 @@ def _estimator(
         reference=reference,
     )
     return op, [*params, *captured, *arrays]
+
+
+def _refuse_captured(*graphs, known) -> None:
+    """The map of q(y|θ) is called with the parameters of the energy and nothing else."""
+    names = {
+        v.name or str(v)
+        for v in graph_inputs(graphs, blockers=known)
+        if not isinstance(v, Constant) and v not in known
+    }
+    if names:
+        raise ValueError(
+            f"The function for q(y|θ) uses {', '.join(sorted(names))} besides its arguments. Make "
+            "it a parameter of the energy and of that function."
+        )
 
 
 def _broadcast_batches(variables: Sequence, cores: Sequence[int]) -> list[TensorVariable]:
@@ -323,6 +353,13 @@ def _check_log_weights(op, inputs, names):
     reference = op.reference
     constants = [pt.constant(v) for v in known]
     arrays = inputs[len(constants) :]
+    batch_ndim = _batch_ndim(inputs, split)
+    n_rows = math.prod(np.shape(known[0])[:batch_ndim]) if known else 1
+    check_memory(
+        n_rows * reference.n_points,
+        0,
+        f"{n_rows} rows of parameters with {reference.n_points} points each: use fewer draws.",
+    )
     [values] = evaluate([op.log_weights(*constants, *arrays)])
     where = ", ".join(
         f"{n} = {np.array2string(np.asarray(v), threshold=4, precision=6)}"
@@ -349,8 +386,8 @@ def _check_log_weights(op, inputs, names):
             f"The reference misses the support: the energy is +inf at all {rows.shape[1]} points, "
             f"at {where}. Choose a reference where the energy is finite."
         )
-    if reference.transport is None and not _batch_ndim(inputs, split):
-        _check_rows(split, constants, reference)
+    first = [v[(0,) * batch_ndim] for v in known[: len(split.params)]]
+    _check_rows(split, [*first, *known[len(split.params) :]], reference)
 
 
 def _batch_ndim(params, split):
@@ -358,11 +395,18 @@ def _batch_ndim(params, split):
     return max((b.ndim - p.ndim for b, p in zip(params, split.params, strict=False)), default=0)
 
 
-def _check_rows(split, constants, reference):
+def _check_rows(split, values, reference):
     """The energy of a few points must not change when the other points are taken away."""
+    if split.x.type.shape[0] is not None:  # an energy that takes one number of points only
+        return
     few = min(7, reference.n_points)
+    constants = [pt.constant(v) for v in values]
     givens = dict(zip([*split.params, *split.captured], constants, strict=True))
     points = reference.points[: 4 * few]
+    if reference.transport is not None:
+        [points] = evaluate(
+            [reference.transport(pt.constant(points), *constants[: len(split.params)])[0]]
+        )
     alone, together = evaluate(
         [split.at(pt.constant(points[:few])), split.at(pt.constant(points))], givens
     )

@@ -24,6 +24,8 @@ __all__ = [
     "observed_values",
 ]
 
+_MOST_DRAWS = 2**14
+
 
 def observed_values(observed) -> np.ndarray:
     """The data as an array; errors for missing, empty or non-numeric ones."""
@@ -46,6 +48,11 @@ def observed_values(observed) -> np.ndarray:
             f"{np.isnan(data).sum()} observed values are NaN, the first at index "
             f"{tuple(int(i) for i in np.argwhere(np.isnan(data))[0])}, and missing values are "
             "not imputed. Leave them out."
+        )
+    if not np.isfinite(data).all():
+        raise ValueError(
+            f"{(~np.isfinite(data)).sum()} observed values are infinite, the first at index "
+            f"{tuple(int(i) for i in np.argwhere(~np.isfinite(data))[0])}. Leave them out."
         )
     return data
 
@@ -83,7 +90,27 @@ def fit_reference(energy, params, signature, data, support) -> Reference:
         )
     flat = data.reshape((-1, *data.shape[data.ndim - event_ndim :]))
     # The same data give the same reference: fits are reproducible without a seed.
-    return fitted(flat, support=support, event_ndim=event_ndim, random_seed=0)
+    return fitted(
+        flat, _draws(params, signature), support=support, event_ndim=event_ndim, random_seed=0
+    )
+
+
+def _draws(params, signature) -> int:
+    """Points of the default reference: fewer where each row of parameters needs all of them.
+
+    An error of one row's log Z enters the likelihood as often as the row has data, once in a
+    regression, and not N times.
+    """
+    variables = [as_parameter(p) for p in params]
+    values = initial_values(variables)
+    if values is None:
+        return _MOST_DRAWS
+    cores = core_ndims(signature, len(values))
+    rows = max(
+        (np.prod(np.shape(v)[: np.ndim(v) - n]) for v, n in zip(values, cores, strict=True)),
+        default=1,
+    )
+    return int(2 ** np.clip(np.round(np.log2(_MOST_DRAWS / np.sqrt(rows))), 10, 14))
 
 
 def check_shape(data, dims, shape):

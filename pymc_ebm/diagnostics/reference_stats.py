@@ -31,6 +31,7 @@ _STATISTICS = (
     "loglik_variance",
     "zero_weight_share",
     "edge_weight",
+    "quadrature_error",
 )
 
 
@@ -58,6 +59,7 @@ def compute_reference_stats(
     loglik_variance     variance of the log-likelihood in nats², from φ_m = Σ_r c_r w̄_mr
     zero_weight_share   share of points where the energy is +inf, of the row with the most
     edge_weight         normalised weight at the edge of a truncated space, of the worst row
+    quadrature_error    |log Ẑ − log Ẑ by half the nodes| in nats, of the worst row; 0 for others
     ==================  =====================================================================
 
     and the group ``reference_mcse`` has for each free parameter the standard errors that the
@@ -207,7 +209,20 @@ def _draw_statistics(
         "loglik_variance": 0.0 if exact else spread(influence),
         "zero_weight_share": np.isneginf(rows).mean(axis=1).max(),
         "edge_weight": edge,
+        "quadrature_error": _quadrature_error(rows, log_z, reference),
     }, influence
+
+
+def _quadrature_error(rows: NDArray, log_z: NDArray, reference: Reference) -> float:
+    """Change of log Ẑ by a coarser rule, in nats: an upper bound where the rules converge."""
+    coarse = reference.coarse_log_weights
+    if coarse is None:
+        return 0.0
+    used = np.isfinite(coarse)
+    by_half, _ = normalise(rows[:, used] + (coarse - reference.log_weights)[used])
+    # Two empty sums agree; the failure of log Ẑ itself is reported as such.
+    with np.errstate(invalid="ignore"):
+        return float(np.where(by_half == log_z, 0.0, np.abs(by_half - log_z)).max())
 
 
 def _free_posterior(idata: xr.DataTree, model: pm.Model, umodel: pm.Model) -> xr.Dataset:

@@ -16,6 +16,9 @@ __all__ = ["report"]
 _GOOD_SHARE = 0.05
 _WORST_SHARE = 0.5
 _SHARE_OF_HIGH_KHAT = 0.01
+# Nats of the log-likelihood by which half the nodes of a quadrature may differ from all of them.
+_GOOD_QUADRATURE_NATS = 0.01
+_WORST_QUADRATURE_NATS = 0.5
 # Nats by which a cut-off tail may move the log-likelihood at any draw.
 _MOST_EDGE_NATS = 1e-8
 
@@ -26,8 +29,10 @@ def report(idata: xr.DataTree) -> ReferenceReport:
     ========  =====================================================================================
     failed    log Ẑ is NaN or −inf at a draw; k-hat is NaN, above 1 at a draw, or above
               min(1 − 1/log10 M, 0.7) at more than 1% of draws; the added error of a mean or sd is
-              above 50% of the posterior sd; a truncated space cuts off more than 1e-8/c
-    ok        every reference is exact, and complete or of negligible weight at its edge
+              above 50% of the posterior sd; a truncated space cuts off more than 1e-8/c; half the
+              nodes of a quadrature change the log-likelihood by more than 0.5 nats
+    ok        every reference is exact, complete or of negligible weight at its edge, and half the
+              nodes of a quadrature change the log-likelihood by less than 0.01 nats
     ========  =====================================================================================
 
     Everything else is inconclusive: the weights of the reference's own points cannot show mass
@@ -122,6 +127,18 @@ def _judge_normaliser(name, stats, reference, failures, doubts, remedies) -> Non
             f"amplification is {cut.max():.3g}, and {_MOST_EDGE_NATS:g} is the most allowed."
         )
         remedies.append(f"Widen the space of {name}, or state complete=True if it ends there.")
+    coarse = (stats["quadrature_error"] * np.maximum(abs(stats["amplification"]), 1)).to_numpy()
+    if not (coarse <= _GOOD_QUADRATURE_NATS).all():
+        text = (
+            f"The nodes of {name} do not resolve the model: half of them change the log-likelihood "
+            f"by up to {coarse.max():.3g} nats, and {_GOOD_QUADRATURE_NATS:g} is the most allowed."
+        )
+        resolved = (coarse <= _WORST_QUADRATURE_NATS).all()
+        (doubts if resolved else failures).append(text)
+        remedies.append(
+            f"Raise the order of the quadrature of {name}, or give bounds near the data; "
+            "standardise data that are far from 0."
+        )
     if reference["exact"] and not (reference["complete"] or reference["edge_known"]):
         doubts.append(f"The space of {name} is truncated and its edge is not known.")
         remedies.append(f"State complete=True if the space of {name} ends there.")

@@ -46,6 +46,9 @@ class Reference:
         ``(M,)``, for a reference that depends on θ.
     description : str
         A few words for printed output.
+    coarse_log_weights : ndarray, optional
+        Log weights ``(M,)`` of a coarser rule on some of the points of a quadrature, −inf at the
+        others. The difference of the two values of log Z says how well the nodes resolve it.
     unused_draws : int
         Draws that were made and thrown away, such as injections that a survey did not detect.
         Each counts as a group without weight in every error estimate.
@@ -76,6 +79,7 @@ class Reference:
     transport: Callable | None = None
     description: str = ""
     unused_draws: int = 0
+    coarse_log_weights: np.ndarray | None = None
     proposal: Proposal | None = None
 
     def __post_init__(self):
@@ -86,6 +90,8 @@ class Reference:
         keep("support", normalise_support(self.support))
         if self.edge is not None:
             keep("edge", _frozen(self.edge, np.bool_))
+        if self.coarse_log_weights is not None:
+            keep("coarse_log_weights", _frozen(self.coarse_log_weights, np.float64))
         self._check_shapes()
         self._check_values()
 
@@ -94,7 +100,7 @@ class Reference:
             raise ValueError(
                 "The points have no axes. Give an array of shape (M, *event), one row per point."
             )
-        for name in ("log_weights", "groups", "edge"):
+        for name in ("log_weights", "groups", "edge", "coarse_log_weights"):
             array = getattr(self, name)
             if array is not None and array.shape != (self.n_points,):
                 raise ValueError(
