@@ -1,5 +1,6 @@
 """What observed data must be before an `EBM` takes them, and the reference fitted to them."""
 
+import math
 import warnings
 from collections.abc import Sequence
 
@@ -106,10 +107,8 @@ def _draws(params, signature) -> int:
     if values is None:
         return _MOST_DRAWS
     cores = core_ndims(signature, len(values))
-    rows = max(
-        (np.prod(np.shape(v)[: np.ndim(v) - n]) for v, n in zip(values, cores, strict=True)),
-        default=1,
-    )
+    batches = [np.shape(v)[: np.ndim(v) - n] for v, n in zip(values, cores, strict=True)]
+    rows = max(map(math.prod, batches), default=1)
     return int(2 ** np.clip(np.round(np.log2(_MOST_DRAWS / np.sqrt(rows))), 10, 14))
 
 

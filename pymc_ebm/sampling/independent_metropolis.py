@@ -66,7 +66,8 @@ def independent_metropolis(
         Core dimensions of the parameters, as in `log_partition`; scalars by default.
     progressbar : bool
     tune : int
-        First steps of each chain, not returned.
+        First steps of each chain, not returned. The default first states come from one pool of
+        proposals, which chains forget in about max φ/(q Z) steps.
     initvals : array_like, optional
         First states, ``(chains, *event)``; by default proposals chosen with their weights.
     return_inferencedata : bool

@@ -120,6 +120,8 @@ def decompose(
     base = evaluate(np.zeros((1, n_sites), dtype=np.int64))[0]
     if len(base) * n_sites * most > _MOST_ENTRIES:
         return None
+    if n_sites > 1 and len(base) * most**2 > _MOST_ENTRIES:
+        return None
     checks = random_codes(n_values, _CHECKS, rng)
     truth = evaluate(checks)
     single = _first_differences(evaluate, base, n_values)
@@ -176,6 +178,8 @@ def _positions(n_values):
 def _second_differences(evaluate, base, single, n_values, candidates, scale):
     """The pairs of `candidates` that interact, and their tables ``(S, P, K, K)``."""
     most = int(n_values.max())
+    if len(candidates) == 0:
+        return candidates, np.zeros((len(base), 0, most, most))
     u, v = (w.ravel() + 1 for w in np.meshgrid(*[np.arange(most - 1)] * 2, indexing="ij"))
     kept_pairs, kept_tables = [], []
     for block in _blocks(len(candidates), len(n_values) * max(len(u), 1)):
@@ -196,8 +200,6 @@ def _second_differences(evaluate, base, single, n_values, candidates, scale):
         table[:, :, 1:, 1:] = second[:, some].reshape(len(base), -1, most - 1, most - 1)
         kept_pairs.append(candidates[block][some])
         kept_tables.append(table)
-    if not kept_pairs:
-        return np.empty((0, 2), dtype=np.int64), np.zeros((len(base), 0, most, most))
     return np.concatenate(kept_pairs), np.concatenate(kept_tables, axis=1)
 
 

@@ -90,7 +90,7 @@ def test_fitted(make, outside, rng):
     y = q.draw(rng, 5000)
     assert y.shape == (5000, *reference.event_shape) and y.dtype == reference.points.dtype
     if reference.points.dtype.kind == "f":
-        assert stats.ks_2samp(q.log_density(y), log_q[::3]).pvalue > 1e-3
+        assert stats.ks_2samp(q.log_density(y), log_q).pvalue > 1e-3
     for axis in range(y.reshape(5000, -1).shape[1]):
         mine, own = y.reshape(5000, -1)[:, axis], reference.points.reshape(-1, y[0].size)[:, axis]
         spread = np.clip(own, *np.quantile(own, [0.01, 0.99]))

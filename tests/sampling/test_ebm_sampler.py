@@ -14,7 +14,7 @@ import pymc_ebm as ebm
 SAMPLERS = {
     "importance_resampling": ebm.sampling.importance_resampling,
     "systematic": partial(ebm.sampling.importance_resampling, method="systematic"),
-    "independent_metropolis": partial(ebm.sampling.independent_metropolis, tune=50),
+    "independent_metropolis": partial(ebm.sampling.independent_metropolis, tune=300),
     "gibbs": partial(ebm.sampling.gibbs, tune=20),
 }
 every_sampler = pytest.mark.parametrize("sampler", SAMPLERS.values(), ids=SAMPLERS)
