@@ -1,16 +1,21 @@
 """`EBM` as a PyMC distribution, and its bad input."""
 
+import warnings
+
 import arviz as az
 import cloudpickle
+import jax
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 import pytest
 from pymc.testing import Domain, check_logp
+from pytensor.link.jax.ops import wrap_jax
 from scipy import stats
 from scipy.special import gammaln, logsumexp
 
 import pymc_ebm as ebm
+from pymc_ebm.diagnostics import find_log_partitions
 from pymc_ebm.diagnostics.weights import group_variance, normalise
 
 
@@ -485,6 +490,59 @@ def test_captured_random_variable_is_refused(data):
         sigma = pm.HalfNormal("sigma", 5)
         with pytest.raises(ValueError, match=r"sigma.*parameter"):
             ebm.EBM("x", energy=lambda x: x**2 / (2 * sigma**2), reference=LINE(), observed=data)
+
+
+def test_closures_over_data_are_refused(data):
+    """pm.do and model copies would leave the old data in the closure, without a word."""
+    with pm.Model():
+        d = pm.Data("d", 1.0)
+        with pytest.raises(ValueError, match="uses d of the model without getting it"):
+            ebm.EBM(
+                "x", 2.0, energy=lambda x, s: d * gaussian(x, s), reference=LINE(), observed=data
+            )
+
+
+def test_unknown_keyword_and_wrong_reference(data):
+    with pm.Model():
+        with pytest.raises(TypeError, match="domian"):
+            ebm.EBM(
+                "x", 2.0, energy=gaussian, reference=LINE(), observed=data, domian=lambda s: s > 0
+            )
+        with pytest.raises(TypeError, match=r"EBM 'y'.*not a Reference"):
+            ebm.EBM("y", 2.0, energy=gaussian, reference=pm.Normal.dist(0, 2), observed=data)
+        with pytest.raises(ValueError, match=r"EBM 'z'.*1 observed values are infinite.*\(1,\)"):
+            ebm.EBM("z", 2.0, energy=gaussian, reference=LINE(), observed=[0.5, np.inf, 1.0])
+
+
+@jax.enable_x64(True)
+def test_energy_written_in_jax(data):
+    """PyTensor's wrap_jax: the same likelihood and gradient as the energy in PyTensor."""
+    jax_gaussian = wrap_jax(lambda x, s: x**2 / (2 * s**2))
+    q = ebm.reference.independent(pm.Normal.dist(0.0, 4.0), draws=512, random_seed=1)
+    results = []
+    for energy in (gaussian, jax_gaussian):
+        with pm.Model() as model:
+            sigma = pm.HalfNormal("sigma", 5)
+            ebm.EBM("x", sigma, energy=energy, reference=q, observed=data)
+        point = {"sigma_log__": np.array(0.6)}
+        with warnings.catch_warnings():
+            # JAX's part of a numba graph runs in Python.
+            warnings.filterwarnings("ignore", "Numba will use object mode", UserWarning)
+            results.append([model.compile_logp()(point), *model.compile_dlogp()(point)])
+    np.testing.assert_allclose(results[1], results[0], rtol=1e-12)
+
+
+def test_default_reference_has_fewer_points_for_each_row(data):
+    """Each row of a regression has its own normaliser, and needs all the points."""
+    found = []
+    for rows in (1, 100):
+        with pm.Model() as model:
+            mu = pm.Normal("mu", shape=rows)
+            energy = lambda x, mu: (x - mu) ** 2 / 2
+            ebm.EBM("x", mu if rows > 1 else mu[0], energy=energy, observed=data)
+        [(_, node)] = find_log_partitions(model)
+        found.append(node.op.reference.n_points)
+    assert found == [16384, 2048]
 
 
 def test_rounding_warning(data):

@@ -231,6 +231,29 @@ def test_bad_energies(energy, message):
         ebm.log_partition(energy, pt.constant(1.0), reference=fixed())
 
 
+@pytest.mark.parametrize("reference", [fixed, moving])
+@pytest.mark.parametrize("rows", [np.array(1.7), np.array([1.7, 0.9])])
+def test_rows_that_mix_are_found_with_any_parameters(reference, rows):
+    """Rows of parameters, and points that move with them, hide it no better."""
+    mixed = lambda x, mu, s: (x - x.mean(0) + mu) ** 2 / s
+    with pytest.raises(ValueError, match="mixes rows"):
+        ebm.log_partition(mixed, 0.3, rows, reference=reference())
+
+
+def test_the_map_of_a_moving_reference_is_closed():
+    outer = pytensor.shared(2.0, name="outer")
+    q = ebm.reference.independent(lambda mu, s: pm.Normal.dist(mu, outer * s), random_seed=1)
+    with pytest.raises(ValueError, match="uses outer besides its arguments"):
+        ebm.log_partition(gaussian, 0.0, 1.0, reference=q)
+
+
+def test_rows_count_in_the_memory_estimate(monkeypatch):
+    reference, rows = fixed(), pt.as_tensor(np.arange(1000.0))
+    monkeypatch.setattr("pymc_ebm.reference.memory.physical_memory", lambda: 1e6)
+    with pytest.raises(MemoryError, match="1000 rows of parameters with 200 points"):
+        ebm.log_partition(gaussian, rows, 1.0, reference=reference)
+
+
 def test_not_a_reference():
     with pytest.raises(TypeError, match="not a Reference"):
         ebm.log_partition(gaussian, 0.0, 1.0, reference=pm.Normal.dist(0, 1))

@@ -31,7 +31,7 @@ def describe(model: pm.Model, nodes: Mapping[str, Apply]) -> dict[str, str]:
     -------
     dict of str
         JSON text under ``references``, by name: fingerprints of reference and energy,
-        description, n_points, n_groups, exact, complete, edge_known. Under
+        description, n_points, n_groups, exact, complete, edge_known, quadrature. Under
         ``data_fingerprints``: SHA-256 of every observed or constant array of the model. Under
         ``versions``: those of the packages that made the numbers.
     """
@@ -45,6 +45,7 @@ def describe(model: pm.Model, nodes: Mapping[str, Apply]) -> dict[str, str]:
             "exact": bool(node.op.reference.exact),
             "complete": bool(node.op.reference.complete),
             "edge_known": node.op.reference.edge is not None,
+            "quadrature": node.op.reference.coarse_log_weights is not None,
         }
         for name, node in nodes.items()
     }

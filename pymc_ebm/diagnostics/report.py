@@ -19,6 +19,8 @@ _SHARE_OF_HIGH_KHAT = 0.01
 # Nats of the log-likelihood by which half the nodes of a quadrature may differ from all of them.
 _GOOD_QUADRATURE_NATS = 0.01
 _WORST_QUADRATURE_NATS = 0.5
+# A Gaussian as wide as the distance of two nodes has 3.5 effective ones and an error of 1e-9.
+_FEWEST_NODES = 3
 # Nats by which a cut-off tail may move the log-likelihood at any draw.
 _MOST_EDGE_NATS = 1e-8
 
@@ -128,12 +130,15 @@ def _judge_normaliser(name, stats, reference, failures, doubts, remedies) -> Non
         )
         remedies.append(f"Widen the space of {name}, or state complete=True if it ends there.")
     coarse = (stats["quadrature_error"] * np.maximum(abs(stats["amplification"]), 1)).to_numpy()
-    if not (coarse <= _GOOD_QUADRATURE_NATS).all():
+    # By symmetry half of the nodes may agree with all of them though the model falls in between.
+    fewest = stats["ess"].min().item() if reference["quadrature"] else np.inf
+    if not (coarse <= _GOOD_QUADRATURE_NATS).all() or fewest < _FEWEST_NODES:
         text = (
             f"The nodes of {name} do not resolve the model: half of them change the log-likelihood "
-            f"by up to {coarse.max():.3g} nats, and {_GOOD_QUADRATURE_NATS:g} is the most allowed."
+            f"by up to {coarse.max():.3g} nats ({_GOOD_QUADRATURE_NATS:g} is the most allowed), and "
+            f"{stats['ess'].min().item():.3g} are effective."
         )
-        resolved = (coarse <= _WORST_QUADRATURE_NATS).all()
+        resolved = (coarse <= _WORST_QUADRATURE_NATS).all() and fewest >= _FEWEST_NODES
         (doubts if resolved else failures).append(text)
         remedies.append(
             f"Raise the order of the quadrature of {name}, or give bounds near the data; "

@@ -251,6 +251,41 @@ def test_exact_and_complete_is_ok():
     assert verdict.added_error["sigma"] == {"mean": 0, "sd": 0}
 
 
+@pytest.mark.parametrize(
+    ("reference", "status"),
+    [
+        (quadrature(-1e4, 1e4, 200), "failed"),  # 100 apart, for a model of width 2
+        (quadrature(-20, 20, 20), "failed"),
+        (quadrature(-20, 20, 60), "inconclusive"),
+        (quadrature(-20, 20, 100), "ok"),
+    ],
+)
+def test_a_quadrature_must_resolve_the_model(reference, status):
+    verdict = report(computed(gaussian(reference)))
+    assert verdict.status == status
+    if status != "ok":
+        assert any("do not resolve" in reason for reason in verdict.reasons)
+        assert any("Raise the order" in remedy for remedy in verdict.remedies)
+
+
+def test_quadrature_error_is_that_of_half_the_nodes():
+    """The interpolating rule on every second node of one with 9 nodes, for E = 0.3 x."""
+    rule = quadrature(-1, 1, 9)
+    with pm.Model() as model:
+        sigma = pm.HalfNormal("sigma")
+        log_z = log_partition(lambda x, s: 0.3 * x * s, sigma, reference=rule)
+        pm.Potential("p", -10 * log_z)
+    idata = computed(model)
+    stats = idata["reference_stats"].isel(chain=0, draw=0, ebm=0)
+    sigma = idata["posterior"]["sigma"][0, 0].item()
+    nodes = np.polynomial.legendre.leggauss(9)[0][::2]
+    # Exact for polynomials up to degree 4: integrate the interpolant of the integrand.
+    fit = np.polynomial.Polynomial.fit(nodes, np.exp(-0.3 * nodes * sigma), 4)
+    coarse = np.log(np.diff(fit.integ()([-1.0, 1.0])))
+    exact = np.log(2 * np.sinh(0.3 * sigma) / (0.3 * sigma))
+    np.testing.assert_allclose(stats["quadrature_error"], abs(coarse - exact)[0], rtol=1e-6)
+
+
 def test_a_truncated_sum_fails():
     """A Conway-Maxwell-Poisson sum over 0..400 that has not come to its end."""
     reference = enumeration(np.arange(401))
