@@ -2,17 +2,19 @@
 
 from pymc_ebm.fitting.estimate import PointEstimate
 from pymc_ebm.fitting.exact_gradient import exact_gradient
-from pymc_ebm.fitting.find_mle import find_MLE
+from pymc_ebm.fitting.find_mle import find_MLE, solve
 from pymc_ebm.fitting.geyer import geyer
 from pymc_ebm.fitting.gradient_descent import gradient_descent
 from pymc_ebm.fitting.noise_contrastive import noise_contrastive
 from pymc_ebm.fitting.path_integral import PathIntegral, path_integral
+from pymc_ebm.fitting.problem import Problem
 from pymc_ebm.fitting.pseudolikelihood import pseudolikelihood
 from pymc_ebm.fitting.score_matching import score_matching
 
 __all__ = [
     "PathIntegral",
     "PointEstimate",
+    "Problem",
     "exact_gradient",
     "find_MLE",
     "geyer",
@@ -21,4 +23,5 @@ __all__ = [
     "path_integral",
     "pseudolikelihood",
     "score_matching",
+    "solve",
 ]

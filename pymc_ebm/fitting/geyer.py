@@ -72,7 +72,10 @@ def geyer(
     movable = [
         i
         for i, reference in enumerate(own)
-        if recenter and not reference.exact and reference.transport is None
+        if recenter
+        and not reference.exact
+        and reference.transport is None
+        and problem.nodes[i].op.split.x.type.shape[0] is None
     ]
     path: list[NDArray] = []
     found: list[tuple[float, Solution]] = []

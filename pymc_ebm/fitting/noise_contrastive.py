@@ -8,7 +8,6 @@ import pytensor
 import pytensor.tensor as pt
 from numpy.typing import NDArray
 from pytensor.graph.replace import graph_replace
-from scipy.special import logsumexp
 
 from pymc_ebm.diagnostics.weights import group_covariance
 from pymc_ebm.fitting.minimise import inverse, minimise
@@ -16,6 +15,7 @@ from pymc_ebm.fitting.observed_ebm import ObservedEBM, observed_ebms
 from pymc_ebm.fitting.problem import Loss, Problem
 from pymc_ebm.fitting.sandwich import compile_scores, sandwich
 from pymc_ebm.fitting.solution import Solution
+from pymc_ebm.reference.base import Reference
 
 __all__ = ["noise_contrastive"]
 
@@ -73,7 +73,7 @@ def noise_contrastive(
     monte_carlo = np.zeros_like(bread)
     for contest, of_data, of_noise in zip(contests, data_scores, noise_scores, strict=True):
         covariance += sandwich(minimum.hessian, of_data(minimum.u))
-        reference = contest.ebm.reference
+        reference = contest.reference
         if not reference.exact:
             influence = of_noise(minimum.u).T
             noise = group_covariance(influence, reference.groups, reference.unused_draws)
@@ -96,39 +96,42 @@ def noise_contrastive(
 
 
 class _Contest:
-    """Data against noise of one EBM. A class, as the data's log q is exchanged with the data."""
+    """Data against noise of one EBM. A class, as data and reference may be exchanged."""
 
-    def __init__(self, ebm: ObservedEBM, u, log_z):
-        self.ebm = ebm
-        reference = ebm.reference
-        self.points = pt.constant(reference.points)
-        log_q = self._log_density(reference.points)
-        # log M with draws that were thrown away; a_m = −log q − log M.
-        self.log_m = float(np.max(-reference.log_weights - log_q))
-        self.log_q = pytensor.shared(np.zeros(1), shape=(None,), name="log_q_of_data")
-        log_n = pt.log(self.log_q.shape[0])
-        self.noise_energies = ebm.energies(self.points)
-        self._start_energies = pytensor.function([u], self.noise_energies)
-        data = -ebm.energies(ebm.value).ravel() - log_z - self.log_q - self.log_m + log_n
-        noise = -self.noise_energies - log_z + pt.constant(reference.log_weights) + log_n
+    def __init__(self, problem: Problem, ebm: ObservedEBM, log_z):
+        self.problem, self.ebm = problem, ebm
+        [self.index] = problem.nodes_of[ebm.name]
+        node = problem.nodes[self.index]
+        self._log_partition = pytensor.function([problem.u], node.outputs[0])
+        # log q(x_n) + log M; the points carry theirs, a_m = −log q(y_m) − log M.
+        self.log_qm = pytensor.shared(np.zeros(1), shape=(None,), name="log_qm_of_data")
+        log_n = pt.log(self.log_qm.shape[0])
+        data = -ebm.energies(ebm.value).ravel() - log_z - self.log_qm + log_n
+        noise = node.op.log_weights(*node.inputs) - log_z + log_n
         self.data_terms, self.noise_terms = pt.softplus(-data), pt.softplus(noise)
+
+    @property
+    def reference(self) -> Reference:
+        """The noise at present."""
+        return self.problem.references[self.index]
 
     def set_data(self, u: NDArray) -> float:
         """Take in the data at present; return log Ẑ at u, where log Z starts."""
-        reference = self.ebm.reference
-        x = np.reshape(self.ebm.data(), (-1, *reference.event_shape))
-        self.log_q.set_value(self._log_density(x))
-        return float(logsumexp(reference.log_weights - self._start_energies(u)))
-
-    def _log_density(self, x: NDArray) -> NDArray:
-        proposal = self.ebm.reference.proposal
-        if proposal is None or self.ebm.reference.transport is not None:
+        reference = self.reference
+        proposal = reference.proposal
+        if proposal is None or reference.transport is not None:
             raise ValueError(
-                f"The density of the reference of {self.ebm.name} "
-                f"({self.ebm.reference.description}) is not known at the data, or moves with θ, so "
-                "it cannot be the noise. Use reference.independent(dist) or reference.fitted(data)."
+                f"The density of the reference of {self.ebm.name} ({reference.description}) is "
+                "not known at the data, or moves with θ, so it cannot be the noise. Use "
+                "reference.independent(dist) or reference.fitted(data)."
             )
-        return proposal.log_density(x)
+        # Thrown-away draws count in M, so it is read off a point.
+        one = int(np.argmax(np.isfinite(reference.log_weights)))
+        log_q = proposal.log_density(reference.points[one : one + 1])[0]
+        log_m = -reference.log_weights[one] - log_q
+        x = np.reshape(self.ebm.data(), (-1, *reference.event_shape))
+        self.log_qm.set_value(proposal.log_density(x) + log_m)
+        return float(self._log_partition(u))
 
 
 def _compile(problem: Problem) -> tuple[Any, ...]:
@@ -140,7 +143,7 @@ def _compile(problem: Problem) -> tuple[Any, ...]:
                 'to estimate. Use method="geyer".'
             )
     log_z = pt.dvector("log_z")
-    contests = [_Contest(ebm, problem.u, log_z[j]) for j, ebm in enumerate(ebms)]
+    contests = [_Contest(problem, ebm, log_z[j]) for j, ebm in enumerate(ebms)]
     w = pt.dvector("w")
     parts = {problem.u: w[: problem.size], log_z: w[problem.size :]}
     data = graph_replace([c.data_terms for c in contests], parts, strict=False)

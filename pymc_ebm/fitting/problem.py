@@ -81,6 +81,8 @@ class Problem:
         The `LogPartition` nodes of J.
     references : list of Reference
         The reference that each node has at present.
+    nodes_of : dict of list of int
+        Indices of the nodes of each observed variable or potential, by its name.
     """
 
     def __init__(self, model: pm.Model, include_prior: bool = False):
@@ -98,9 +100,8 @@ class Problem:
         terms = [*model.observed_RVs, *model.potentials]
         if not terms:
             raise ValueError("The model has no observed variable or potential: nothing to fit.")
-        factors = model.logp(
-            vars=[*terms, *(self.free if include_prior else [])], sum=False, jacobian=False
-        )
+        terms += self.free if include_prior else []
+        factors = model.logp(vars=terms, sum=False, jacobian=False)
         self.u = pt.dvector("u")
         self.start = model.initial_point()
         self._parts: dict[Variable, Variable] = {}
@@ -112,8 +113,7 @@ class Problem:
             first += int(np.prod(shape))
         self.size = first
         self._constrained_graphs = self.in_u(self.free)
-        [loss] = self.in_u([-pt.add(*[f.sum() for f in factors], 0.0)])
-        self._share_references(loss)
+        self._share_references(dict(zip(terms, self.in_u(factors), strict=True)))
 
     def once(self, key: str, make: Callable[[], Any]) -> Any:
         """What `make` compiles, made at the first call with `key` and kept."""
@@ -126,26 +126,37 @@ class Problem:
         by_values = self.model.replace_rvs_by_values(list(graphs))
         return graph_replace(by_values, self._parts, strict=False)
 
-    def _share_references(self, loss):
-        nodes = dict.fromkeys(
-            v.owner
-            for v in ancestors([loss])
-            if v.owner is not None and isinstance(v.owner.op, LogPartition)
-        )
+    def _share_references(self, factors):
+        """Make J of the factors, with reference arrays that can be exchanged."""
+        found = {
+            term.name: [
+                v.owner
+                for v in ancestors([factor])
+                if v.owner is not None and isinstance(v.owner.op, LogPartition)
+            ]
+            for term, factor in factors.items()
+        }
+        nodes = list(dict.fromkeys(node for group in found.values() for node in group))
+        self.nodes_of = {
+            name: sorted({nodes.index(node) for node in group}) for name, group in found.items()
+        }
         self.references: list[Reference] = [node.op.reference for node in nodes]
         self._arrays: list[list[Any]] = []
         replacements: dict[Variable, Variable] = {}
         self.nodes: list[Apply] = []
         for node in nodes:
             n_variable = len(node.op.split.params) + len(node.op.split.captured)
+            # An energy that takes one number of points only keeps that number.
+            n_points = node.op.split.x.type.shape[0]
             arrays = [
-                pytensor.shared(i.data, shape=(None, *i.type.shape[1:]))
+                pytensor.shared(i.data, shape=(n_points, *i.type.shape[1:]))
                 for i in node.inputs[n_variable:]
             ]
             output = node.op(*node.inputs[:n_variable], *arrays, return_list=True)[0]
             replacements[node.outputs[0]] = output
             self._arrays.append(arrays)
             self.nodes.append(output.owner)
+        loss = -pt.add(*[factor.sum() for factor in factors.values()], 0.0)
         self.loss = Loss(graph_replace(loss, replacements, strict=False), self.u)
 
     def flat(self, point: dict[str, NDArray]) -> NDArray:
@@ -165,10 +176,31 @@ class Problem:
         return self.flat(make_initial_point_fn(model=self.model, overrides=start)(0))
 
     def set_reference(self, i: int, reference: Reference) -> None:
-        """Exchange the points of node `i` for those of another fixed reference."""
+        """Exchange the points of node `i` for those of another reference.
+
+        Parameters
+        ----------
+        i : int
+        reference : Reference
+            Fixed where the first one is fixed; of the same map where that is q(y|θ).
+
+        Raises
+        ------
+        ValueError
+            A reference of the other kind, or of another map.
+        """
         op = self.nodes[i].op
-        statistics = evaluate(op.split.statistics_of(pt.constant(reference.points)))
-        values = [reference.log_weights, *statistics]
+        if reference.transport is not op.reference.transport:
+            raise ValueError(
+                "The new reference does not move with θ by the map of the old one. Exchange fixed "
+                "references, or q(y|θ) with other base points: dataclasses.replace(reference, "
+                "points=...)."
+            )
+        if reference.transport is not None:
+            values = [reference.points]
+        else:
+            statistics = evaluate(op.split.statistics_of(pt.constant(reference.points)))
+            values = [reference.log_weights, *statistics]
         for array, value in zip(self._arrays[i], values, strict=True):
             array.set_value(value.astype(array.type.dtype))
         self.references[i] = reference
