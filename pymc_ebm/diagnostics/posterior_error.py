@@ -63,7 +63,9 @@ class PosteriorError:
         """Take in Σ_r c_r w̄_mr, ``(M,)`` by fingerprint, of one posterior draw."""
         g = self._g[draw]
         for key, influence in influences.items():
-            self._sums[key] += g[:, None] * group_sums(influence, self._groups[key])
+            self._sums[key] += g[:, None] * group_sums(
+                self._references[key].influence(influence), self._groups[key]
+            )
 
     def result(self) -> xr.Dataset:
         """Standard errors, shaped like the posterior, with ``statistic`` in place of the draws.

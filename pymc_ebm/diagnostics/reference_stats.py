@@ -199,7 +199,9 @@ def _draw_statistics(
     used = shares != 0
     exact = reference.exact
     edge = 0.0 if reference.edge is None else weights[:, reference.edge].sum(axis=1).max()
-    spread = lambda influence: group_variance(influence, reference.groups, reference.unused_draws)
+    spread = lambda of_weights: group_variance(
+        reference.influence(of_weights), reference.groups, reference.unused_draws
+    )
     return {
         "log_partition": shares[used] @ log_z[used],
         "log_partition_mcse": 0.0 if exact else np.sqrt(spread(shares @ weights)),

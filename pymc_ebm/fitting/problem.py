@@ -316,7 +316,9 @@ class Problem:
         for nodes in shared:
             reference = self.references[nodes[0]]
             influence = np.array([sum(row[i] for i in nodes) for row in scores])
-            total += group_covariance(influence, reference.groups, reference.unused_draws)
+            total += group_covariance(
+                reference.influence(influence), reference.groups, reference.unused_draws
+            )
         return total
 
 

@@ -10,6 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
+from pymc_ebm.reference.mbar import Pool
 from pymc_ebm.reference.proposal import Proposal
 from pymc_ebm.reference.support import Support, normalise_support
 
@@ -49,6 +50,10 @@ class Reference:
     coarse_log_weights : ndarray, optional
         Log weights ``(M,)`` of a coarser rule on some of the points of a quadrature, −inf at the
         others. The difference of the two values of log Z says how well the nodes resolve it.
+    absolute : bool
+        Whether log Ẑ is that of Z itself, and not up to a constant.
+    pool : Pool, optional
+        The anchors of pooled chains, whose log Ẑ the same points have estimated.
     unused_draws : int
         Draws that were made and thrown away, such as injections that a survey did not detect.
         Each counts as a group without weight in every error estimate.
@@ -80,6 +85,8 @@ class Reference:
     description: str = ""
     unused_draws: int = 0
     coarse_log_weights: np.ndarray | None = None
+    absolute: bool = True
+    pool: Pool | None = None
     proposal: Proposal | None = None
 
     def __post_init__(self):
@@ -167,6 +174,15 @@ class Reference:
     def discrete(self) -> bool:
         """Whether the points are integers, so that Z is a sum."""
         return self.points.dtype.kind in "biu"
+
+    def influence(self, of_weights: np.ndarray) -> np.ndarray:
+        """Influence of the points on a result, from that of their weights, ``(..., M)``.
+
+        They differ for pooled chains alone, whose a_m the points have estimated themselves.
+        """
+        if self.pool is None:
+            return of_weights
+        return of_weights + (of_weights @ self.pool.probabilities) @ self.pool.response.T
 
     def restricted_to(self, support) -> Reference:
         """The same points as a reference for a smaller space; points outside it are dropped.

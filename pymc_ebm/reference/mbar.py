@@ -1,0 +1,137 @@
+"""Bridge sampling of several chains at once: the multistate Bennett acceptance ratio (MBAR)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+_MOST_STEPS = 200
+
+
+class Pool(NamedTuple):
+    """Chains at K anchors θ_k pooled into one set of M points.
+
+    Attributes
+    ----------
+    anchors : ndarray
+        Parameters of each anchor, flattened, ``(K, P)``.
+    log_partitions : ndarray
+        log Ẑ(θ_k) in nats, ``(K,)``; relative to the first where none is known.
+    overlap : ndarray
+        ``(K, K)``: the probability that a point of anchor k belongs to anchor l. Rows sum to 1;
+        neighbours below about 0.03 are too far apart.
+    probabilities : ndarray
+        p_mk, the probability that point m belongs to anchor k, ``(M, K)``.
+    response : ndarray
+        ``(M, K)``: with φ_m the influence of the point weights on a result, that of the points,
+        which also made the log Ẑ(θ_k), is φ + response · (probabilitiesᵀ φ).
+    """
+
+    anchors: np.ndarray
+    log_partitions: np.ndarray
+    overlap: np.ndarray
+    probabilities: np.ndarray
+    response: np.ndarray
+
+
+def solve(energies: np.ndarray, counts: np.ndarray, known: int, value: float) -> np.ndarray:
+    r"""Log Z of every anchor, by Newton's method on the convex dual.
+
+    .. math:: F(f) = \sum_m \log \sum_k n_k e^{-E_{mk} - f_k} + \sum_k n_k f_k
+
+    Parameters
+    ----------
+    energies : ndarray
+        E(y_m | θ_k), ``(M, K)``.
+    counts : ndarray of int
+        Points of each anchor, ``(K,)``, in the order of the points.
+    known : int
+        The anchor whose log Z is given.
+    value : float
+        It.
+
+    Returns
+    -------
+    ndarray
+        f, ``(K,)``, in nats.
+
+    Raises
+    ------
+    ValueError
+        Where the anchors do not overlap, so that no f is found.
+
+    References
+    ----------
+    M. R. Shirts, J. D. Chodera (2008), J. Chem. Phys. 129, 124105; X.-L. Meng, W. H. Wong (1996),
+    Statistica Sinica 6, 831–860.
+    """
+    n_anchors = len(counts)
+    f = _trapezoid(energies, counts)
+    free = np.arange(n_anchors) != known
+    value_now, p = _dual(f, energies, counts)
+    for _ in range(_MOST_STEPS):
+        gradient = counts - p.sum(axis=0)
+        hessian = np.diag(p.sum(axis=0)) - p.T @ p
+        step = np.zeros(n_anchors)
+        step[free] = np.linalg.lstsq(hessian[np.ix_(free, free)], gradient[free], rcond=None)[0]
+        if abs(gradient @ step) < 1e-14 * counts.sum():
+            return f - f[known] + value
+        rate = 1.0
+        while True:
+            new_value, new_p = _dual(f - rate * step, energies, counts)
+            if new_value <= value_now - 1e-4 * rate * gradient @ step + 1e-13 * abs(value_now):
+                break
+            rate /= 2
+            if rate < 1e-10:
+                return f - f[known] + value
+        f, value_now, p = f - rate * step, new_value, new_p
+    raise ValueError(
+        f"The log Z of {n_anchors} anchors were not found in {_MOST_STEPS} steps. Neighbouring "
+        "anchors do not overlap: place them closer."
+    )
+
+
+def probabilities(f: np.ndarray, energies: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """p_mk = n_k exp(−E_mk − f_k) / Σ_l n_l exp(−E_ml − f_l), ``(M, K)``."""
+    return _dual(f, energies, counts)[1]
+
+
+def log_mixture(f: np.ndarray, energies: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Log Σ_k n_k exp(−E_mk − f_k), ``(M,)``: minus the log weights of the pooled points."""
+    return np.logaddexp.reduce(np.log(counts) - energies - f, axis=1)
+
+
+def response(p: np.ndarray, counts: np.ndarray, known: int) -> np.ndarray:
+    r"""How the f_k, and the n_k, follow the points: `Pool.response`.
+
+    With O = pᵀp, N = diag(n) and C the membership of the points, the derivative of f by the log
+    weight of the points is (N − O)⁻¹(pᵀ − O N⁻¹ Cᵀ) with f of the known anchor fixed, and the
+    mixture log Σ_k n_k exp(−E_mk − f_k) follows both f_k and n_k.
+    """
+    n_anchors = len(counts)
+    membership = np.repeat(np.eye(n_anchors), counts, axis=0)
+    overlap = p.T @ p
+    right = p.T - overlap / counts @ membership.T
+    free = np.arange(n_anchors) != known
+    of_f = np.zeros((n_anchors, len(p)))
+    left = (np.diag(counts) - overlap)[np.ix_(free, free)]
+    of_f[free] = np.linalg.lstsq(left, right[free], rcond=None)[0]
+    return of_f.T - membership / counts
+
+
+def _dual(f, energies, counts):
+    terms = np.log(counts) - energies - f
+    mixture = np.logaddexp.reduce(terms, axis=1)
+    return mixture.sum() + counts @ f, np.exp(terms - mixture[:, None])
+
+
+def _trapezoid(energies, counts):
+    """First guess: thermodynamic integration from each anchor to the next."""
+    ends = np.cumsum(counts)
+    mean = np.array([e.mean(axis=0) for e in np.split(energies, ends[:-1])])
+    steps = [
+        -(mean[k, k + 1] - mean[k, k] + mean[k + 1, k + 1] - mean[k + 1, k]) / 2
+        for k in range(len(counts) - 1)
+    ]
+    return np.concatenate([[0.0], np.cumsum(steps)])

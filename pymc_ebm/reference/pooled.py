@@ -1,0 +1,219 @@
+"""Markov chains at several anchors, pooled by bridge weights."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytensor.tensor as pt
+
+from pymc_ebm.energy import Energy, as_parameter, core_ndims, evaluate, split_energy
+from pymc_ebm.reference import mbar
+from pymc_ebm.reference.base import Reference
+from pymc_ebm.reference.batches import batches
+from pymc_ebm.reference.mbar import Pool
+
+# Where a point of one anchor is less likely than this to belong to a neighbour, they are apart.
+_LEAST_OVERLAP = 0.03
+
+
+def pooled(
+    energy: Energy,
+    thetas: Sequence[Sequence[Any]],
+    *,
+    sampler: Callable[..., Any] | None = None,
+    draws: Sequence[Any] | None = None,
+    log_partitions: Sequence[float | None] | None = None,
+    signature: str | None = None,
+    support=None,
+    random_seed=None,
+    progressbar: bool = True,
+) -> Reference:
+    r"""Chains at anchors θ_1..θ_K pooled: points wherever one of them goes.
+
+    .. math:: a_m = -\log \sum_k n_k \exp(-E(y_m \mid θ_k) - \log \hat Z(θ_k))
+
+    The log Ẑ(θ_k) are the solution of the multistate Bennett acceptance ratio. They are absolute
+    when one is known, that of θ = 0 on a lattice for example, and otherwise relative to the first
+    anchor's, which is all that a posterior needs.
+
+    Parameters
+    ----------
+    energy : callable
+        ``energy(x, *params)``.
+    thetas : sequence of sequences
+        The parameters of each anchor, in the order of the energy's. Neighbours must overlap.
+    sampler : callable, optional
+        A function of `pymc_ebm.sampling` with its own options set by ``functools.partial``, the
+        reference above all: ``partial(ebm.sampling.gibbs, reference=space, draws=2000)``.
+    draws : sequence of array_like, optional
+        Instead of `sampler`: draws of each anchor's p(x | θ_k), by chain and draw,
+        ``(chain, draw, *event)``, or a DataTree of `pymc_ebm.sampling`.
+    log_partitions : sequence of float or None, optional
+        log Z of the anchors where it is known, in nats.
+    signature : str, optional
+        Core dimensions of the parameters, as in `log_partition`; scalars by default.
+    support : optional
+        As in `Reference`.
+    random_seed : optional
+        As for ``numpy.random.default_rng``.
+    progressbar : bool
+
+    Returns
+    -------
+    Reference
+        Groups are batches that are long against the autocorrelation time. `Reference.pool` holds
+        the anchors, their log Ẑ and their overlap; `Reference.absolute` says whether log Ẑ is.
+
+    Raises
+    ------
+    ValueError
+        Neither or both of `sampler` and `draws`; numbers of anchors that disagree.
+
+    Warns
+    -----
+    UserWarning
+        Neighbouring anchors that hardly overlap; chains with too few independent batches.
+
+    References
+    ----------
+    C. J. Geyer (1994), technical report 568, University of Minnesota; M. R. Shirts, J. D. Chodera
+    (2008), J. Chem. Phys. 129, 124105; Z. Tan (2004), J. Am. Statist. Assoc. 99, 1027–1036.
+
+    Examples
+    --------
+    >>> import pymc_ebm as ebm
+    >>> rng = np.random.default_rng(1)
+    >>> q = ebm.reference.pooled(
+    ...     lambda x, s: x**2 / (2 * s**2),
+    ...     [(1.0,), (2.0,), (4.0,)],
+    ...     draws=[rng.normal(0, s, size=(4, 500)) for s in (1.0, 2.0, 4.0)],
+    ...     log_partitions=[np.log(np.sqrt(2 * np.pi)), None, None],
+    ... )
+    >>> truth = np.log(np.sqrt(2 * np.pi) * np.array([1.0, 2.0, 4.0]))
+    >>> bool(abs(q.pool.log_partitions - truth).max() < 0.2)
+    True
+    """
+    anchors = [[np.asarray(p, dtype=float) for p in theta] for theta in thetas]
+    if (sampler is None) == (draws is None):
+        raise ValueError("Give one of sampler= and draws=: how to draw at the anchors.")
+    if draws is None:
+        rng = np.random.default_rng(random_seed)
+        draws = [
+            sampler(  # type: ignore[misc]
+                energy, *theta, signature=signature, random_seed=rng, progressbar=progressbar
+            )
+            for theta in anchors
+        ]
+    chains = [_array(d) for d in draws]
+    if len(chains) != len(anchors):
+        raise ValueError(
+            f"There are draws of {len(chains)} anchors, and {len(anchors)} anchors. Give the draws "
+            "of each."
+        )
+    event_shape = chains[0].shape[2:]
+    points = np.concatenate([c.reshape(-1, *event_shape) for c in chains])
+    counts = np.array([c.shape[0] * c.shape[1] for c in chains])
+    energies, series = _energies(energy, points, anchors, signature)
+    if not np.isfinite(energies).all():
+        raise ValueError(
+            f"The energy is not finite at {(~np.isfinite(energies)).any(axis=1).sum()} of "
+            f"{len(points)} points, at one of the anchors. Anchors must share their support."
+        )
+    groups, first = [], 0
+    for c, part in zip(chains, np.split(series, np.cumsum(counts)[:-1]), strict=True):
+        labels = batches(part.reshape(*c.shape[:2], -1)) + first
+        first = int(labels.max()) + 1
+        groups.append(labels.ravel())
+    known, value = _known(log_partitions, len(anchors))
+    f = mbar.solve(energies, counts, known or 0, value)
+    p = mbar.probabilities(f, energies, counts)
+    pool = Pool(
+        anchors=np.array([np.concatenate([np.ravel(v) for v in theta]) for theta in anchors]),
+        log_partitions=f,
+        overlap=p.T @ p / counts[:, None],
+        probabilities=p,
+        response=mbar.response(p, counts, known or 0),
+    )
+    _check_overlap(pool.overlap)
+    return Reference(
+        points=points,
+        log_weights=-mbar.log_mixture(f, energies, counts),
+        groups=np.concatenate(groups),
+        support=support,
+        description=_description(len(anchors)),
+        absolute=known is not None,
+        pool=pool,
+    )
+
+
+def _array(draws) -> np.ndarray:
+    """Draws by chain and draw, ``(chain, draw, *event)``."""
+    if hasattr(draws, "children"):
+        draws = draws["samples"]["x"]
+    draws = np.asarray(draws)
+    if draws.ndim < 2:
+        raise ValueError(
+            f"The draws of an anchor have shape {draws.shape}. Give them by chain and draw, "
+            "(chain, draw, *event)."
+        )
+    return draws
+
+
+def _energies(energy, points, anchors, signature):
+    """E(y_m | θ_k), ``(M, K)``, and the series that tell how chains mix, ``(M, S)``."""
+    params = [as_parameter(v) for v in anchors[0]]
+    cores = core_ndims(signature, len(params))
+    wrong = [v.ndim for v, n in zip(params, cores, strict=True) if v.ndim != n]
+    if wrong:
+        raise ValueError(
+            f"A parameter of an anchor has {wrong[0]} dimensions, other than its signature says. "
+            "Give each anchor one row of parameters."
+        )
+    types = [pt.TensorType(v.dtype, v.type.shape) for v in params]
+    split = split_energy(energy, points.shape[1:], points.dtype.name, types, batch=len(points))
+    statistics = [
+        np.broadcast_to(s, (len(points), *np.shape(s)[1:]))
+        for s in evaluate(split.statistics_of(pt.constant(points)))
+    ]
+    slots = dict(zip(split.slots, map(pt.constant, statistics), strict=True))
+    columns = []
+    for theta in anchors:
+        givens = dict(zip(split.params, map(as_parameter, theta), strict=True))
+        [value] = evaluate([split.value], {**slots, **givens})
+        columns.append(np.broadcast_to(value, len(points)))
+    energies = np.stack(columns, axis=1)
+    return energies, np.column_stack([energies, *(s for s in statistics if s.ndim == 1)])
+
+
+def _known(log_partitions, n_anchors) -> tuple[int | None, float]:
+    values = list(log_partitions) if log_partitions is not None else [None] * n_anchors
+    if len(values) != n_anchors:
+        raise ValueError(
+            f"There are {len(values)} log_partitions for {n_anchors} anchors. Give None where log "
+            "Z is not known."
+        )
+    for k, value in enumerate(values):
+        if value is not None:
+            return k, float(value)
+    return None, 0.0
+
+
+def _check_overlap(overlap):
+    # The largest overlap with any other anchor; the order of anchors means nothing.
+    others = overlap - np.diag(np.diag(overlap))
+    if len(overlap) == 1 or (others.max(axis=1) >= _LEAST_OVERLAP).all():
+        return
+    k = int(others.max(axis=1).argmin())
+    warnings.warn(
+        f"Anchor {k} overlaps with no other: a point of it belongs to another with probability "
+        f"{others[k].max():.2g}. Place anchors closer.",
+        UserWarning,
+        stacklevel=3,
+    )
+
+
+def _description(n_anchors) -> str:
+    return "chain" if n_anchors == 1 else f"chains at {n_anchors} anchors"

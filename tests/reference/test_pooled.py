@@ -1,0 +1,168 @@
+"""References from chains: bridge weights and their error, against closed forms."""
+
+from functools import partial
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+import pytest
+from scipy.special import logsumexp
+
+import pymc_ebm as ebm
+from pymc_ebm.diagnostics.weights import group_variance
+from pymc_ebm.reference.batches import autocorrelation_time, batches
+
+LOG_Z = lambda s: np.log(np.sqrt(2 * np.pi) * np.asarray(s))
+
+
+def gaussian(x, s):
+    return x**2 / (2 * s**2)
+
+
+def autoregressive(rng, chains, draws, rho):
+    """Stationary chains with the standard normal distribution; τ = (1 + ρ)/(1 − ρ)."""
+    x = np.empty((chains, draws))
+    x[:, 0] = rng.normal(size=chains)
+    for t in range(1, draws):
+        x[:, t] = rho * x[:, t - 1] + np.sqrt(1 - rho**2) * rng.normal(size=chains)
+    return x
+
+
+def estimate(q, energies):
+    """log Ẑ and its standard error for energies ``(T, M)``."""
+    log_weights = q.log_weights - energies
+    log_z = logsumexp(log_weights, axis=1)
+    weights = np.exp(log_weights - log_z[:, None])
+    return log_z, np.sqrt(group_variance(q.influence(weights), q.groups, q.unused_draws))
+
+
+@pytest.mark.parametrize("rho", [0.0, 0.8])
+def test_autocorrelation_time(rho, rng):
+    """Within 10%; its standard error at 40,000 draws is below 3%: √(2(2W + 1)/n) with W = 5τ."""
+    x = autoregressive(rng, 4, 10_000, rho)[..., None]
+    np.testing.assert_allclose(autocorrelation_time(x), (1 + rho) / (1 - rho), rtol=0.1)
+    labels = batches(x)
+    assert labels.min() == 0 and len(np.unique(labels)) == labels.max() + 1
+    assert (np.diff(labels, axis=1) >= 0).all()
+
+
+def test_too_few_batches_warn(rng):
+    walk = np.cumsum(rng.normal(size=(2, 500, 1)), axis=1)
+    with pytest.warns(UserWarning, match="too few for a good error estimate"):
+        batches(walk)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("rho", "tolerance"), [(0.0, 0.2), (0.8, 0.25)])
+def test_error_of_pooled_chains(rho, tolerance, rng):
+    """Standard errors against the spread over 200 pools, at anchors and between them.
+
+    A spread has a standard error of 5%; batches of ten autocorrelation times leave out up to 10%.
+    The first anchor's log Z is given, and has no error.
+    """
+    at = np.array([0.8, 1.0, 1.5, 2.0, 3.0, 4.0])
+    scales = (1.0, 2.0, 4.0)
+    found, variances = [], []
+    for _ in range(200):
+        q = ebm.reference.pooled(
+            gaussian,
+            [(s,) for s in scales],
+            draws=[s * autoregressive(rng, 4, 500, rho) for s in scales],
+            log_partitions=[LOG_Z(1.0), None, None],
+        )
+        log_z, error = estimate(q, gaussian(q.points, at[:, None]))
+        found.append(log_z - LOG_Z(at))
+        variances.append(error**2)
+    spread = np.std(found, axis=0, ddof=1)
+    reported = np.sqrt(np.mean(variances, axis=0))
+    moving = at != 1.0
+    np.testing.assert_allclose(reported[moving], spread[moving], rtol=tolerance)
+    assert spread[~moving] < 1e-8 and reported[~moving] < 1e-8
+    # The mean of 200, with a bias of second order, within 5 standard errors.
+    error = 5 * spread / np.sqrt(200) + spread**2 + 1e-8
+    assert (abs(np.mean(found, axis=0)) < error).all()
+    assert q.absolute
+    np.testing.assert_allclose(q.pool.overlap.sum(axis=1), 1, rtol=1e-8)
+
+
+def test_chain_is_relative_unless_log_z_is_known(rng):
+    """Geyer's own setting: log Z(θ) − log Z(θ0) = log θ/θ0, and nothing at θ0."""
+    y = rng.normal(0, 2, size=(4, 5000))
+    relative = ebm.reference.chain(gaussian, 2.0, draws=y)
+    absolute = ebm.reference.chain(gaussian, 2.0, draws=y, log_partition=LOG_Z(2.0))
+    assert not relative.absolute and absolute.absolute
+    at = np.array([1.5, 2.0, 2.3])
+    log_z, error = estimate(relative, gaussian(y.ravel(), at[:, None]))
+    assert (abs(log_z - np.log(at / 2)) < 5 * error + 1e-12).all()
+    np.testing.assert_allclose(
+        estimate(absolute, gaussian(y.ravel(), at[:, None]))[0], log_z + LOG_Z(2.0)
+    )
+
+
+@pytest.mark.slow
+def test_posterior_error_by_a_chain(rng):
+    """find_MLE over 200 chains at θ0: mcse is the spread, and the estimate the exact one."""
+    data = rng.normal(0, 2, 100)
+    with pm.Model() as model:
+        sigma = pm.HalfFlat("sigma")
+        first = ebm.reference.chain(gaussian, 2.2, draws=2.2 * rng.normal(size=(4, 500)))
+        ebm.EBM("x", sigma, energy=gaussian, reference=first, observed=data)
+    problem = ebm.fitting.Problem(model)
+    fits = []
+    for _ in range(200):
+        draws = 2.2 * autoregressive(rng, 4, 500, 0.5)
+        problem.set_reference(0, ebm.reference.chain(gaussian, 2.2, draws=draws))
+        fit = ebm.fitting.solve(problem, recenter=False)
+        fits.append([float(fit.estimate["sigma"]), float(fit.mcse["sigma"])])
+    estimates, mcse = np.array(fits).T
+    exact = np.sqrt(np.mean(data**2))
+    spread = estimates.std(ddof=1)
+    assert abs(estimates.mean() - exact) < 5 * spread / np.sqrt(200)
+    # 5% for the spread, 10% for the ends of batches.
+    np.testing.assert_allclose(np.sqrt(np.mean(mcse**2)), spread, rtol=0.2)
+
+
+def ising(s, beta):
+    return -beta * (s * (pt.roll(s, 1, -1) + pt.roll(s, 1, -2))).sum((-1, -2))
+
+
+@pytest.mark.slow
+def test_ising_8_by_8(seed):
+    """The values of reference_problems.md, within 4 standard errors of at most 0.05."""
+    rng = np.random.default_rng(seed)
+    states = rng.choice([-1, 1], size=(100, 8, 8))
+    space = ebm.reference.Reference(states, np.zeros(100), np.arange(100))
+    critical = 0.5 * np.log(1 + np.sqrt(2))
+    betas = np.linspace(0, critical, 8)
+    q = ebm.reference.pooled(
+        ising,
+        [(b,) for b in betas],
+        sampler=partial(
+            ebm.sampling.gibbs, reference=space, draws=2000, tune=500, thin=4, progressbar=False
+        ),
+        log_partitions=[64 * np.log(2), *[None] * 7],
+        random_seed=rng,
+    )
+    pairs = (q.points * (np.roll(q.points, 1, -1) + np.roll(q.points, 1, -2))).sum((1, 2))
+    log_z, error = estimate(q, -np.outer([0.2, 0.4, critical], pairs))
+    assert (error <= 0.05).all()
+    assert (abs(log_z - [47.010147, 56.599389, 60.141781]) < 4 * error).all()
+
+
+def test_what_is_refused(rng):
+    draws = [rng.normal(size=(2, 100)), rng.normal(size=(2, 100))]
+    pooled = partial(ebm.reference.pooled, gaussian)
+    with pytest.raises(ValueError, match="one of sampler= and draws="):
+        pooled([(1.0,)])
+    with pytest.raises(ValueError, match="draws of 2 anchors, and 1 anchors"):
+        pooled([(1.0,)], draws=draws)
+    with pytest.raises(ValueError, match="by chain and draw"):
+        pooled([(1.0,)], draws=[np.zeros(100)])
+    with pytest.raises(ValueError, match="1 log_partitions for 2 anchors"):
+        pooled([(1.0,), (2.0,)], draws=draws, log_partitions=[None])
+    with pytest.raises(ValueError, match="one row of parameters"):
+        pooled([(np.ones(2),)], draws=draws[:1])
+    with pytest.warns(UserWarning, match="overlaps with no other"):
+        ebm.reference.pooled(
+            lambda x, mu: (x - mu) ** 2 / 2, [(0.0,), (9.0,)], draws=[draws[0], draws[1] + 9]
+        )
