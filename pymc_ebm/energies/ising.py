@@ -16,7 +16,7 @@ def ising(s, beta, field=None, *, boundary: str = "periodic", mask=None) -> Tens
     .. math:: E(s \mid β, h) = −β \sum_{i \sim j} s_i s_j − h \sum_i s_i
 
     Every bond i ~ j counts once. At h = 0 and with a periodic boundary, Z has a closed form
-    (Kaufman 1949, equation 65); at β = 0 it is (2 cosh h) to the number of sites.
+    (Kaufman 1949); at β = 0 it is 2 cosh h to the power of the number of sites.
 
     Parameters
     ----------

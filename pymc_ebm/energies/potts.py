@@ -17,7 +17,7 @@ def potts(x, beta, *field, boundary: str = "periodic", mask=None) -> TensorVaria
 
     Every bond i ~ j counts once. The number of colours is what the reference says. Two colours
     without a field are an Ising model at β / 2, with log Z larger by β / 2 for each bond. At β = 0,
-    Z is (1 + Σ_c exp h_c) to the number of sites, and q to that number without a field.
+    Z is 1 + Σ_c exp h_c, or q without a field, to the power of the number of sites.
 
     Parameters
     ----------

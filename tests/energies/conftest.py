@@ -20,7 +20,7 @@ def values_of():
 
 @pytest.fixture
 def kaufman():
-    """log Z of the Ising model on a torus: Kaufman (1949), equations 41 and 65."""
+    """log Z of the Ising model on a torus (Kaufman 1949, doi:10.1103/PhysRev.76.1232)."""
 
     def log_z(rows, columns, beta):
         r = np.arange(1, 2 * columns)

@@ -114,7 +114,6 @@ def test_ties_alone_are_independent():
     np.testing.assert_allclose(log_z, 10 * np.log1p(np.exp(-0.7)), rtol=1e-12)
 
 
-@pytest.mark.slow
 def test_all_graphs_of_7_nodes(values_of):
     """log Z(−1, 0.3) = 6.848514 over 2,097,152 graphs, in blocks of 2¹⁵ (13 MB a matrix)."""
     energy = ergm((edges, triangles))
