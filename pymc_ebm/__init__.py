@@ -1,6 +1,6 @@
 """Energy-based likelihoods in PyMC, with an estimated normaliser and an account of its error."""
 
-from pymc_ebm import diagnostics, fitting, reference, sampling
+from pymc_ebm import diagnostics, energies, fitting, reference, sampling
 from pymc_ebm.diagnostics import ReferenceReport, compute_reference_stats, report
 from pymc_ebm.distribution import EBM
 from pymc_ebm.fitting import PointEstimate, find_MLE
@@ -13,6 +13,7 @@ __all__ = [
     "ReferenceReport",
     "compute_reference_stats",
     "diagnostics",
+    "energies",
     "find_MLE",
     "fitting",
     "log_partition",

@@ -10,6 +10,7 @@ import pymc_ebm
 ROOMS = [
     "hoisting",
     "energy",
+    "energies",
     "initial_values",
     "reference",
     "rows",

@@ -1,0 +1,178 @@
+"""Networks: statistics and their changes against adjacency matrices, log Z over all graphs."""
+
+import itertools
+from functools import partial
+from math import comb
+from pathlib import Path
+
+import numpy as np
+import pymc as pm
+import pytest
+from scipy.special import logsumexp
+
+import pymc_ebm as ebm
+from pymc_ebm.energies import (
+    edge_changes,
+    edges,
+    ergm,
+    gwesp,
+    gwesp_changes,
+    star_changes,
+    stars,
+    to_adjacency,
+    to_dyads,
+    triangle_changes,
+    triangles,
+)
+
+FLORENTINE = Path(__file__).parents[1] / "data" / "florentine_marriage.csv"
+
+
+def count_triangles(a):
+    return sum(a[i, j] * a[j, k] * a[i, k] for i, j, k in itertools.combinations(range(len(a)), 3))
+
+
+def count_stars(a, k):
+    return sum(comb(int(d), k) for d in a.sum(1))
+
+
+def weighted_partners(a, decay):
+    """e^α Σ_{s=1}^{n−2} (1 − (1 − e^−α)^s) EP_s, EP_s the ties with s shared partners."""
+    n = len(a)
+    partners = [
+        sum(a[i, h] * a[j, h] for h in range(n))
+        for i, j in itertools.combinations(range(n), 2)
+        if a[i, j]
+    ]
+    each = [np.exp(decay) * (1 - (1 - np.exp(-decay)) ** s) for s in range(1, n - 1)]
+    return sum(partners.count(s) * w for s, w in enumerate(each, start=1))
+
+
+STATISTICS = {
+    "edges": (edges, edge_changes, lambda a: np.triu(a).sum()),
+    "triangles": (triangles, triangle_changes, count_triangles),
+    "1-stars": (partial(stars, k=1), partial(star_changes, k=1), partial(count_stars, k=1)),
+    "2-stars": (stars, star_changes, partial(count_stars, k=2)),
+    "3-stars": (partial(stars, k=3), partial(star_changes, k=3), partial(count_stars, k=3)),
+} | {
+    f"gwesp {decay}": (
+        partial(gwesp, decay=decay),
+        partial(gwesp_changes, decay=decay),
+        partial(weighted_partners, decay=decay),
+    )
+    for decay in (0.0, 0.5, 2.0)
+}
+every_statistic = pytest.mark.parametrize(
+    "statistic, changes, truth", STATISTICS.values(), ids=STATISTICS
+)
+
+
+@pytest.fixture
+def graphs(rng):
+    """Dyads of 40 graphs on 7 nodes, from sparse to dense, the empty and the full one."""
+    density = np.linspace(0, 1, 40)[:, None]
+    return (rng.random((40, 21)) < density).astype(np.int8)
+
+
+@every_statistic
+def test_statistics(statistic, changes, truth, graphs, values_of):
+    found = values_of(statistic, graphs)
+    np.testing.assert_allclose(found, [truth(to_adjacency(g)) for g in graphs], rtol=1e-12)
+
+
+@every_statistic
+def test_changes_by_toggling(statistic, changes, truth, graphs, values_of):
+    """(1 − 2 x_ij) Δ_ij is what the statistic, counted on adjacency matrices, gains by a toggle."""
+    graphs = graphs[::5]
+    toggled = graphs[:, None] ^ np.eye(21, dtype=np.int8)
+    gain = np.array(
+        [
+            [truth(to_adjacency(t)) - truth(to_adjacency(g)) for t in all_t]
+            for g, all_t in zip(graphs, toggled, strict=True)
+        ]
+    )
+    found = (1 - 2 * graphs) * values_of(changes, graphs)
+    np.testing.assert_allclose(found, gain, atol=1e-12)
+
+
+def test_florentine_marriages(values_of):
+    """20 ties and 3 triangles; degrees 6 4 4 3⁶ 2² 1⁴ 0 make 47 two-stars. Pucci has no tie."""
+    ties = np.loadtxt(FLORENTINE, delimiter=",", skiprows=1, dtype=str)
+    families = sorted({*ties.ravel(), "Pucci"})
+    assert len(families) == 16
+    a = np.zeros((16, 16), dtype=int)
+    i, j = np.searchsorted(families, ties).T
+    a[i, j] = a[j, i] = 1
+    x = to_dyads(a)
+    assert [values_of(s, x).item() for s in (edges, triangles, stars)] == [20, 3, 47]
+    np.testing.assert_allclose(values_of(partial(gwesp, decay=0.5), x), weighted_partners(a, 0.5))
+
+
+def test_ties_alone_are_independent():
+    graphs = ebm.reference.enumeration([0, 1], shape=10, complete=True)
+    log_z = ebm.log_partition(ergm((edges,)), [-0.7], reference=graphs, signature="(k)").eval()
+    np.testing.assert_allclose(log_z, 10 * np.log1p(np.exp(-0.7)), rtol=1e-12)
+
+
+def test_all_graphs_of_7_nodes(values_of):
+    """log Z(−1, 0.3) = 6.848514 over 2,097,152 graphs, in blocks of 2¹⁵ (13 MB a matrix)."""
+    energy = ergm((edges, triangles))
+    log_z = []
+    for start in range(0, 2**21, 2**15):
+        graphs = (np.arange(start, start + 2**15)[:, None] >> np.arange(21) & 1).astype(np.int8)
+        log_z.append(logsumexp(-values_of(energy, graphs, np.array([-1.0, 0.3]))))
+    assert abs(logsumexp(log_z) - 6.848514) < 1e-6
+
+
+def test_in_a_model_with_data_of_unknown_length():
+    """pm.Data has no static shape: the number of nodes is then part of the graph."""
+    graphs = ebm.reference.enumeration([0, 1], shape=6, complete=True)
+    x = np.array([[1, 1, 0, 1, 0, 1]])
+    with pm.Model() as model:
+        theta = pm.Flat("theta", shape=2)
+        data = pm.Data("data", x)
+        energy = ergm((edges, partial(gwesp, decay=0.5)))
+        ebm.EBM("x", theta, energy=energy, signature="(k)->(d)", reference=graphs, observed=data)
+    logp = model.compile_logp()({"theta": np.array([-0.5, 0.4])})
+    score = lambda x: -0.5 * x.sum() + 0.4 * weighted_partners(to_adjacency(x), 0.5)
+    truth = score(x[0]) - logsumexp([score(g) for g in graphs.points])
+    np.testing.assert_allclose(logp, truth, rtol=1e-12)
+
+
+def test_dyads_there_and_back(rng):
+    x = rng.integers(2, size=(3, 2, 15))
+    a = to_adjacency(x)
+    assert a.shape == (3, 2, 6, 6)
+    assert (a == np.swapaxes(a, -1, -2)).all() and not np.trace(a, axis1=-2, axis2=-1).any()
+    assert a[1, 0, 0].tolist() == [0, *x[1, 0, :5]]  # node 0: the dyads 01, 02, …
+    np.testing.assert_array_equal(to_dyads(a), x)
+
+
+def test_full_network_of_small_integers(values_of):
+    """30 nodes, all tied: C(30, 3) triangles and 30 C(29, 2) two-stars."""
+    x = np.ones(435, dtype=np.int8)
+    assert values_of(edges, x) == 435
+    assert values_of(triangles, x) == comb(30, 3)
+    assert values_of(stars, x) == 30 * comb(29, 2)
+
+
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda: to_dyads(np.zeros((2, 3))), r"shape \(2, 3\)"),
+        (lambda: to_dyads([[0, 2], [2, 0]]), "2 of 4 entries are neither 0 nor 1, the first is 2"),
+        (lambda: to_dyads([[0, 1], [0, 0]]), "1 pairs of nodes are tied in one direction"),
+        (lambda: to_dyads([[1, 0], [0, 0]]), "1 nodes are tied to themselves"),
+        (lambda: to_adjacency([1, 0]), "2 dyads are not those of a network"),
+        (lambda: triangles(np.zeros((5, 4))), "4 dyads are not those of a network"),
+        (lambda: ergm(()), "0 statistics"),
+        (lambda: ergm((edges,))(np.zeros(3), np.zeros(2)), "length 2, and there are 1"),
+        (lambda: stars([1, 0, 1], k=0), "k is 0"),
+        (lambda: star_changes([1, 0, 1], k=0), "k is 0"),
+        (lambda: gwesp([1, 0, 1], decay=-1.0), "decay is -1.0"),
+        (lambda: gwesp_changes([1, 0, 1], decay=np.nan), "decay is nan"),
+    ],
+)
+def test_errors(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
