@@ -304,6 +304,17 @@ def test_result_as_table_and_tree(rng, tmp_path):
         assert back["estimate"].attrs["method"] == "geyer"
 
 
+def test_log_partition_of_noise_contrastive_in_the_tree(rng):
+    with pm.Model():
+        sigma = pm.HalfFlat("sigma")
+        ebm.EBM("x", 0.0, sigma, energy=gaussian, observed=rng.normal(0, 2, 50))
+        fit = ebm.find_MLE("noise_contrastive", progressbar=False)
+    tree = fit.to_datatree()
+    found = tree["estimate"]["x_log_partition"].sel(statistic="estimate")
+    assert found == fit.estimate["x_log_partition"]
+    assert set(tree["trace"].data_vars) == {"sigma"}
+
+
 def test_what_is_refused(rng):
     data = rng.normal(size=20)
     counts = rng.poisson(3, 20)
