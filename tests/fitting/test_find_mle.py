@@ -142,6 +142,25 @@ def test_unbounded_likelihood_raises(rng):
                 ebm.find_MLE(method, progressbar=False)
 
 
+def test_recentring_needs_the_space_of_integers(rng):
+    """Two values, or all from 0 on: log Z is log(1 + e^b) or −log(1 − e^b)."""
+    data = (rng.random(100) < 0.7).astype(int)
+    draws = rng.integers(0, 2, 400)
+    for support in (None, (0, 1)):
+        q = ebm.reference.from_draws(draws, np.full(400, -np.log(2)), support=support)
+        with pm.Model():
+            b = pm.Flat("b")
+            ebm.EBM("x", b, energy=lambda x, b: -b * x, reference=q, observed=data)
+            if support is None:
+                with pytest.raises(ValueError, match=r"from 0 to 1.*support=\(0, 1\)"):
+                    ebm.find_MLE(mcse_share=0.02, progressbar=False)
+            else:
+                fit = ebm.find_MLE(mcse_share=0.02, random_seed=rng, progressbar=False)
+    truth = np.log(data.mean() / (1 - data.mean()))
+    assert fit.converged
+    assert abs(fit.estimate["b"] - truth) < 5 * fit.mcse["b"]
+
+
 def test_noise_contrastive_goes_over_to_geyer(rng):
     """The two estimates meet as M/N grows: their distance falls like N/M."""
     data = rng.normal(0, 2, 40)
