@@ -80,6 +80,20 @@ def test_with_the_prior_it_is_find_map(rng):
     assert fit.se["sigma"] < flat.se["sigma"]
 
 
+def test_a_domain_is_a_wall_for_the_steps_and_no_exception(rng):
+    """As for pm.find_MAP: outside the domain the loss is inf, and the line search steps back."""
+    data = rng.normal(0, 2, 50)
+    with pm.Model():
+        s = pm.Flat("s", initval=0.3)
+        ebm.EBM(
+            "x", 0.0, s, energy=gaussian, reference=LINE, observed=data, domain=lambda mu, s: s > 0
+        )
+        fit = ebm.find_MLE(progressbar=False)
+        with pytest.raises(ValueError, match="loss is inf at the initial values"):
+            ebm.find_MLE(start={"s": -1.0}, progressbar=False)
+    np.testing.assert_allclose(fit.estimate["s"], np.sqrt(np.mean(data**2)), rtol=1e-6)
+
+
 def test_potential_and_ebm_give_one_estimate(rng):
     data = rng.normal(1, 2, 60)
     q = ebm.reference.independent(pm.Normal.dist(0, 4), draws=2000, random_seed=1)
@@ -254,6 +268,24 @@ def test_exact_gradient_of_a_regression(rng):
     for name, truth, error in (("a", intercept, se[0]), ("b", slope, se[1])):
         assert abs(fit.estimate[name] - truth) < 4 * fit.mcse[name]
         np.testing.assert_allclose(fit.se[name], error, rtol=0.1)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"sampler": lambda rng, draws, mu, s: rng.normal(mu, s)}, r"shape \(\) .*\(100,\)"),
+        ({"sampler": lambda rng, draws, mu, s: rng.normal(mu, s, (draws, 1))}, r"\(100, 1\)"),
+        ({"sampler": lambda rng, draws, mu, s: np.full(draws, np.nan)}, "100 values that are not"),
+        ({"draws": 1}, "300 iterations of 1 draws"),
+        ({"iterations": 1}, "1 iterations of 100 draws"),
+    ],
+)
+def test_exact_gradient_refuses(options, message, rng):
+    with pm.Model():
+        s = pm.HalfFlat("s")
+        ebm.EBM("x", 0.0, s, energy=gaussian, reference=LINE, observed=rng.normal(0, 2, 50))
+        with pytest.raises(ValueError, match=message):
+            ebm.find_MLE("exact_gradient", progressbar=False, **options)
 
 
 def test_the_gradient_both_ways(rng):
