@@ -16,6 +16,7 @@ from pymc_ebm.fitting.observed_ebm import ObservedEBM, observed_ebms
 from pymc_ebm.fitting.problem import Loss, Problem
 from pymc_ebm.fitting.sandwich import compile_scores, sandwich
 from pymc_ebm.fitting.solution import Solution
+from pymc_ebm.reference.base import Reference
 
 __all__ = ["noise_contrastive"]
 
@@ -71,13 +72,16 @@ def noise_contrastive(
     bread = inverse(minimum.hessian)
     covariance = np.zeros_like(bread)
     monte_carlo = np.zeros_like(bread)
+    # Contests with the same noise share its errors.
+    shared: dict[str, tuple[Reference, NDArray]] = {}
     for contest, of_data, of_noise in zip(contests, data_scores, noise_scores, strict=True):
         covariance += sandwich(minimum.hessian, of_data(minimum.u))
         reference = contest.ebm.reference
-        if not reference.exact:
-            influence = of_noise(minimum.u).T
-            noise = group_covariance(influence, reference.groups, reference.unused_draws)
-            monte_carlo += bread @ noise @ bread
+        _, others = shared.get(reference.fingerprint, (reference, 0.0))
+        shared[reference.fingerprint] = reference, others + of_noise(minimum.u).T
+    for reference, influence in shared.values():
+        noise = group_covariance(influence, reference.groups, reference.unused_draws)
+        monte_carlo += bread @ noise @ bread
     k = problem.size
     errors = [np.sqrt(np.diag(c)[k:]) for c in (covariance, monte_carlo)]
     return Solution(

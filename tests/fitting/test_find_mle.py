@@ -82,9 +82,10 @@ def test_with_the_prior_it_is_find_map(rng):
 
 def test_a_domain_is_a_wall_for_the_steps_and_no_exception(rng):
     """As for pm.find_MAP: outside the domain the loss is inf, and the line search steps back."""
-    data = rng.normal(0, 2, 50)
+    data = rng.normal(0, 0.2, 50)
     with pm.Model():
-        s = pm.Flat("s", initval=0.3)
+        # The first step has length 1 and crosses 0.
+        s = pm.Flat("s", initval=0.8)
         ebm.EBM(
             "x", 0.0, s, energy=gaussian, reference=LINE, observed=data, domain=lambda mu, s: s > 0
         )
@@ -193,6 +194,44 @@ def test_noise_contrastive_goes_over_to_geyer(rng):
     np.testing.assert_allclose(fits[1].estimate["x_log_partition"], truth, atol=0.01)
     assert distances[2] < distances[1] / 4 < distances[0] / 16
     assert distances[2] < 1e-3
+
+
+def test_noise_shared_by_two_variables_is_one_noise(rng):
+    """Two variables with the same data double the loss: the noise's error is that of one."""
+    data = rng.normal(0, 2, 100)
+    q = ebm.reference.independent(pm.Normal.dist(0, 4), draws=1000, random_seed=1)
+    fits = []
+    for names in ("x", "xy"):
+        with pm.Model():
+            sigma = pm.HalfFlat("sigma")
+            for name in names:
+                ebm.EBM(name, 0.0, sigma, energy=gaussian, reference=q, observed=data)
+            fits.append(ebm.find_MLE("noise_contrastive", progressbar=False))
+    one, two = fits
+    np.testing.assert_allclose(two.mcse["sigma"], one.mcse["sigma"], rtol=1e-6)
+    np.testing.assert_allclose(two.se["sigma"], one.se["sigma"] / np.sqrt(2), rtol=1e-6)
+
+
+def test_pseudolikelihood_of_scalars_in_a_table_is_the_likelihood(rng):
+    """Columns and cells have parameters; the values of scalar x are all enumerated."""
+    covariate = rng.normal(size=(30, 2))
+    data = rng.integers(0, 3, (30, 2))
+    states = ebm.reference.enumeration([0, 1, 2], complete=True)
+    fits = []
+    for method in ("geyer", "pseudolikelihood"):
+        with pm.Model():
+            b = pm.Flat("b", shape=2)
+            ebm.EBM(
+                "x",
+                b * covariate,
+                b,
+                energy=lambda x, b, c: -b * x + 0.1 * c * x**2,
+                reference=states,
+                observed=data,
+            )
+            fits.append(ebm.find_MLE(method, progressbar=False))
+    np.testing.assert_allclose(fits[0].estimate["b"], fits[1].estimate["b"], rtol=1e-6)
+    np.testing.assert_allclose(fits[0].objective, fits[1].objective, rtol=1e-9)
 
 
 @pytest.mark.parametrize(("coupling", "ratio"), [(0.2, 1.25), (0.4, 0.91)])
