@@ -107,8 +107,9 @@ class _Contest:
         reference = ebm.reference
         self.points = pt.constant(reference.points)
         log_q = self._log_density(reference.points)
-        # log M with draws that were thrown away; a_m = −log q − log M.
-        self.log_m = float(np.max(-reference.log_weights - log_q))
+        # log M with draws that were thrown away; a_m = −log q − log M, −∞ at points of no use.
+        used = np.isfinite(reference.log_weights)
+        self.log_m = float(np.max(-reference.log_weights[used] - log_q[used]))
         self.log_q = pytensor.shared(np.zeros(1), shape=(None,), name="log_q_of_data")
         log_n = pt.log(self.log_q.shape[0])
         self.noise_energies = ebm.energies(self.points)

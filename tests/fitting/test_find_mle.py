@@ -196,6 +196,25 @@ def test_noise_contrastive_goes_over_to_geyer(rng):
     assert distances[2] < 1e-3
 
 
+def test_noise_with_points_of_no_weight(rng):
+    """Points too far out for the number format: the estimate is that of the log data' Gaussian."""
+    logs = rng.normal(0, 150, 60)
+    q = ebm.reference.fitted(np.exp(logs), 4096, support="positive", random_seed=1)
+    assert np.isneginf(q.log_weights).any()
+    with pm.Model():
+        s = pm.HalfFlat("s", initval=100.0)
+        ebm.EBM(
+            "x",
+            s,
+            energy=lambda x, s: pt.log(x) + pt.log(x) ** 2 / (2 * s**2),
+            reference=q,
+            observed=np.exp(logs),
+        )
+        fit = ebm.find_MLE("noise_contrastive", progressbar=False)
+    assert fit.converged
+    assert abs(fit.estimate["s"] - np.sqrt(np.mean(logs**2))) < 0.2 * fit.se["s"]
+
+
 def test_noise_shared_by_two_variables_is_one_noise(rng):
     """Two variables with the same data double the loss: the noise's error is that of one."""
     data = rng.normal(0, 2, 100)
@@ -442,6 +461,8 @@ def test_what_is_refused(rng):
         ebm.find_MLE(model=continuous, start={"tau": 1.0}, progressbar=False)
     with pytest.raises(ValueError, match="no value of s"):
         ebm.fitting.path_integral({}, {"s": 1.0}, model=continuous)
+    with pytest.raises(ValueError, match=r"s has shape \(\), and the path gives it \(2,\)"):
+        ebm.fitting.path_integral({"s": np.ones(2)}, {"s": 1.0}, model=continuous)
 
 
 def test_gradient_descent_that_diverges_or_runs_out(rng):
@@ -450,6 +471,8 @@ def test_gradient_descent_that_diverges_or_runs_out(rng):
         ebm.EBM("x", 0.0, s, energy=gaussian, reference=LINE, observed=rng.normal(0, 2, 50))
         with pytest.raises(ValueError, match=r"diverged.*smaller learning_rate"):
             ebm.find_MLE("gradient_descent", learning_rate=10.0, progressbar=False)
+        with pytest.raises(ValueError, match="learning_rate is 'adam'"):
+            ebm.find_MLE("gradient_descent", learning_rate="adam", progressbar=False)
         short = ebm.find_MLE(
             "gradient_descent",
             learning_rate=lambda t: 1e-4 / (1 + t),
