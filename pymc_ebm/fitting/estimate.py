@@ -34,7 +34,8 @@ class PointEstimate:
     reason : str
         Why the iterations stopped.
     trace : dict of ndarray
-        ``(T, ...)`` by variable name: the estimate after every iteration, the start first.
+        ``(T, ...)`` by variable name: the estimate after every iteration, the start first. log Z
+        has an estimate with some methods, and no trace.
     dims : dict of tuple of str
         Dimensions of the variables in the model.
     coords : dict
@@ -66,7 +67,8 @@ class PointEstimate:
             dims = self.dims.get(name) or tuple(f"{name}_dim_{i}" for i in range(np.ndim(value)))
             stacked = np.stack([value, self.se[name], self.mcse[name]])
             values[name] = (("statistic", *dims), stacked)
-            traces[name] = (("iteration", *dims), self.trace[name])
+            if name in self.trace:
+                traces[name] = (("iteration", *dims), self.trace[name])
         attributes = {
             "method": self.method,
             "objective": self.objective,

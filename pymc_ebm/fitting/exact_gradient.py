@@ -23,6 +23,8 @@ __all__ = ["ModelDraws", "exact_gradient"]
 _LONGEST_STEP = 0.5
 # Draws behind the reported covariance, in multiples of those of an iteration.
 _LAST_DRAWS = 20
+# Half of them are averaged, and two batches of these show the spread.
+_FEWEST_ITERATIONS = 10
 
 
 def exact_gradient(
@@ -73,12 +75,18 @@ def exact_gradient(
     ------
     ValueError
         A likelihood that is not linear in log Z, such as a mixture's: its gradient needs Z.
+        Fewer than 2 draws or 10 iterations; draws of another shape; iterates that diverge.
 
     References
     ----------
     L. Younes (1988), Ann. Inst. H. Poincaré 24, 269–294; B. Polyak, A. Juditsky (1992), SIAM J.
     Control Optim. 30, 838–855; T. Tieleman (2008), ICML, for persistent chains.
     """
+    if draws < 2 or iterations < _FEWEST_ITERATIONS:
+        raise ValueError(
+            f"There are {iterations} iterations of {draws} draws, too few for a spread. "
+            f"Use at least {_FEWEST_ITERATIONS} iterations of 2 draws."
+        )
     rng = np.random.default_rng(random_seed)
     model = problem.once("model_draws", lambda: ModelDraws(problem))
     model.check_linear(start)
@@ -89,6 +97,11 @@ def exact_gradient(
         points = model.draw(u, draws, sampler, rng, states)
         states = points if persistent else None
         gradient = model.gradient(u, points)
+        if not np.isfinite(gradient).all():
+            raise ValueError(
+                f"The gradient is {gradient} at iteration {t}. Start closer, give every parameter "
+                'an energy to enter, or use method="geyer".'
+            )
         newest = model.information(u, points)
         # The first draws are made far from the estimate, and soon forgotten.
         information += (newest - information) / min(t + 1, 50)
@@ -270,7 +283,15 @@ def _call(sampler, row, rng, draws, params, start):
     """Draws from a function of `pymc_ebm.sampling` or from the user's own sampler."""
     more = {} if start is None else {"initvals": start}
     if "reference" not in inspect.signature(sampler).parameters:
-        return sampler(rng, draws, *params, **more)
+        points = np.asarray(sampler(rng, draws, *params, **more))
+        expected = (draws, *row.reference.event_shape)
+        if points.shape != expected or not np.isfinite(points).all():
+            raise ValueError(
+                f"The sampler gave an array of shape {points.shape} with "
+                f"{np.sum(~np.isfinite(points))} values that are not finite. Return finite draws, "
+                f"of shape (draws, *event) = {expected}."
+            )
+        return points
     # Chains that go on have one draw each; a fresh chain is as long as there are draws.
     chains = 1 if start is None else draws
     points = sampler(

@@ -17,6 +17,8 @@ __all__ = ["geyer", "likelihood_solution", "no_maximum"]
 
 # Points that a new reference is fitted to.
 _MOST_RESAMPLED = 4096
+# Share of the model at the largest integer of a reference that a truncation there does not change.
+_NEGLIGIBLE_AT_THE_END = 1e-3
 
 
 def geyer(
@@ -61,6 +63,7 @@ def geyer(
     ------
     ValueError
         Where J_BL has no minimum: the observed statistics lie outside the hull of the points'.
+        Integer points without a stated support, where the model ends at the last of them.
 
     References
     ----------
@@ -80,7 +83,7 @@ def geyer(
     path: list[NDArray] = []
     found: list[tuple[float, Solution]] = []
     try:
-        for _ in range(max_recenters + 1):
+        for n_moved in range(max_recenters + 1):
             minimum = minimise(problem.loss, start, advance)
             path += minimum.path
             if minimum.problem and any(not r.exact for r in problem.references):
@@ -88,7 +91,8 @@ def geyer(
             solution = likelihood_solution(problem, minimum, path)
             share = _largest_share(solution)
             found.append((share, solution))
-            if not movable or share <= mcse_share or minimum.problem:
+            enough = share <= mcse_share or n_moved == max_recenters
+            if not movable or enough or minimum.problem:
                 break
             start = minimum.u
             growth = float(np.clip((share / mcse_share) ** 2, 1, 8))
@@ -140,9 +144,9 @@ def no_maximum(problem: Problem, u: NDArray, what: str) -> str:
     """The message that an estimated likelihood has no maximum, with the remedy."""
     return (
         f"The estimated likelihood has no maximum: {what}, with "
-        f"{problem.least_ess(u):.3g} effective points left. The statistics of the data lie "
-        "outside those of the reference's points: widen or re-centre the reference, or start "
-        "closer with initval=."
+        f"{problem.least_ess(u):.3g} effective points left. If these are few, the statistics of "
+        "the data lie outside those of the reference's points: widen or re-centre the reference, "
+        "or start closer with initval=. If not, the model does not identify its parameters."
     )
 
 
@@ -156,19 +160,32 @@ def _refit(problem, i, u, draws, rng) -> Reference:
     return fitted(
         reference.points[chosen],
         draws,
-        support=_space(reference),
+        support=_space(reference, weights),
         event_ndim=len(reference.event_shape),
         random_seed=rng,
     )
 
 
-def _space(reference) -> Support | None:
-    """The space of a new reference: counts begin where the old points do."""
+def _space(reference, weights) -> Support | None:
+    """The space of a new reference: counts begin where the old points do.
+
+    Integers without a stated support may end at the last point, as colours do, or go on, as counts
+    do. It makes no difference where p is negligible at the end; elsewhere only the user can tell.
+    """
     if not reference.discrete or reference.support != Support():
         return reference.support
     values = np.unique(reference.points)
-    if len(values) == 2 and reference.event_shape:
+    if reference.event_shape and values.tolist() in ([0, 1], [-1, 1]):
         return None
+    last = np.isin(reference.points, values[-1:] if values[0] >= 0 else values[[0, -1]])
+    share = weights @ last.reshape(len(last), -1).any(axis=1)
+    if share > _NEGLIGIBLE_AT_THE_END:
+        raise ValueError(
+            f"The reference has no stated support, its points run from {values[0]} to "
+            f"{values[-1]}, and {100 * share:.3g}% of the model is at the end, so a new reference "
+            f"would need to know whether the values go on. Give the reference support="
+            f'({values[0]}, {values[-1]}) or "nonnegative", or use recenter=False.'
+        )
     return Support(float(values[0]), np.inf) if values[0] >= 0 else None
 
 

@@ -75,6 +75,11 @@ def gradient_descent(
     """
     if gradient not in ("derivative", "expectation"):
         raise ValueError(f"gradient is {gradient!r}. Use 'derivative' or 'expectation'.")
+    if isinstance(learning_rate, str) and learning_rate != "barzilai_borwein":
+        raise ValueError(
+            f"learning_rate is {learning_rate!r}. Use a number, a function of the iteration, or "
+            "'barzilai_borwein'."
+        )
     held = gradient == "expectation"
     value_and_gradient = (problem.held_loss if held else problem.loss).value_and_gradient
     if learning_rate == "barzilai_borwein":

@@ -57,6 +57,11 @@ def minimise(
     Returns
     -------
     Minimum
+
+    Raises
+    ------
+    ValueError
+        A loss that is not finite at the start.
     """
     path = [start]
 
@@ -66,12 +71,9 @@ def minimise(
 
     value, _ = loss.value_and_gradient(start)
     if not np.isfinite(value):
-        return Minimum(
-            start,
-            float(value),
-            np.full((len(start), len(start)), np.nan),
-            path,
-            f"the loss is {value} at the initial values",
+        raise ValueError(
+            f"The loss is {value} at the initial values. Give others, in the domain of the "
+            "parameters and where the reference covers the model, with start= or initval=."
         )
     # Overflow at a step that is too long gives inf, which the line search steps back from.
     with np.errstate(all="ignore"):

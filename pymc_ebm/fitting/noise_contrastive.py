@@ -71,13 +71,17 @@ def noise_contrastive(
     bread = inverse(minimum.hessian)
     covariance = np.zeros_like(bread)
     monte_carlo = np.zeros_like(bread)
+    # Contests with the same noise share its errors.
+    shared: dict[str, tuple[Reference, NDArray]] = {}
     for contest, of_data, of_noise in zip(contests, data_scores, noise_scores, strict=True):
         covariance += sandwich(minimum.hessian, of_data(minimum.u))
         reference = contest.reference
         if not reference.exact:
-            influence = of_noise(minimum.u).T
-            noise = group_covariance(influence, reference.groups, reference.unused_draws)
-            monte_carlo += bread @ noise @ bread
+            _, others = shared.get(reference.fingerprint, (reference, 0.0))
+            shared[reference.fingerprint] = reference, others + of_noise(minimum.u).T
+    for reference, influence in shared.values():
+        noise = group_covariance(influence, reference.groups, reference.unused_draws)
+        monte_carlo += bread @ noise @ bread
     k = problem.size
     errors = [np.sqrt(np.diag(c)[k:]) for c in (covariance, monte_carlo)]
     return Solution(

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import pytensor.tensor as pt
 from numpy.typing import NDArray
 from pytensor.graph.basic import Variable
 
@@ -59,10 +60,13 @@ class ObservedEBM:
     def energies_of_alternatives(self, x) -> Variable:
         """Graph of E, ``(N, D, K)``, for x ``(N, D, K, *event)``; row n has parameters n."""
         cores = core_ndims(self.signature, len(self.params))
-        params = [
-            p if p.type.ndim == n else p[(slice(None), None, None)]
-            for p, n in zip(self.params, cores, strict=True)
-        ]
+        batch = [self.value.shape[i] for i in range(self.value.ndim - self.event_ndim)]
+        params = []
+        for p, n in zip(self.params, cores, strict=True):
+            if p.type.ndim > n:
+                core = [p.shape[p.ndim - n + i] for i in range(n)]
+                p = pt.broadcast_to(p, (*batch, *core)).reshape((-1, 1, 1, *core))
+            params.append(p)
         return data_energy(self.energy, x, params, self.event_ndim, self.signature)
 
 

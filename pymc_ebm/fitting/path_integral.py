@@ -77,7 +77,7 @@ def path_integral(
     Raises
     ------
     ValueError
-        Values that are missing, and what `exact_gradient` refuses.
+        Values that are missing or of another shape, and what `exact_gradient` refuses.
 
     Examples
     --------
@@ -127,4 +127,8 @@ def _point(problem, theta) -> dict[str, NDArray]:
         raise ValueError(
             f"The path has no value of {', '.join(sorted(missing))}. Give every free variable."
         )
-    return {name: np.asarray(value, dtype=float) for name, value in theta.items()}
+    for rv in problem.free:
+        shape, given = problem.start[rv.name].shape, np.shape(theta[rv.name])
+        if given != shape:
+            raise ValueError(f"{rv.name} has shape {shape}, and the path gives it {given}.")
+    return {rv.name: np.asarray(theta[rv.name], dtype=float) for rv in problem.free}

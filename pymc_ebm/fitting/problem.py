@@ -10,6 +10,7 @@ import pytensor
 import pytensor.tensor as pt
 from numpy.typing import NDArray
 from pymc.initial_point import make_initial_point_fn
+from pymc.pytensorf import compile
 from pytensor.gradient import pushforward
 from pytensor.graph.basic import Apply, Variable
 from pytensor.graph.replace import graph_replace
@@ -40,14 +41,15 @@ class Loss:
     @cached_property
     def value_and_gradient(self) -> Callable[[NDArray], tuple[NDArray, NDArray]]:
         """Compiled function of u that gives the loss and its gradient, ``(K,)``."""
-        return pytensor.function([self.u], [self.graph, pt.grad(self.graph, self.u)])
+        # PyMC's compilation makes a parameter outside its domain a loss of inf, not an exception.
+        return compile([self.u], [self.graph, pt.grad(self.graph, self.u)])
 
     @cached_property
     def _times_hessian(self):
         v = pt.dvector("v")
         gradient = pt.grad(self.graph, self.u)
         product = pt.grad((gradient * v).sum(), self.u, disconnected_inputs="ignore")
-        return pytensor.function([self.u, v], product, on_unused_input="ignore")
+        return compile([self.u, v], product, on_unused_input="ignore")
 
     def hessian(self, u: NDArray) -> NDArray:
         """Exact second derivatives at u, ``(K, K)``."""

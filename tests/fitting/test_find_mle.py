@@ -80,6 +80,21 @@ def test_with_the_prior_it_is_find_map(rng):
     assert fit.se["sigma"] < flat.se["sigma"]
 
 
+def test_a_domain_is_a_wall_for_the_steps_and_no_exception(rng):
+    """As for pm.find_MAP: outside the domain the loss is inf, and the line search steps back."""
+    data = rng.normal(0, 0.2, 50)
+    with pm.Model():
+        # The first step has length 1 and crosses 0.
+        s = pm.Flat("s", initval=0.8)
+        ebm.EBM(
+            "x", 0.0, s, energy=gaussian, reference=LINE, observed=data, domain=lambda mu, s: s > 0
+        )
+        fit = ebm.find_MLE(progressbar=False)
+        with pytest.raises(ValueError, match="loss is inf at the initial values"):
+            ebm.find_MLE(start={"s": -1.0}, progressbar=False)
+    np.testing.assert_allclose(fit.estimate["s"], np.sqrt(np.mean(data**2)), rtol=1e-6)
+
+
 def test_potential_and_ebm_give_one_estimate(rng):
     data = rng.normal(1, 2, 60)
     q = ebm.reference.independent(pm.Normal.dist(0, 4), draws=2000, random_seed=1)
@@ -142,6 +157,25 @@ def test_unbounded_likelihood_raises(rng):
                 ebm.find_MLE(method, progressbar=False)
 
 
+def test_recentring_needs_the_space_of_integers(rng):
+    """Two values, or all from 0 on: log Z is log(1 + e^b) or −log(1 − e^b)."""
+    data = (rng.random(100) < 0.7).astype(int)
+    draws = rng.integers(0, 2, 400)
+    for support in (None, (0, 1)):
+        q = ebm.reference.from_draws(draws, np.full(400, -np.log(2)), support=support)
+        with pm.Model():
+            b = pm.Flat("b")
+            ebm.EBM("x", b, energy=lambda x, b: -b * x, reference=q, observed=data)
+            if support is None:
+                with pytest.raises(ValueError, match=r"from 0 to 1.*support=\(0, 1\)"):
+                    ebm.find_MLE(mcse_share=0.02, progressbar=False)
+            else:
+                fit = ebm.find_MLE(mcse_share=0.02, random_seed=rng, progressbar=False)
+    truth = np.log(data.mean() / (1 - data.mean()))
+    assert fit.converged
+    assert abs(fit.estimate["b"] - truth) < 5 * fit.mcse["b"]
+
+
 def test_noise_contrastive_goes_over_to_geyer(rng):
     """The two estimates meet as M/N grows: their distance falls like N/M."""
     data = rng.normal(0, 2, 40)
@@ -160,6 +194,63 @@ def test_noise_contrastive_goes_over_to_geyer(rng):
     np.testing.assert_allclose(fits[1].estimate["x_log_partition"], truth, atol=0.01)
     assert distances[2] < distances[1] / 4 < distances[0] / 16
     assert distances[2] < 1e-3
+
+
+def test_noise_with_points_of_no_weight(rng):
+    """Points too far out for the number format: the estimate is that of the log data' Gaussian."""
+    logs = rng.normal(0, 150, 60)
+    q = ebm.reference.fitted(np.exp(logs), 4096, support="positive", random_seed=1)
+    assert np.isneginf(q.log_weights).any()
+    with pm.Model():
+        s = pm.HalfFlat("s", initval=100.0)
+        ebm.EBM(
+            "x",
+            s,
+            energy=lambda x, s: pt.log(x) + pt.log(x) ** 2 / (2 * s**2),
+            reference=q,
+            observed=np.exp(logs),
+        )
+        fit = ebm.find_MLE("noise_contrastive", progressbar=False)
+    assert fit.converged
+    assert abs(fit.estimate["s"] - np.sqrt(np.mean(logs**2))) < 0.2 * fit.se["s"]
+
+
+def test_noise_shared_by_two_variables_is_one_noise(rng):
+    """Two variables with the same data double the loss: the noise's error is that of one."""
+    data = rng.normal(0, 2, 100)
+    q = ebm.reference.independent(pm.Normal.dist(0, 4), draws=1000, random_seed=1)
+    fits = []
+    for names in ("x", "xy"):
+        with pm.Model():
+            sigma = pm.HalfFlat("sigma")
+            for name in names:
+                ebm.EBM(name, 0.0, sigma, energy=gaussian, reference=q, observed=data)
+            fits.append(ebm.find_MLE("noise_contrastive", progressbar=False))
+    one, two = fits
+    np.testing.assert_allclose(two.mcse["sigma"], one.mcse["sigma"], rtol=1e-6)
+    np.testing.assert_allclose(two.se["sigma"], one.se["sigma"] / np.sqrt(2), rtol=1e-6)
+
+
+def test_pseudolikelihood_of_scalars_in_a_table_is_the_likelihood(rng):
+    """Columns and cells have parameters; the values of scalar x are all enumerated."""
+    covariate = rng.normal(size=(30, 2))
+    data = rng.integers(0, 3, (30, 2))
+    states = ebm.reference.enumeration([0, 1, 2], complete=True)
+    fits = []
+    for method in ("geyer", "pseudolikelihood"):
+        with pm.Model():
+            b = pm.Flat("b", shape=2)
+            ebm.EBM(
+                "x",
+                b * covariate,
+                b,
+                energy=lambda x, b, c: -b * x + 0.1 * c * x**2,
+                reference=states,
+                observed=data,
+            )
+            fits.append(ebm.find_MLE(method, progressbar=False))
+    np.testing.assert_allclose(fits[0].estimate["b"], fits[1].estimate["b"], rtol=1e-6)
+    np.testing.assert_allclose(fits[0].objective, fits[1].objective, rtol=1e-9)
 
 
 @pytest.mark.parametrize(("coupling", "ratio"), [(0.2, 1.25), (0.4, 0.91)])
@@ -237,6 +328,24 @@ def test_exact_gradient_of_a_regression(rng):
         np.testing.assert_allclose(fit.se[name], error, rtol=0.1)
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"sampler": lambda rng, draws, mu, s: rng.normal(mu, s)}, r"shape \(\) .*\(100,\)"),
+        ({"sampler": lambda rng, draws, mu, s: rng.normal(mu, s, (draws, 1))}, r"\(100, 1\)"),
+        ({"sampler": lambda rng, draws, mu, s: np.full(draws, np.nan)}, "100 values that are not"),
+        ({"draws": 1}, "300 iterations of 1 draws"),
+        ({"iterations": 1}, "1 iterations of 100 draws"),
+    ],
+)
+def test_exact_gradient_refuses(options, message, rng):
+    with pm.Model():
+        s = pm.HalfFlat("s")
+        ebm.EBM("x", 0.0, s, energy=gaussian, reference=LINE, observed=rng.normal(0, 2, 50))
+        with pytest.raises(ValueError, match=message):
+            ebm.find_MLE("exact_gradient", progressbar=False, **options)
+
+
 def test_the_gradient_both_ways(rng):
     """Eqs. 12 and 18 for q2 of the paper, y = 2 + (2 + θ) z: their difference by hand.
 
@@ -304,6 +413,17 @@ def test_result_as_table_and_tree(rng, tmp_path):
         assert back["estimate"].attrs["method"] == "geyer"
 
 
+def test_log_partition_of_noise_contrastive_in_the_tree(rng):
+    with pm.Model():
+        sigma = pm.HalfFlat("sigma")
+        ebm.EBM("x", 0.0, sigma, energy=gaussian, observed=rng.normal(0, 2, 50))
+        fit = ebm.find_MLE("noise_contrastive", progressbar=False)
+    tree = fit.to_datatree()
+    found = tree["estimate"]["x_log_partition"].sel(statistic="estimate")
+    assert found == fit.estimate["x_log_partition"]
+    assert set(tree["trace"].data_vars) == {"sigma"}
+
+
 def test_what_is_refused(rng):
     data = rng.normal(size=20)
     counts = rng.poisson(3, 20)
@@ -341,6 +461,8 @@ def test_what_is_refused(rng):
         ebm.find_MLE(model=continuous, start={"tau": 1.0}, progressbar=False)
     with pytest.raises(ValueError, match="no value of s"):
         ebm.fitting.path_integral({}, {"s": 1.0}, model=continuous)
+    with pytest.raises(ValueError, match=r"s has shape \(\), and the path gives it \(2,\)"):
+        ebm.fitting.path_integral({"s": np.ones(2)}, {"s": 1.0}, model=continuous)
 
 
 def test_gradient_descent_that_diverges_or_runs_out(rng):
@@ -349,6 +471,8 @@ def test_gradient_descent_that_diverges_or_runs_out(rng):
         ebm.EBM("x", 0.0, s, energy=gaussian, reference=LINE, observed=rng.normal(0, 2, 50))
         with pytest.raises(ValueError, match=r"diverged.*smaller learning_rate"):
             ebm.find_MLE("gradient_descent", learning_rate=10.0, progressbar=False)
+        with pytest.raises(ValueError, match="learning_rate is 'adam'"):
+            ebm.find_MLE("gradient_descent", learning_rate="adam", progressbar=False)
         short = ebm.find_MLE(
             "gradient_descent",
             learning_rate=lambda t: 1e-4 / (1 + t),
