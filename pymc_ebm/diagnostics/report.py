@@ -135,8 +135,8 @@ def _judge_normaliser(name, stats, reference, failures, doubts, remedies) -> Non
     if not (coarse <= _GOOD_QUADRATURE_NATS).all() or fewest < _FEWEST_NODES:
         text = (
             f"The nodes of {name} do not resolve the model: half of them change the log-likelihood "
-            f"by up to {coarse.max():.3g} nats ({_GOOD_QUADRATURE_NATS:g} is the most allowed), and "
-            f"{stats['ess'].min().item():.3g} are effective."
+            f"by up to {coarse.max():.3g} nats, where {_GOOD_QUADRATURE_NATS:g} is the most "
+            f"allowed, and {stats['ess'].min().item():.3g} are effective."
         )
         resolved = (coarse <= _WORST_QUADRATURE_NATS).all() and fewest >= _FEWEST_NODES
         (doubts if resolved else failures).append(text)
