@@ -58,6 +58,21 @@ def report(idata: xr.DataTree) -> ReferenceReport:
     ----------
     A. Vehtari et al. (2024), "Pareto smoothed importance sampling", for k-hat; J. Heinzel and
     S. Vitale, arXiv:2509.07221, for judging by the error of the posterior.
+
+    Examples
+    --------
+    A posterior of two draws; usually it is what ``pm.sample`` returns.
+
+    >>> import arviz as az, numpy as np, pymc as pm, pymc_ebm as ebm
+    >>> grid = ebm.reference.quadrature(-np.inf, np.inf)
+    >>> gaussian = lambda x, s: x**2 / (2 * s**2)
+    >>> with pm.Model() as model:
+    ...     sigma = pm.HalfNormal("sigma", 5)
+    ...     x = ebm.EBM("x", sigma, energy=gaussian, reference=grid, observed=[-1.0, 0.5, 2.0])
+    >>> idata = az.from_dict({"posterior": {"sigma": np.array([[1.0, 1.5]])}})
+    >>> idata = ebm.compute_reference_stats(idata, model=model, progressbar=False)
+    >>> ebm.report(idata).status
+    'ok'
     """
     missing = {"posterior", "reference_stats", "reference_mcse"} - set(idata.children)
     if missing:
