@@ -13,7 +13,7 @@ from pymc_ebm.diagnostics.weights import khat_threshold
 __all__ = ["report"]
 
 # Shares of the posterior sd that a reference may add to a mean or sd.
-_GOOD_SHARE = 0.05
+_GOOD_SHARE = 0.1
 _WORST_SHARE = 0.5
 _SHARE_OF_HIGH_KHAT = 0.01
 # Nats of the log-likelihood by which half the nodes of a quadrature may differ from all of them.

@@ -226,7 +226,7 @@ def test_report_of_an_estimate_is_never_ok(idata):
     assert "inconclusive" in text
     assert "likelihood" in text
     assert "<table>" in verdict._repr_html_()
-    # 13% is to become 5%, and the added variance goes as 1/M.
+    # 13% is to become 10%, and the added variance goes as 1/M.
     assert any("times the draws" in remedy for remedy in verdict.remedies)
 
 
