@@ -101,6 +101,7 @@ class _Expander:
     def __init__(self, x, params):
         self.x = x
         self.params = list(params)
+        self.ranks: dict[Variable, int] = {}
 
     def rebuild(self, value):
         self.of_x = depends([value], [self.x])
@@ -125,6 +126,10 @@ class _Expander:
                 found = [((), variable)]
             self.memory[variable] = found
         return self.memory[variable]
+
+    def _rank(self, factor):
+        """Place in order of appearance: the same products in any session, to the last bit."""
+        return self.ranks.setdefault(factor, len(self.ranks))
 
     def _mixed(self, feature):
         return bool(depends([feature], self.params) & {feature})
@@ -180,7 +185,7 @@ class _Expander:
                 parts = features if feature is None else [*features, feature]
                 if not parts:
                     return None
-                key = tuple(sorted((*factors, *coefficient), key=id))
+                key = tuple(sorted((*factors, *coefficient), key=self._rank))
                 found.append((key, reduce(pt.mul, parts)))
             return found
         return None

@@ -233,6 +233,12 @@ def log_partition(
     0.59487534
     """
     check_reference(reference)
+    follows = getattr(reference.transport, "n_params", len(params))
+    if follows != len(params):
+        raise ValueError(
+            f"The function for q(y|θ) takes {follows} parameters, and the energy gets "
+            f"{len(params)}. Give it those of the energy, in their order."
+        )
     variables = [as_parameter(p) for p in params]
     names = [p.name or f"parameter {i}" for i, p in enumerate(variables)]
     cores = core_ndims(signature, len(variables))

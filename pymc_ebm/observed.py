@@ -14,6 +14,7 @@ from pymc_ebm.energy import as_parameter, core_ndims, data_energy, evaluate
 from pymc_ebm.initial_values import initial_values
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.reference.fitted import fitted
+from pymc_ebm.reference.proposal import uniform_over
 from pymc_ebm.reference.support import normalise_support
 
 __all__ = [
@@ -70,9 +71,9 @@ def _event_ndim(energy, params, signature, data) -> int:
         return data.ndim - pt.as_tensor(energy(pt.constant(data), *placeholders)).ndim
     except (IndexError, ValueError, TypeError) as error:
         raise ValueError(
-            f"the energy cannot be called with data of shape {data.shape} and scalar parameters: "
-            f"{error}. If a parameter is a vector that the observations share, write its "
-            "signature, for example '(k)'."
+            f"the energy cannot be called with data of shape {data.shape} and parameters of "
+            f"{list(cores)} dimensions: {error}. If a parameter is a vector or a matrix that the "
+            "observations share, write its signature, for example '(k),()' or '(k,k),()'."
         ) from error
 
 
@@ -134,7 +135,7 @@ def check_shape(data, dims, shape):
 
 
 def check_values(data, reference, support):
-    """Refuse data that are not of the reference's kind, event shape or support."""
+    """Refuse data that are not of the reference's kind, event shape, support or states."""
     integral = data.dtype.kind in "iub" or np.array_equal(data, np.round(data))
     if reference.discrete and not integral:
         raise TypeError(
@@ -152,13 +153,22 @@ def check_values(data, reference, support):
             f"the observed data have shape {data.shape}, but an event of the reference has shape "
             f"{event_shape}. The last axes of the data must be the event."
         )
+    flat = data.reshape((-1, *event_shape))
     for limits in (reference.support, normalise_support(support)):
-        flat = data.reshape((-1, *event_shape))
         outside = ~np.asarray(limits.contains(flat, len(event_shape)))
         if outside.any():
             raise ValueError(
                 f"{outside.sum()} of {len(flat)} observations lie outside the support {limits}, "
                 f"the first with index {int(np.argmax(outside))}. Correct the data or the support."
+            )
+    if reference.exact and reference.discrete:
+        unknown = np.isneginf(uniform_over(reference.points).log_density(flat))
+        if unknown.any():
+            first = int(np.argmax(unknown))
+            raise ValueError(
+                f"{unknown.sum()} of {len(flat)} observations are not among the "
+                f"{reference.n_points} states that the reference enumerates, the first with index "
+                f"{first}: {flat[first].tolist()}. Correct the data, or enumerate their states too."
             )
 
 

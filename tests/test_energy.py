@@ -87,6 +87,17 @@ def test_fingerprints_tell_energies_apart():
     assert again in prints
 
 
+def test_fingerprints_and_products_do_not_depend_on_addresses():
+    """One energy has one fingerprint in any session; other variables stand for sessions."""
+    energy = lambda x, a, b, c: a * b * c * x + b * x**2 / c
+    kept, prints = [], set()
+    for i in range(30):
+        kept.append([SCALAR() for _ in range(i % 7)])
+        kept.append(split_energy(energy, (), "float64", [SCALAR] * 3))
+        prints.add(kept[-1].fingerprint)
+    assert len(prints) == 1
+
+
 def test_signature():
     assert core_ndims("(k),()->(d)", 2) == (1, 0)
     assert core_ndims("(k,l)", 1) == (2,)

@@ -158,6 +158,26 @@ def test_value_and_gradient_evaluate_the_energy_once():
     assert count == 1
 
 
+@pytest.mark.parametrize(
+    ("energy", "hoisted"),
+    [(ising, True), (lambda s, b, h: pt.softplus(b * s + h).sum((-1, -2)), False)],
+    ids=["Ising", "cannot be split"],
+)
+def test_nothing_larger_than_the_points_is_touched(energy, hoisted):
+    """Value and gradient of a hoisted energy see arrays of M numbers and no others."""
+    reference = ebm.reference.enumeration(SPINS, shape=(3, 3), complete=True)
+    b, h = pt.dscalars("b", "h")
+    log_z = ebm.log_partition(energy, b, h, reference=reference)
+    function = pytensor.function([b, h], [log_z, *pt.grad(log_z, [b, h])], mode="CVM")
+    nodes = function.maker.fgraph.toposort()
+    variables = {v for node in nodes for v in (*node.inputs, *node.outputs)}
+    arrays = [v for v in variables if isinstance(v.type, pt.TensorType)]
+    small = all(v.ndim <= 1 for v in arrays) and all(
+        v.data.size <= reference.n_points for v in arrays if hasattr(v, "data")
+    )
+    assert small == hoisted
+
+
 @pytest.mark.parametrize("mode", ["NUMBA", "CVM", "JAX"])
 def test_all_weights_zero_has_a_finite_gradient(mode):
     s = pt.dscalar("s")
@@ -245,6 +265,11 @@ def test_the_map_of_a_moving_reference_is_closed():
     q = ebm.reference.independent(lambda mu, s: pm.Normal.dist(mu, outer * s), random_seed=1)
     with pytest.raises(ValueError, match="uses outer besides its arguments"):
         ebm.log_partition(gaussian, 0.0, 1.0, reference=q)
+
+
+def test_a_moving_reference_takes_the_parameters_of_the_energy():
+    with pytest.raises(ValueError, match=r"takes 2 parameters, and the energy gets 1"):
+        ebm.log_partition(lambda x, s: x**2 / s, 1.0, reference=moving())
 
 
 def test_rows_count_in_the_memory_estimate(monkeypatch):

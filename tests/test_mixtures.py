@@ -137,7 +137,7 @@ def test_two_gaussians_as_energies(kind, sampler, two_gaussians, seed):
         errors = (statistics["log_partition"] - log_z) / statistics["log_partition_mcse"]
         assert (abs(errors.mean(("chain", "draw"))) < 5).all()
 
-    # The recipe of docs/index.md, against Bayes' rule at every posterior draw.
+    # The recipe of docs/mixtures.md, against Bayes' rule at every posterior draw.
     w, mu, s = (idata.posterior[name].to_numpy()[:, :, None] for name in ("w", "mu", "s"))
     weighted = w * stats.norm(mu, s).pdf(data[:, None])
     expected = weighted / weighted.sum(axis=-1, keepdims=True)

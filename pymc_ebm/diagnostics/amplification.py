@@ -36,6 +36,17 @@ def amplification(
     dict of ndarray
         c by name, of the normaliser's batch shape, dimensionless: N for N independent
         observations, the expected count of a mixture's component, 1 per row in a regression.
+
+    Examples
+    --------
+    >>> import pymc_ebm as ebm
+    >>> grid = ebm.reference.quadrature(-np.inf, np.inf)
+    >>> gaussian = lambda x, s: x**2 / (2 * s**2)
+    >>> with pm.Model() as model:
+    ...     sigma = pm.HalfNormal("sigma", 5)
+    ...     x = ebm.EBM("x", sigma, energy=gaussian, reference=grid, observed=[-1.0, 0.5, 2.0])
+    >>> amplification(model)["x"].round(6).item()
+    3.0
     """
     model = pm.modelcontext(model)
     factors, normalisers = normaliser_graphs(model)

@@ -98,6 +98,21 @@ def compute_reference_stats(
     ----------
     C. J. Geyer (1994); W. M. Farr (2019); J. Heinzel and S. Vitale, arXiv:2509.07221; A. Vehtari
     et al. (2024), "Pareto smoothed importance sampling".
+
+    Examples
+    --------
+    A posterior of two draws; usually it is what ``pm.sample`` returns.
+
+    >>> import arviz as az, numpy as np, pymc as pm, pymc_ebm as ebm
+    >>> grid = ebm.reference.quadrature(-np.inf, np.inf)
+    >>> gaussian = lambda x, s: x**2 / (2 * s**2)
+    >>> with pm.Model() as model:
+    ...     sigma = pm.HalfNormal("sigma", 5)
+    ...     x = ebm.EBM("x", sigma, energy=gaussian, reference=grid, observed=[-1.0, 0.5, 2.0])
+    >>> idata = az.from_dict({"posterior": {"sigma": np.array([[1.0, 1.5]])}})
+    >>> idata = ebm.compute_reference_stats(idata, model=model, progressbar=False)
+    >>> idata["reference_stats"]["log_partition"].to_numpy().ravel().round(4).tolist()
+    [0.9189, 1.3244]
     """
     model = pm.modelcontext(model)
     umodel = on_own_scale(model)

@@ -13,7 +13,7 @@ from pymc_ebm.diagnostics.weights import khat_threshold
 __all__ = ["report"]
 
 # Shares of the posterior sd that a reference may add to a mean or sd.
-_GOOD_SHARE = 0.05
+_GOOD_SHARE = 0.1
 _WORST_SHARE = 0.5
 _SHARE_OF_HIGH_KHAT = 0.01
 # Nats of the log-likelihood by which half the nodes of a quadrature may differ from all of them.
@@ -58,6 +58,21 @@ def report(idata: xr.DataTree) -> ReferenceReport:
     ----------
     A. Vehtari et al. (2024), "Pareto smoothed importance sampling", for k-hat; J. Heinzel and
     S. Vitale, arXiv:2509.07221, for judging by the error of the posterior.
+
+    Examples
+    --------
+    A posterior of two draws; usually it is what ``pm.sample`` returns.
+
+    >>> import arviz as az, numpy as np, pymc as pm, pymc_ebm as ebm
+    >>> grid = ebm.reference.quadrature(-np.inf, np.inf)
+    >>> gaussian = lambda x, s: x**2 / (2 * s**2)
+    >>> with pm.Model() as model:
+    ...     sigma = pm.HalfNormal("sigma", 5)
+    ...     x = ebm.EBM("x", sigma, energy=gaussian, reference=grid, observed=[-1.0, 0.5, 2.0])
+    >>> idata = az.from_dict({"posterior": {"sigma": np.array([[1.0, 1.5]])}})
+    >>> idata = ebm.compute_reference_stats(idata, model=model, progressbar=False)
+    >>> ebm.report(idata).status
+    'ok'
     """
     missing = {"posterior", "reference_stats", "reference_mcse"} - set(idata.children)
     if missing:
@@ -135,8 +150,8 @@ def _judge_normaliser(name, stats, reference, failures, doubts, remedies) -> Non
     if not (coarse <= _GOOD_QUADRATURE_NATS).all() or fewest < _FEWEST_NODES:
         text = (
             f"The nodes of {name} do not resolve the model: half of them change the log-likelihood "
-            f"by up to {coarse.max():.3g} nats ({_GOOD_QUADRATURE_NATS:g} is the most allowed), "
-            f"and {stats['ess'].min().item():.3g} are effective."
+            f"by up to {coarse.max():.3g} nats, where {_GOOD_QUADRATURE_NATS:g} is the most "
+            f"allowed, and {stats['ess'].min().item():.3g} are effective."
         )
         resolved = (coarse <= _WORST_QUADRATURE_NATS).all() and fewest >= _FEWEST_NODES
         (doubts if resolved else failures).append(text)

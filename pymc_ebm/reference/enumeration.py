@@ -9,7 +9,7 @@ import numpy as np
 
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.reference.memory import check_memory
-from pymc_ebm.reference.proposal import uniform_over
+from pymc_ebm.reference.proposal import state_keys, uniform_over
 
 REMEDY = "Use draws: pymc_ebm.reference.independent, or fewer values per coordinate."
 
@@ -40,7 +40,7 @@ def enumeration(values, *, shape=None, complete: bool = False, support=None) -> 
     Raises
     ------
     ValueError
-        A value given twice, or no values.
+        A value or a state given twice, or no values.
     MemoryError
         More states than fit in memory.
 
@@ -82,6 +82,7 @@ def _states(values, shape) -> np.ndarray:
         return _product([_distinct(v) for v in values])
     if isinstance(values, np.ndarray) and values.ndim >= 2:
         check_memory(len(values), values[0].size if len(values) else 0, REMEDY)
+        _check_distinct(values)
         return values
     if hasattr(values, "__len__"):
         check_memory(len(values), 1, REMEDY)
@@ -113,6 +114,20 @@ def _distinct(values) -> np.ndarray:
             f"{twice}. Give each value once, or the sum counts it twice."
         )
     return array
+
+
+def _check_distinct(states: np.ndarray) -> None:
+    """Refuse an array of states ``(M, *event)`` in which one comes twice."""
+    rows = states.reshape(len(states), -1)
+    keys = state_keys(rows)
+    order = np.argsort(keys)
+    close = np.flatnonzero(np.diff(keys[order]) == 0)
+    repeated = (rows[order[close]] == rows[order[close + 1]]).all(axis=1).sum()
+    if repeated:
+        raise ValueError(
+            f"{repeated} of {len(states)} states are given twice. Give each state once, or the sum "
+            "counts it twice."
+        )
 
 
 def _product(coordinates: list[np.ndarray]) -> np.ndarray:

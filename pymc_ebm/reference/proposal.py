@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -77,6 +78,17 @@ def uniform_over(points: np.ndarray) -> Proposal:
     """
     law = _Uniform(points)
     return Proposal(law.draw, law.log_density)
+
+
+def state_keys(rows: np.ndarray) -> np.ndarray:
+    """A number ``(M,)`` for each state ``(M, D)``, by which to sort and look for it.
+
+    Different states have different numbers but for a chance of about M²/2⁶², so compare the
+    states too. Sorting numbers is ten times faster than sorting states.
+    """
+    numbers = rows.astype(np.float64) + 0.0 if rows.dtype.kind == "f" else rows  # no −0
+    numbers = numbers.view(np.int64) if rows.dtype.kind == "f" else numbers.astype(np.int64)
+    return numbers @ np.random.default_rng(0).integers(2**62, size=rows.shape[1])
 
 
 class _Distribution:
@@ -161,13 +173,17 @@ class _Uniform:
         return self.points[rng.integers(len(self.points), size=draws)]
 
     def log_density(self, points, *params):
-        known = np.isin(self._keys(points), self._keys(self.points))
-        return np.where(known, -np.log(len(self.points)), -np.inf)
-
-    def _keys(self, points):
-        """One value per state that sorts and compares: its number, or the bytes of them all."""
         points = np.asarray(points)
-        if points.ndim == 1:
-            return points
-        rows = np.ascontiguousarray(points.reshape(len(points), -1), dtype=float) + 0.0  # no −0
-        return rows.view(f"V{rows.shape[1] * rows.itemsize}")[:, 0]
+        rows, states = points.reshape(len(points), -1), self.points.reshape(len(self.points), -1)
+        with np.errstate(invalid="ignore"):  # an infinite value becomes some integer
+            typed = rows.astype(states.dtype)
+        keys, order = self._sorted_keys
+        place = np.searchsorted(keys, state_keys(typed)).clip(0, len(keys) - 1)
+        known = (states[order[place]] == rows).all(axis=1)
+        return np.where(known, -np.log(len(states)), -np.inf)
+
+    @cached_property
+    def _sorted_keys(self):
+        keys = state_keys(self.points.reshape(len(self.points), -1))
+        order = np.argsort(keys)
+        return keys[order], order

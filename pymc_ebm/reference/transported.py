@@ -41,6 +41,8 @@ def transported(make_dist, draws, method, rng, support, scramblings) -> Referenc
 
     Raises
     ------
+    IndexError, TypeError, ValueError
+        What `make_dist` raises for scalars, a vector parameter for example.
     TypeError
         A discrete distribution: its points jump with θ, so the path has no derivative.
     NotImplementedError
@@ -56,7 +58,7 @@ def transported(make_dist, draws, method, rng, support, scramblings) -> Referenc
     """
     names = _parameter_names(make_dist)
     params = [pt.dscalar(name) for name in names]
-    dist = make_dist(*params)
+    dist = _distribution(make_dist, params)
     if dist.dtype.startswith(("int", "uint", "bool")):
         raise TypeError(
             f"The distribution of y given {', '.join(names)} is discrete ({dist.dtype}), and its "
@@ -115,6 +117,17 @@ def _parameter_names(make_dist) -> list[str]:
             "Name each parameter of the energy as a positional argument."
         )
     return [p.name for p in parameters]
+
+
+def _distribution(make_dist, params):
+    try:
+        return make_dist(*params)
+    except (IndexError, TypeError, ValueError) as error:
+        raise type(error)(
+            f"The function for q(y|θ) cannot be called with {len(params)} scalar parameters: "
+            f"{error}. It follows scalars only: make the elements of a vector parameters of their "
+            "own, or use a fixed reference."
+        ) from error
 
 
 def _event_shape(dist, params) -> tuple[int, ...]:

@@ -12,11 +12,6 @@ from pymc_ebm.diagnostics.weights import (
 )
 
 
-@pytest.fixture
-def rng():
-    return np.random.default_rng(20)
-
-
 def test_normalise_agrees_with_scipy_by_row(rng):
     log_weights = rng.normal(scale=300, size=(3, 4, 50))
     log_z, weights = normalise(log_weights)
@@ -73,7 +68,10 @@ def test_spread_of_the_papers_curves(rng, theta, q_sd, relative_variance):
 
 
 def test_group_variance_counts_antithetic_pairs_once(rng):
-    """Pairs whose errors cancel: the spread over repetitions is that of the pair sums."""
+    """Pairs whose errors cancel: the spread over repetitions is that of the pair sums.
+
+    A standard deviation over 300 repetitions has a standard error of 4%; five of them.
+    """
     m, estimates, predicted = 400, [], []
     groups = np.repeat(np.arange(m // 2), 2)
     for _ in range(300):
@@ -81,13 +79,16 @@ def test_group_variance_counts_antithetic_pairs_once(rng):
         log_z, weights = normalise(0.3 * np.column_stack([z, -z]).ravel())
         estimates.append(log_z)
         predicted.append(log_partition_mcse(weights, groups))
-    np.testing.assert_allclose(np.mean(predicted), np.std(estimates), rtol=0.15)
+    np.testing.assert_allclose(np.mean(predicted), np.std(estimates), rtol=0.2)
 
 
 def test_pareto_k_has_the_right_sign(rng):
-    """Weights exp(1.2 E) with E exponential have a tail of k = 1.2."""
-    assert pareto_k(1.2 * rng.exponential(size=5000)) > 1
-    assert pareto_k(0.2 * rng.exponential(size=5000)) < 0.5
+    """Weights exp(k E) with E exponential have a tail of k (reliability.md 29).
+
+    It is fitted to the 3 √M largest, with a standard error of (1 + k)/√3000: 0.04 for k = 1.2.
+    """
+    assert pareto_k(1.2 * rng.exponential(size=1_000_000)) > 1
+    assert pareto_k(0.2 * rng.exponential(size=1_000_000)) < 0.5
 
 
 def test_pareto_k_without_a_tail(rng):

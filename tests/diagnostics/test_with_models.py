@@ -142,6 +142,35 @@ def test_amplification_in_a_regression_is_one_per_row():
     np.testing.assert_allclose(amplification(model)["x"], np.ones(5))
 
 
+def test_amplification_follows_set_data_in_regressions_and_mixtures():
+    grid = quadrature(-60, 60, 1000)
+    with pm.Model() as regression:
+        z, y = pm.Data("z", np.linspace(0, 1, 5)), pm.Data("y", np.ones(5))
+        b = pm.Normal("b", initval=0.2)
+        EBM("x", pt.exp(b * z), energy=energy, reference=grid, observed=y)
+        pm.set_data({"z": np.linspace(0, 1, 8), "y": np.ones(8)})
+    np.testing.assert_allclose(amplification(regression)["x"], np.ones(8))
+    with pm.Model() as mixture:
+        y = pm.Data("y", np.ones(20))
+        sigma = pm.HalfNormal("sigma", 5, shape=2)
+        components = [EBM.dist(s, energy=energy, reference=grid) for s in (sigma[0], sigma[1])]
+        pm.Mixture("x", [0.5, 0.5], components, observed=y)
+        pm.set_data({"y": np.ones(7)})
+    c = amplification(mixture, {"sigma_log__": np.log([1.0, 3.0])})
+    density = st.norm(0, [1, 3]).pdf(1)
+    np.testing.assert_allclose(list(c.values()), 7 * density / density.sum(), rtol=1e-6)
+
+
+def test_the_share_of_points_without_weight():
+    """Half of the nodes of an even grid are negative (reliability.md 2)."""
+    with pm.Model() as model:
+        sigma = pm.HalfNormal("sigma")
+        half = lambda x, s: pt.switch(x < 0, np.inf, energy(x, s))
+        EBM("x", sigma, energy=half, reference=quadrature(-9, 9, 100), observed=abs(DATA))
+    shares = computed(model)["reference_stats"]["zero_weight_share"]
+    np.testing.assert_allclose(shares, 0.5)
+
+
 def test_statistics_of_one_draw_by_hand(idata):
     reference = normal_reference()
     stats = idata["reference_stats"].isel(chain=1, draw=7, ebm=0)
@@ -197,7 +226,7 @@ def test_report_of_an_estimate_is_never_ok(idata):
     assert "inconclusive" in text
     assert "likelihood" in text
     assert "<table>" in verdict._repr_html_()
-    # 13% is to become 5%, and the added variance goes as 1/M.
+    # 13% is to become 10%, and the added variance goes as 1/M.
     assert any("times the draws" in remedy for remedy in verdict.remedies)
 
 

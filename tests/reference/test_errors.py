@@ -68,6 +68,8 @@ def test_independent_refuses():
         ref.independent(lambda rate: pm.Geometric.dist(rate))
     with pytest.raises(NotImplementedError, match="'shape'"):
         ref.independent(lambda shape: pm.Gamma.dist(shape, 1))
+    with pytest.raises(IndexError, match=r"1 scalar parameters.*follows scalars only"):
+        ref.independent(lambda a: pm.Normal.dist(a[0], pm.math.exp(a[1])))
     with pytest.raises(TypeError, match="not a PyMC distribution"):
         ref.independent(3.0)
 
@@ -77,6 +79,9 @@ def test_others_refuse():
         ref.from_draws(Y, Y, total_draws=29)
     with pytest.raises(ValueError, match="twice"):
         ref.enumeration([1, 1, 2])
+    for states in (np.array([[0, 1], [1, 0], [0, 1]]), iter([(0, 1), (1, 0), (0, 1)])):
+        with pytest.raises(ValueError, match="1 of 3 states are given twice"):
+            ref.enumeration(states)
     with pytest.raises(MemoryError, match=r"GiB.*draws"):
         ref.enumeration([-1, 1], shape=(8, 8))
     with pytest.raises(MemoryError, match="order"):

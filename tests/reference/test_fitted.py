@@ -1,7 +1,5 @@
 """The fitted reference: a density that sums to one, and shaped like the data."""
 
-import zlib
-
 import numpy as np
 import pytest
 from scipy import stats
@@ -12,15 +10,11 @@ from pymc_ebm.reference.line import LineMap
 from pymc_ebm.reference.mixture import Mixture
 
 
-@pytest.fixture
-def rng(request):
-    return np.random.default_rng(zlib.crc32(request.node.name.encode()))
-
-
 def log_z(q, energy):
     return logsumexp(q.log_weights - energy(q.points))
 
 
+@pytest.mark.slow
 def test_densities_sum_to_one(rng):
     z = np.concatenate([rng.normal(-4, 1, 80), rng.normal(4, 1, 80)])[:, None]
     line = ref.quadrature(-np.inf, np.inf, 4000)

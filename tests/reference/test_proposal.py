@@ -100,6 +100,7 @@ def test_fitted(make, outside, rng):
         assert np.isneginf(q.log_density(np.array(outside))).all()
 
 
+@pytest.mark.slow
 def test_fitted_density_at_new_points(rng):
     """Sums to one on a grid that is not the reference's."""
     q = ref.fitted(rng.gamma(2, 1, 200), support="positive", random_seed=rng).proposal

@@ -1,7 +1,5 @@
 """Estimates of log Z against known answers."""
 
-import zlib
-
 import numpy as np
 import pymc as pm
 import pytensor
@@ -11,11 +9,6 @@ from scipy import stats
 from scipy.special import gamma, gammaln, logsumexp
 
 from pymc_ebm import reference as ref
-
-
-@pytest.fixture
-def seed(request):
-    return zlib.crc32(request.node.name.encode())
 
 
 def log_z(q, energy, points=None, log_weights=None):
@@ -49,8 +42,8 @@ def assert_close(q, energy, truth, se_bound=0.01):
     ids=["quartic", "gaussian", "selected"],
 )
 def test_independent(method, energy, truth, seed):
-    q = ref.independent(pm.Normal.dist(0, 1.5), 32768, method, random_seed=seed)
-    assert_close(q, energy, truth, 0.012)
+    q = ref.independent(pm.Normal.dist(0, 1.5), 65536, method, random_seed=seed)
+    assert_close(q, energy, truth)
 
 
 @pytest.mark.filterwarnings("ignore:Use the scale argument:FutureWarning")
@@ -60,9 +53,9 @@ def test_independent_whitened(method, heavy, seed):
     cov = np.array([[2.0, 0.7], [0.7, 1.0]])
     dist = pm.MvStudentT.dist(nu=5, mu=np.zeros(2), scale=cov) if heavy else None
     dist = pm.MvNormal.dist(np.zeros(2), cov=cov) if dist is None else dist
-    q = ref.independent(dist, 16384, method, random_seed=seed)
+    q = ref.independent(dist, 32768, method, random_seed=seed)
     assert q.event_shape == (2,)
-    assert_close(q, lambda x: (x**2).sum(-1), np.log(np.pi), 0.012)
+    assert_close(q, lambda x: (x**2).sum(-1), np.log(np.pi))
 
 
 def test_independent_batched_mixture_and_positive(seed):
@@ -130,4 +123,5 @@ def test_from_draws(seed):
     kept = y[y > 1]
     q = ref.from_draws(kept, stats.norm.logpdf, total_draws=len(y), support=(1, np.inf))
     energy = lambda x: x**2 / 2 + np.log(2 * np.pi) / 2
-    assert abs(log_z(q, energy)[0] - stats.norm.logsf(1)) < 0.03
+    # Of 200,000 draws a share p = Φ(−1) is kept: a binomial's √((1 − p)/(p · 200,000)) = 0.0051.
+    assert abs(log_z(q, energy)[0] - stats.norm.logsf(1)) < 5 * 0.0051
