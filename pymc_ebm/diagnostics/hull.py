@@ -6,16 +6,15 @@ from typing import Literal
 
 import numpy as np
 import pymc as pm
-import pytensor
 import pytensor.tensor as pt
 from numpy.typing import ArrayLike, NDArray
 from pytensor.graph.basic import Apply, Variable
-from pytensor.graph.replace import graph_replace, vectorize_graph
 from scipy.optimize import linprog
 
+from pymc_ebm.diagnostics.coefficients import FAR, NEAR, Coefficients, NotApplicable, moving
 from pymc_ebm.diagnostics.normalisers import find_log_partitions
 from pymc_ebm.distribution import EnergyRV
-from pymc_ebm.energy import VECTORISED, evaluate, without_unit_batch
+from pymc_ebm.energy import evaluate, without_unit_batch
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.rows import distinct_rows
 
@@ -25,12 +24,8 @@ __all__ = ["HullVerdict", "check_hull", "hull_margin", "in_hull"]
 _TOLERANCE = 1e-6
 # Share of the largest singular value below which a direction counts as flat.
 _FLAT = 1e-9
-# Rows of statistics on which an energy is tested for being linear.
-_PROBED = 32
-# Lengths of the random steps, in unconstrained parameters, that show how coefficients move.
-_FAR, _NEAR = 1.0, 1e-4
-# Largest change of a gradient from row to row, relative, of a linear energy.
-_LINEAR = 1e-9
+# Rows of parameters that are tied to each other can only be found inside, one by one.
+_MOST_TIED_ROWS = 50
 
 
 @dataclass(frozen=True)
@@ -119,7 +114,7 @@ def hull_margin(point: ArrayLike, points: ArrayLike) -> float:
 
 
 def _largest_step(direction: NDArray, z: NDArray) -> float:
-    """Largest t with t · direction in the hull of z, whose mean is 0: a linear programme in λ, t."""
+    """Largest t with t · direction in the hull of z, whose mean is 0: linear in λ and t."""
     equations = np.vstack([z.T, np.ones(len(z))])
     equations = np.column_stack([equations, [*-direction, 0.0]])
     objective = np.zeros(len(z) + 1)
@@ -208,43 +203,46 @@ def check_hull(
             reference = (references or {}).get(rv.name, node.op.reference)
             try:
                 found[rv.name] = _verdict(model, rv, node, reference)
-            except _NotApplicable as reason:
+            except NotApplicable as reason:
                 found[rv.name] = HullVerdict("not applicable", np.nan, str(reason))
     return found
-
-
-class _NotApplicable(Exception):
-    """Raised with the reason why the hull says nothing about a model."""
 
 
 def _verdict(model: pm.Model, rv: Variable, node: Apply, reference: Reference) -> HullVerdict:
     split = node.op.split
     if reference.exact and reference.complete:
-        raise _NotApplicable("The reference is exact and complete.")
+        raise NotApplicable("The reference is exact and complete.")
     if reference.transport is not None:
-        raise _NotApplicable("The points move with the parameters.")
+        raise NotApplicable("The points move with the parameters.")
     if any(s.type.ndim != 1 or not s.dtype.startswith("float") for s in split.slots):
-        raise _NotApplicable("The energy is not linear in statistics of x: it has other parts.")
+        raise NotApplicable("The energy is not linear in statistics of x: it has other parts.")
     if not split.slots:
-        raise _NotApplicable("The energy does not depend on x.")
+        raise NotApplicable("The energy does not depend on x.")
     data = evaluate([model.rvs_to_values[rv]])[0].reshape(-1, *reference.event_shape)
     of_data, of_points = (_statistics(split, x) for x in (data, reference.points))
     weighted = np.isfinite(reference.log_weights) & np.isfinite(of_points).all(axis=1)
     of_points = of_points[weighted]
     if not weighted.any() or not np.isfinite(of_data).all():
-        raise _NotApplicable("The statistics of the data, or of every point, are not finite.")
+        raise NotApplicable("The statistics of the data, or of every point, are not finite.")
     row_of_datum = _row_of_datum(model, rv, len(data))
-    coefficients = _Coefficients(model, node, np.vstack([of_data, of_points]))
+    coefficients = Coefficients(model, node, np.vstack([of_data, of_points]))
     if coefficients.n_rows != row_of_datum.max() + 1:
-        raise _NotApplicable("The rows of parameters are not those of the data.")
-    far, near = coefficients.directions(_FAR), coefficients.directions(_NEAR)
-    span = _rank(far.reshape(len(far), -1))[0]
+        raise NotApplicable("The rows of parameters are not those of the data.")
+    far, near = coefficients.directions(FAR), coefficients.directions(NEAR)
+    span = moving(far.reshape(len(far), -1))[0]
     if span == 0:
-        raise _NotApplicable("No parameter moves a statistic.")
-    free = _rank(near.reshape(len(near), -1))[0]
+        raise NotApplicable("No parameter moves a statistic.")
+    free = moving(near.reshape(len(near), -1))[0]
+    independent = sum(moving(far[:, r])[0] for r in range(coefficients.n_rows))
+    tied = (
+        f"{independent} coefficients of statistics move together in {free} directions, and "
+        "outside the hull there may still be a maximum."
+    )
+    if free < independent and coefficients.n_rows > _MOST_TIED_ROWS:
+        raise NotApplicable(tied)
     margins = []
     for r in range(coefficients.n_rows):
-        _, basis = _rank(far[:, r])
+        _, basis = moving(far[:, r])
         mean = of_data[row_of_datum == r].mean(axis=0)
         margins.append(hull_margin(mean @ basis, of_points @ basis) if basis.size else np.inf)
     margin, n_points = float(min(margins)), len(of_points)
@@ -254,12 +252,8 @@ def _verdict(model: pm.Model, rv: Variable, node: Apply, reference: Reference) -
             margin,
             f"The mean statistics of the data lie in the hull of those of {n_points} points.",
         )
-    independent = sum(_rank(far[:, r])[0] for r in range(coefficients.n_rows))
     if free < independent:
-        raise _NotApplicable(
-            f"{independent} coefficients of statistics move together in {free} directions, and "
-            "outside the hull there may still be a maximum."
-        )
+        raise NotApplicable(tied)
     return HullVerdict(
         "outside",
         margin,
@@ -283,92 +277,6 @@ def _row_of_datum(model, rv, n_data) -> NDArray:
     if not batched:
         return np.zeros(n_data, dtype=int)
     if any(p.ndim > n + 1 for p, n in zip(params, cores, strict=True)):
-        raise _NotApplicable("The parameters have several batch dimensions.")
+        raise NotApplicable("The parameters have several batch dimensions.")
     same = distinct_rows(model.replace_rvs_by_values(batched))
     return np.arange(n_data) if same is None else same[1]
-
-
-class _Coefficients:
-    """c_rk = ∂E/∂T_k for each row of parameters, as the model's free values move."""
-
-    def __init__(self, model: pm.Model, node: Apply, statistics: NDArray):
-        split = node.op.split
-        n_params = len(split.params)
-        gradients = pt.grad(
-            split.value.sum(), split.slots, disconnected_inputs="ignore", return_disconnected="zero"
-        )
-        gradients = [g + pt.zeros_like(s) for g, s in zip(gradients, split.slots, strict=True)]
-        captured = dict(zip(split.captured, node.inputs[n_params:], strict=False))
-        gradients = graph_replace(gradients, captured, strict=False)
-        gradients = vectorize_graph(
-            gradients, dict(zip(split.params, node.inputs[:n_params], strict=True))
-        )
-        values = model.value_vars
-        # The probed rows hold the extremes of each statistic.
-        order = np.argsort(statistics, axis=0)
-        probed = np.unique(np.concatenate([order[0], order[-1], np.arange(_PROBED)]))
-        probed = statistics[probed[probed < len(statistics)]]
-        self._function = pytensor.function(
-            [*values, *split.slots], gradients, mode=VECTORISED, on_unused_input="ignore"
-        )
-        self._slots = [
-            column.astype(s.dtype) for column, s in zip(probed.T, split.slots, strict=True)
-        ]
-        self._start = model.initial_point()
-        self._values = values
-        self._n_probed = len(probed)
-        self.n_rows = len(self._at(np.zeros(self._size))[0])
-
-    @property
-    def _size(self):
-        return sum(np.size(self._start[v.name]) for v in self._values)
-
-    def directions(self, step: float) -> NDArray:
-        """Differences of c over random steps of the free values, ``(S, R, K)``."""
-        rng = np.random.default_rng(0)
-        n_steps = 2 * min(self._size, self.n_rows * len(self._slots)) + 2
-        centre = 0.1 * rng.normal(size=self._size)
-        found = []
-        for _ in range(n_steps):
-            move = step * rng.normal(size=self._size)
-            # Of small steps two-sided differences, free of curvature; of large ones it must show.
-            behind = centre - move if step < _FAR else centre
-            difference = self._at(centre + move) - self._at(behind)
-            if np.isfinite(difference).all():
-                found.append(difference.T)
-        if not found:
-            raise _NotApplicable("The energy has no finite gradient near the initial point.")
-        return np.array(found) / step
-
-    def _at(self, move: NDArray) -> NDArray:
-        """c at the initial point moved by `move`, ``(K, R)``; the energy must be linear there."""
-        point, first = [], 0
-        for value in self._values:
-            start = np.asarray(self._start[value.name])
-            part = move[first : first + start.size].reshape(start.shape)
-            first += start.size
-            moves = value.dtype.startswith("float")
-            point.append((start + part if moves else start).astype(value.dtype))
-        with np.errstate(all="ignore"):
-            gradients = self._function(*point, *self._slots)
-        rows = np.stack([np.asarray(g).reshape(-1, self._n_probed) for g in gradients])
-        size = np.abs(rows).max(axis=-1, keepdims=True)
-        if (np.abs(rows - rows[..., :1]) > _LINEAR * size).any():
-            raise _NotApplicable("The energy is not linear in statistics of x.")
-        return rows[..., 0]
-
-
-def _rank(differences: NDArray) -> tuple[int, NDArray]:
-    """Dimension that rows ``(S, K)`` span, and a basis of it ``(K, rank)``."""
-    size = np.abs(differences).max(axis=0)
-    moving = size > 0
-    if not moving.any():
-        return 0, np.empty((len(size), 0))
-    _, values, axes = np.linalg.svd(differences[:, moving] / size[moving], full_matrices=False)
-    rank = int((values > 1e-6 * values[0]).sum())
-    if rank == moving.sum():
-        return rank, np.eye(len(size))[:, moving]
-    basis = np.zeros((len(size), rank))
-    # c moves by size · axes · φ, so that c · T = φ · (axes · size · T).
-    basis[moving] = (axes[:rank] * size[moving]).T
-    return rank, basis
