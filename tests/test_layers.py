@@ -17,6 +17,7 @@ ROOMS = [
     "sampling",
     "observed",
     "distribution",
+    "exchange",
     "diagnostics",
     "fitting",
 ]
