@@ -177,7 +177,7 @@ class ExchangeMetropolis(ArrayStepShared):
             )
         self._propose = (NormalProposal if spread.ndim == 1 else MultivariateNormalProposal)(spread)
         self._first_scaling = float(scaling)
-        self.tune = tune
+        self._tunes, self.tune = tune, tune
         self.tune_interval = tune_interval
         self.reset_tuning()
         super().__init__(values, {}, blocked=blocked, rng=rng)
@@ -187,6 +187,12 @@ class ExchangeMetropolis(ArrayStepShared):
         self.scaling = self._first_scaling
         self.steps_until_tune = self.tune_interval
         self.accepted_sum = 0
+
+    def setup_chain(self, rng: RandomGenerator, tune: int, draws: int) -> None:
+        """Begin a chain, whatever an earlier one has tuned."""
+        super().setup_chain(rng, tune, draws)
+        self.tune = self._tunes
+        self.reset_tuning()
 
     def astep(self, q0: RaveledVars) -> tuple[RaveledVars, StatsType]:
         """One proposal for all variables, by the exchange algorithm."""
@@ -201,7 +207,7 @@ class ExchangeMetropolis(ArrayStepShared):
         self.accepted_sum += int(accepted)
         self.steps_until_tune -= 1
         stats = {
-            "accept": float(np.exp(min(log_ratio, 0.0))) if not np.isnan(log_ratio) else 0.0,
+            "accept": float(np.exp(min(log_ratio, 0.0))),
             "accepted": float(accepted),
             "scaling": self.scaling,
         }
@@ -210,15 +216,15 @@ class ExchangeMetropolis(ArrayStepShared):
     def _log_ratio(self, here: NDArray, there: NDArray) -> float:
         change = self._target(there) - self._target(here)
         if not np.isfinite(change):
-            return -np.inf if np.isnan(change) else float(change)
+            return -np.inf
         draws, values = [], self._parameters(there)
         for one in self._auxiliaries:
             n = len(one.params)
             draws.append(one.draw(self.rng, values[:n], values[n]))
             values = values[n + 1 :]
-        return float(
-            change + self._energy_of_draws(there, *draws) - self._energy_of_draws(here, *draws)
-        )
+        exchanged = self._energy_of_draws(there, *draws) - self._energy_of_draws(here, *draws)
+        # NaN, where the draws are impossible at both parameters, rejects as well.
+        return float(change + exchanged) if not np.isnan(exchanged) else -np.inf
 
     @staticmethod
     def competence(var, has_grad):
