@@ -3,11 +3,13 @@
 from pymc_ebm import diagnostics, energies, fitting, reference, sampling
 from pymc_ebm.diagnostics import ReferenceReport, compute_reference_stats, report
 from pymc_ebm.distribution import EBM
+from pymc_ebm.exchange import ExchangeMetropolis
 from pymc_ebm.fitting import PointEstimate, find_MLE
 from pymc_ebm.log_partition import LogPartition, log_partition
 
 __all__ = [
     "EBM",
+    "ExchangeMetropolis",
     "LogPartition",
     "PointEstimate",
     "ReferenceReport",

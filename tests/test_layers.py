@@ -18,6 +18,7 @@ ROOMS = [
     "sampling",
     "observed",
     "distribution",
+    "exchange",
     "diagnostics",
     "fitting",
 ]

@@ -1,6 +1,8 @@
 """Statistics of the estimated normalisers at every draw of a posterior."""
 
+import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from pytensor.graph.basic import Apply
 from rich.console import Console
 
 from pymc_ebm.diagnostics.amplification import amplification_graphs
+from pymc_ebm.diagnostics.hull import check_hull
 from pymc_ebm.diagnostics.normalisers import normaliser_graphs
 from pymc_ebm.diagnostics.posterior_error import PosteriorError
 from pymc_ebm.diagnostics.provenance import check_same_model, describe
@@ -66,7 +69,8 @@ def compute_reference_stats(
     draws of the references add to its posterior mean and sd, along the dimension ``statistic``
     and in the unit of the parameter. They come from the infinitesimal jackknife
     :math:`φ_m = -\operatorname{Cov}_s(g_s, \sum_r c_r(s) \bar w_{mr}(s))` and hold where k-hat
-    is below 0.5. An exact reference adds nothing: its errors are 0 and its k-hat −inf.
+    is below 0.5. An exact reference adds nothing: its errors are 0 and its k-hat −inf. The
+    attribute ``hull`` has the verdicts of `check_hull`, as JSON text.
 
     Parameters
     ----------
@@ -126,6 +130,8 @@ def compute_reference_stats(
     nodes = {normaliser.name: normaliser.nodes[0] for normaliser in normalisers}
     attributes = describe(model, nodes)
     check_same_model(idata, attributes)
+    verdicts = {name: asdict(v) for name, v in check_hull(model).items() if name in nodes}
+    attributes["hull"] = json.dumps(verdicts)
 
     function = umodel.compile_fn(
         inputs=umodel.value_vars,

@@ -32,7 +32,8 @@ def report(idata: xr.DataTree) -> ReferenceReport:
     failed    log Ẑ is NaN or −inf at a draw; k-hat is NaN, above 1 at a draw, or above
               min(1 − 1/log10 M, 0.7) at more than 1% of draws; the added error of a mean or sd is
               above 50% of the posterior sd; a truncated space cuts off more than 1e-8/c; half the
-              nodes of a quadrature change the log-likelihood by more than 0.5 nats
+              nodes of a quadrature change the log-likelihood by more than 0.5 nats; the mean
+              statistics of the data lie outside the hull of the points' (see `check_hull`)
     ok        every reference is exact, complete or of negligible weight at its edge, and half the
               nodes of a quadrature change the log-likelihood by less than 0.01 nats
     ========  =====================================================================================
@@ -87,6 +88,7 @@ def report(idata: xr.DataTree) -> ReferenceReport:
     remedies: list[str] = []
     for name in stats["ebm"].to_numpy().tolist():
         _judge_normaliser(name, stats.sel(ebm=name), references[name], failures, doubts, remedies)
+    _judge_hull(json.loads(idata["reference_stats"].attrs.get("hull", "{}")), failures, remedies)
     added = _added_error(idata)
     random = [name for name, reference in references.items() if not reference["exact"]]
     if random:
@@ -162,6 +164,15 @@ def _judge_normaliser(name, stats, reference, failures, doubts, remedies) -> Non
     if reference["exact"] and not (reference["complete"] or reference["edge_known"]):
         doubts.append(f"The space of {name} is truncated and its edge is not known.")
         remedies.append(f"State complete=True if the space of {name} ends there.")
+
+
+def _judge_hull(verdicts, failures, remedies) -> None:
+    for name, hull in verdicts.items():
+        if hull["verdict"] == "outside":
+            failures.append(f"The estimated likelihood of {name} has no maximum. {hull['reason']}")
+            remedies.append(
+                f"Widen or re-centre the reference of {name}, so that its points surround the data."
+            )
 
 
 def _judge_added_error(added, references, random, failures, doubts, remedies) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from pymc_ebm.diagnostics.hull import check_hull
 from pymc_ebm.fitting.minimise import Minimum, inverse, minimise
 from pymc_ebm.fitting.problem import Problem
 from pymc_ebm.fitting.solution import Solution
@@ -86,7 +87,9 @@ def geyer(
         for n_moved in range(max_recenters + 1):
             minimum = minimise(problem.loss, start, advance)
             path += minimum.path
-            if minimum.problem and any(not r.exact for r in problem.references):
+            if _unbounded(problem) or (
+                minimum.problem and any(not r.exact for r in problem.references)
+            ):
                 raise ValueError(no_maximum(problem, minimum.u, minimum.problem))
             solution = likelihood_solution(problem, minimum, path)
             share = _largest_share(solution)
@@ -142,12 +145,30 @@ def _largest_share(solution) -> float:
 
 def no_maximum(problem: Problem, u: NDArray, what: str) -> str:
     """The message that an estimated likelihood has no maximum, with the remedy."""
-    return (
-        f"The estimated likelihood has no maximum: {what}, with "
-        f"{problem.least_ess(u):.3g} effective points left. If these are few, the statistics of "
-        "the data lie outside those of the reference's points: widen or re-centre the reference, "
-        "or start closer with initval=. If not, the model does not identify its parameters."
+    found = (
+        f"The estimated likelihood has no maximum: {what or 'it grows without bound'}, with "
+        f"{problem.least_ess(u):.3g} effective points left. "
     )
+    remedy = "widen or re-centre the reference, or start closer with initval=."
+    if _unbounded(problem):
+        return (
+            f"{found}The statistics of the data lie outside the hull of those of the reference's "
+            f"points: {remedy}"
+        )
+    return (
+        f"{found}If these are few, the statistics of the data may lie outside those of the "
+        f"reference's points: {remedy} If not, the model does not identify its parameters."
+    )
+
+
+def _unbounded(problem: Problem) -> bool:
+    """Whether the hull proves it: where other terms share the parameters, they may bound J."""
+    terms = [*problem.model.observed_RVs, *problem.model.potentials]
+    if problem.include_prior or len(terms) != 1 or len(problem.nodes) != 1:
+        return False
+    name = terms[0].name
+    verdicts = check_hull(problem.model, references={name: problem.references[0]})
+    return name in verdicts and verdicts[name].verdict == "outside"
 
 
 def _refit(problem, i, u, draws, rng) -> Reference:

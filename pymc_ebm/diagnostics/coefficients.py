@@ -1,0 +1,137 @@
+"""Coefficients of an energy that is linear in statistics, and the directions they move in."""
+
+import numpy as np
+import pymc as pm
+import pytensor
+import pytensor.tensor as pt
+from numpy.typing import NDArray
+from pytensor.graph.basic import Apply
+from pytensor.graph.replace import graph_replace, vectorize_graph
+
+from pymc_ebm.energy import VECTORISED
+
+__all__ = ["FAR", "NEAR", "Coefficients", "NotApplicable", "moving"]
+
+# Lengths of random steps, in unconstrained parameters: far ones span all that coefficients can
+# reach, near ones the directions in which they move independently.
+FAR, NEAR = 1.0, 1e-4
+# Rows of statistics, besides the extremes, on which an energy is tested for being linear.
+_PROBED = 32
+# Largest change of a gradient from row to row, relative, of a linear energy.
+_LINEAR = 1e-9
+
+
+class NotApplicable(Exception):
+    """Raised with the reason why the hull says nothing about a model."""
+
+
+class Coefficients:
+    """c_rk = ∂E/∂T_k for each row of parameters, as the model's free values move.
+
+    Parameters
+    ----------
+    model : pm.Model
+    node : Apply
+        A `LogPartition` node of its log-probability.
+    statistics : ndarray
+        T of data and points, ``(B, K)``, at some of which the energy is tested for being linear.
+
+    Raises
+    ------
+    NotApplicable
+        An energy that is not linear in its statistics.
+    """
+
+    def __init__(self, model: pm.Model, node: Apply, statistics: NDArray):
+        split = node.op.split
+        n_params = len(split.params)
+        gradients = pt.grad(
+            split.value.sum(), split.slots, disconnected_inputs="ignore", return_disconnected="zero"
+        )
+        gradients = [g + pt.zeros_like(s) for g, s in zip(gradients, split.slots, strict=True)]
+        captured = dict(zip(split.captured, node.inputs[n_params:], strict=False))
+        gradients = graph_replace(gradients, captured, strict=False)
+        gradients = vectorize_graph(
+            gradients, dict(zip(split.params, node.inputs[:n_params], strict=True))
+        )
+        values = model.value_vars
+        # The probed rows hold the extremes of each statistic.
+        order = np.argsort(statistics, axis=0)
+        probed = np.unique(np.concatenate([order[0], order[-1], np.arange(_PROBED)]))
+        probed = statistics[probed[probed < len(statistics)]]
+        self._function = pytensor.function(
+            [*values, *split.slots], gradients, mode=VECTORISED, on_unused_input="ignore"
+        )
+        self._slots = [
+            column.astype(s.dtype) for column, s in zip(probed.T, split.slots, strict=True)
+        ]
+        self._start = model.initial_point()
+        self._values = values
+        self._n_probed = len(probed)
+        self.n_rows = len(self._at(np.zeros(self._size))[0])
+
+    @property
+    def _size(self):
+        return sum(np.size(self._start[v.name]) for v in self._values)
+
+    def directions(self, step: float) -> NDArray:
+        """Differences of c over random steps of the free values, ``(S, R, K)``."""
+        rng = np.random.default_rng(0)
+        n_steps = 2 * min(self._size, self.n_rows * len(self._slots)) + 2
+        centre = 0.1 * rng.normal(size=self._size)
+        found = []
+        for _ in range(n_steps):
+            move = step * rng.normal(size=self._size)
+            # Of small steps two-sided differences, free of curvature; of large ones it must show.
+            behind = centre - move if step < FAR else centre
+            difference = self._at(centre + move) - self._at(behind)
+            if np.isfinite(difference).all():
+                found.append(difference.T)
+        if not found:
+            raise NotApplicable("The energy has no finite gradient near the initial point.")
+        return np.array(found) / step
+
+    def _at(self, move: NDArray) -> NDArray:
+        """Coefficients at the initial point moved by `move`, ``(K, R)``, of a linear energy."""
+        point, first = [], 0
+        for value in self._values:
+            start = np.asarray(self._start[value.name])
+            part = move[first : first + start.size].reshape(start.shape)
+            first += start.size
+            moves = value.dtype.startswith("float")
+            point.append((start + part if moves else start).astype(value.dtype))
+        with np.errstate(all="ignore"):
+            gradients = self._function(*point, *self._slots)
+        rows = np.stack([np.asarray(g).reshape(-1, self._n_probed) for g in gradients])
+        size = np.abs(rows).max(axis=-1, keepdims=True)
+        if (np.abs(rows - rows[..., :1]) > _LINEAR * size).any():
+            raise NotApplicable("The energy is not linear in statistics of x.")
+        return rows[..., 0]
+
+
+def moving(differences: NDArray) -> tuple[int, NDArray]:
+    """How many directions differences of c span, and the statistics that go with them.
+
+    Parameters
+    ----------
+    differences : ndarray
+        ``(S, K)``.
+
+    Returns
+    -------
+    rank : int
+    basis : ndarray
+        ``(K, rank)``: the energy moves by the statistics ``T @ basis``.
+    """
+    size = np.abs(differences).max(axis=0)
+    moves = size > 0
+    if not moves.any():
+        return 0, np.empty((len(size), 0))
+    _, values, axes = np.linalg.svd(differences[:, moves] / size[moves], full_matrices=False)
+    rank = int((values > 1e-6 * values[0]).sum())
+    if rank == moves.sum():
+        return rank, np.eye(len(size))[:, moves]
+    basis = np.zeros((len(size), rank))
+    # c moves by size · axes · φ, so that c · T = φ · (axes · size · T).
+    basis[moves] = (axes[:rank] * size[moves]).T
+    return rank, basis

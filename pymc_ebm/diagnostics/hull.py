@@ -1,0 +1,282 @@
+"""Whether an estimated likelihood has a maximum: data inside the convex hull of the points."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+from numpy.typing import ArrayLike, NDArray
+from pytensor.graph.basic import Apply, Variable
+from scipy.optimize import linprog
+
+from pymc_ebm.diagnostics.coefficients import FAR, NEAR, Coefficients, NotApplicable, moving
+from pymc_ebm.diagnostics.normalisers import find_log_partitions
+from pymc_ebm.distribution import EnergyRV
+from pymc_ebm.energy import evaluate, without_unit_batch
+from pymc_ebm.reference.base import Reference
+from pymc_ebm.rows import distinct_rows
+
+__all__ = ["HullVerdict", "check_hull", "hull_margin", "in_hull"]
+
+# Rounding of a margin: the linear programme's feasibility, in sds of the points.
+_TOLERANCE = 1e-6
+# Share of the largest singular value below which a direction counts as flat.
+_FLAT = 1e-9
+# Rows of parameters that are tied to each other can only be found inside, one by one.
+_MOST_TIED_ROWS = 50
+
+
+@dataclass(frozen=True)
+class HullVerdict:
+    """Whether the statistics of an `EBM`'s data lie in the hull of its reference's points.
+
+    Attributes
+    ----------
+    verdict : str
+        "inside", "outside" or "not applicable".
+    margin : float
+        See `hull_margin`; of the worst row of parameters, and NaN where not applicable.
+    reason : str
+        One sentence.
+    """
+
+    verdict: Literal["inside", "outside", "not applicable"]
+    margin: float
+    reason: str
+
+
+def hull_margin(point: ArrayLike, points: ArrayLike) -> float:
+    r"""How far a point may move away from the mean of others within their convex hull.
+
+    .. math:: \max \{ t : \bar z + t (p − \bar z) = \sum_m λ_m z_m,
+              λ_m ≥ 0, \sum_m λ_m = 1 \}
+
+    Parameters
+    ----------
+    point : array_like
+        p, ``(K,)``.
+    points : array_like
+        z_m, ``(M, K)``; repeated ones count once.
+
+    Returns
+    -------
+    float
+        Above 1 inside, 1 on the boundary, below 1 outside. 0 where the points lie in a plane
+        that misses p, and inf at the mean.
+
+    Raises
+    ------
+    ValueError
+        No points, or numbers that are not finite.
+
+    References
+    ----------
+    C. J. Geyer (2009), "Likelihood inference in exponential families and directions of
+    recession", Electron. J. Stat. 3, 259–289, doi:10.1214/08-EJS349.
+
+    Examples
+    --------
+    >>> square = [[0, 0], [0, 1], [1, 0], [1, 1]]
+    >>> round(hull_margin([0.5, 0.75], square), 6), round(hull_margin([0.5, 1.5], square), 6)
+    (2.0, 0.5)
+    """
+    p, z = np.asarray(point, dtype=float).ravel(), np.asarray(points, dtype=float)
+    z = np.unique(z.reshape(len(z), -1), axis=0)
+    if len(z) == 0 or not (np.isfinite(z).all() and np.isfinite(p).all()):
+        raise ValueError(
+            f"The hull of {len(z)} points is asked for, not all finite. Leave out points without "
+            "weight."
+        )
+    size = np.maximum(np.abs(z).max(axis=0), np.abs(p))
+    centre = z.mean(axis=0)
+    z, p = z - centre, p - centre
+    # A statistic that is constant but for rounding is constant.
+    z[:, np.abs(z).max(axis=0) <= 1e-12 * size] = 0
+    p[np.abs(p) <= 1e-12 * size] = 0
+    if not p.any():
+        return np.inf
+    scale = z.std(axis=0)
+    scale = np.where(scale > 0, scale, np.where(p != 0, np.abs(p), 1.0))
+    z, p = z / scale, p / scale
+    # In the principal axes of the points every axis has a width, or p must not leave the centre.
+    _, sizes, axes = np.linalg.svd(z, full_matrices=False)
+    axes = axes[sizes > _FLAT * sizes[0]] if sizes[0] > 0 else axes[:0]
+    if np.abs(p - p @ axes.T @ axes).max() > _TOLERANCE * np.abs(p).max():
+        return 0.0
+    z, p = z @ axes.T, p @ axes.T
+    width = z.std(axis=0)
+    z, p = z / width, p / width
+    if z.shape[1] == 1:
+        return float((z.max() if p[0] > 0 else z.min()) / p[0])
+    return _largest_step(p / np.linalg.norm(p), z) / float(np.linalg.norm(p))
+
+
+def _largest_step(direction: NDArray, z: NDArray) -> float:
+    """Largest t with t · direction in the hull of z, whose mean is 0: linear in λ and t."""
+    equations = np.vstack([z.T, np.ones(len(z))])
+    equations = np.column_stack([equations, [*-direction, 0.0]])
+    objective = np.zeros(len(z) + 1)
+    objective[-1] = -1
+    solution = linprog(
+        objective, A_eq=equations, b_eq=[*np.zeros(len(direction)), 1.0], method="highs"
+    )
+    if solution.status != 0:
+        raise RuntimeError(f"The linear programme of the hull failed: {solution.message}")
+    return float(solution.x[-1])
+
+
+def in_hull(point: ArrayLike, points: ArrayLike) -> bool:
+    """Whether a point lies in the convex hull of others, its boundary included.
+
+    Parameters
+    ----------
+    point : array_like
+        ``(K,)``.
+    points : array_like
+        ``(M, K)``.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> in_hull([0.5], [[0.0], [1.0]]), in_hull([1.5], [[0.0], [1.0]])
+    (True, False)
+    """
+    return hull_margin(point, points) >= 1 - _TOLERANCE
+
+
+def check_hull(
+    model: pm.Model | None = None, *, references: Mapping[str, Reference] | None = None
+) -> dict[str, HullVerdict]:
+    r"""Whether the estimated likelihood of each observed `EBM` can have a maximum.
+
+    With an energy Σ_k c_k(θ) T_k(x) the estimated log-likelihood of N data is
+
+    .. math:: −N \left[ c · \bar T + \log \sum_m \exp(a_m − c · T(y_m)) \right],
+
+    which grows without bound along some direction of c where the mean statistics of the data lie
+    outside the convex hull of those of the points that have weight. Coefficients that are the
+    same, proportional or constant are put together first, so that the hull is that of the
+    directions in which c can move.
+
+    Parameters
+    ----------
+    model : pm.Model, optional
+        The model of the context by default.
+    references : dict of Reference, optional
+        By variable, in place of the reference that the model has.
+
+    Returns
+    -------
+    dict of HullVerdict
+        By the name of the observed variable. Not applicable are an energy that is not linear in
+        statistics of x, q(y|θ), an exact and complete reference, parameters of which fewer move
+        than there are statistics, rows of parameters that are tied to each other.
+
+    References
+    ----------
+    C. J. Geyer (2009), "Likelihood inference in exponential families and directions of
+    recession", Electron. J. Stat. 3, 259–289, doi:10.1214/08-EJS349.
+
+    Examples
+    --------
+    >>> import numpy as np, pymc as pm, pymc_ebm as ebm
+    >>> data = np.array([-1.0, 2.0, 0.5, -0.5, 1.5, -2.5])
+    >>> narrow = ebm.reference.independent(pm.Normal.dist(0, 0.1), random_seed=1)
+    >>> with pm.Model():
+    ...     b = pm.Flat("b")
+    ...     x = ebm.EBM("x", b, energy=lambda x, b: b * x**2, reference=narrow, observed=data)
+    ...     verdicts = ebm.diagnostics.check_hull()
+    >>> verdicts["x"].verdict
+    'outside'
+    """
+    model = pm.modelcontext(model)
+    nodes = dict(find_log_partitions(model))
+    found = {}
+    for rv in model.observed_RVs:
+        if isinstance(rv.owner.op, EnergyRV) and rv.name in nodes:
+            node = nodes[rv.name]
+            reference = (references or {}).get(rv.name, node.op.reference)
+            try:
+                found[rv.name] = _verdict(model, rv, node, reference)
+            except NotApplicable as reason:
+                found[rv.name] = HullVerdict("not applicable", np.nan, str(reason))
+    return found
+
+
+def _verdict(model: pm.Model, rv: Variable, node: Apply, reference: Reference) -> HullVerdict:
+    split = node.op.split
+    if reference.exact and reference.complete:
+        raise NotApplicable("The reference is exact and complete.")
+    if reference.transport is not None:
+        raise NotApplicable("The points move with the parameters.")
+    if any(s.type.ndim != 1 or not s.dtype.startswith("float") for s in split.slots):
+        raise NotApplicable("The energy is not linear in statistics of x: it has other parts.")
+    if not split.slots:
+        raise NotApplicable("The energy does not depend on x.")
+    data = evaluate([model.rvs_to_values[rv]])[0].reshape(-1, *reference.event_shape)
+    of_data, of_points = (_statistics(split, x) for x in (data, reference.points))
+    weighted = np.isfinite(reference.log_weights) & np.isfinite(of_points).all(axis=1)
+    of_points = of_points[weighted]
+    if not weighted.any() or not np.isfinite(of_data).all():
+        raise NotApplicable("The statistics of the data, or of every point, are not finite.")
+    row_of_datum = _row_of_datum(model, rv, len(data))
+    coefficients = Coefficients(model, node, np.vstack([of_data, of_points]))
+    if coefficients.n_rows != row_of_datum.max() + 1:
+        raise NotApplicable("The rows of parameters are not those of the data.")
+    far, near = coefficients.directions(FAR), coefficients.directions(NEAR)
+    span = moving(far.reshape(len(far), -1))[0]
+    if span == 0:
+        raise NotApplicable("No parameter moves a statistic.")
+    free = moving(near.reshape(len(near), -1))[0]
+    independent = sum(moving(far[:, r])[0] for r in range(coefficients.n_rows))
+    tied = (
+        f"{independent} coefficients of statistics move together in {free} directions, and "
+        "outside the hull there may still be a maximum."
+    )
+    if free < independent and coefficients.n_rows > _MOST_TIED_ROWS:
+        raise NotApplicable(tied)
+    margins = []
+    for r in range(coefficients.n_rows):
+        _, basis = moving(far[:, r])
+        mean = of_data[row_of_datum == r].mean(axis=0)
+        margins.append(hull_margin(mean @ basis, of_points @ basis) if basis.size else np.inf)
+    margin, n_points = float(min(margins)), len(of_points)
+    if margin >= 1 - _TOLERANCE:
+        return HullVerdict(
+            "inside",
+            margin,
+            f"The mean statistics of the data lie in the hull of those of {n_points} points.",
+        )
+    if free < independent:
+        raise NotApplicable(tied)
+    return HullVerdict(
+        "outside",
+        margin,
+        f"The mean statistics of the data lie outside the hull of those of {n_points} points, "
+        f"which ends at {margin:.3g} of the way to them from its centre.",
+    )
+
+
+def _statistics(split, x) -> NDArray:
+    """Statistics of points or data ``(B, *event)``, as ``(B, K)``."""
+    columns = evaluate(split.statistics_of(pt.constant(x.astype(split.x.dtype))))
+    return np.column_stack([np.broadcast_to(column, len(x)) for column in columns])
+
+
+def _row_of_datum(model, rv, n_data) -> NDArray:
+    """Which of the distinct rows of parameters each datum has, ``(N,)``."""
+    op = rv.owner.op
+    cores = op.ndims_params
+    params = without_unit_batch(op.dist_params(rv.owner), cores)
+    batched = [p for p, n in zip(params, cores, strict=True) if p.ndim > n]
+    if not batched:
+        return np.zeros(n_data, dtype=int)
+    if any(p.ndim > n + 1 for p, n in zip(params, cores, strict=True)):
+        raise NotApplicable("The parameters have several batch dimensions.")
+    same = distinct_rows(model.replace_rvs_by_values(batched))
+    return np.arange(n_data) if same is None else same[1]
