@@ -87,9 +87,7 @@ def geyer(
         for n_moved in range(max_recenters + 1):
             minimum = minimise(problem.loss, start, advance)
             path += minimum.path
-            if _unbounded(problem) or (
-                minimum.problem and any(not r.exact for r in problem.references)
-            ):
+            if minimum.problem and any(not r.exact for r in problem.references):
                 raise ValueError(no_maximum(problem, minimum.u, minimum.problem))
             solution = likelihood_solution(problem, minimum, path)
             share = _largest_share(solution)
