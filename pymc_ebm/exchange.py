@@ -310,7 +310,7 @@ class _Auxiliary:
                 progressbar=False,
                 return_inferencedata=False,
             )
-            return draws[:, 0]
+            return np.asarray(draws)[:, 0]
         draws = np.asarray(self.sampler(rng, len(data), *row))
         if draws.shape != data.shape:
             raise ValueError(
