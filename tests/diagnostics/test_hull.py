@@ -1,6 +1,7 @@
 """The hull against min and max, Delaunay triangulation and models without a maximum."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pymc as pm
@@ -171,6 +172,15 @@ def test_statistics_without_a_parameter_do_not_count():
     with pm.Model():
         m = pm.Normal("m")
         assert verdict(quartic, m, reference=normal(0.3), observed=DATA).verdict == "inside"
+
+
+def test_points_without_weight_do_not_count():
+    wide = normal(4)
+    near = np.abs(wide.points) < 1
+    only_near = replace(wide, log_weights=np.where(near, wide.log_weights, -np.inf))
+    for reference, expected in ((wide, "inside"), (only_near, "outside")):
+        with pm.Model():
+            assert verdict(quadratic, pm.Flat("b"), reference=reference).verdict == expected
 
 
 def test_what_the_hull_cannot_judge():
