@@ -37,8 +37,9 @@ def geyer(
 
     While the reference adds more than a share of the standard error to a parameter, a new one is
     fitted to points resampled at the estimate (the paper's section 3.2), with more draws, and J_BL
-    is minimised again from there. Exact references, and q(y|θ), which follows the parameters by
-    itself, stay as they are.
+    is minimised again from there. Exact references, q(y|θ), which follows the parameters by
+    itself, and those of energies that take a fixed number of points (``wrap_jax``) stay as they
+    are.
 
     Parameters
     ----------
@@ -79,6 +80,7 @@ def geyer(
         if recenter
         and not reference.exact
         and reference.transport is None
+        # Some energies, those of wrap_jax, take one number of points only.
         and problem.nodes[i].op.split.x.type.shape[0] is None
     ]
     path: list[NDArray] = []

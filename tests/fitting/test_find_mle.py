@@ -157,6 +157,22 @@ def test_unbounded_likelihood_raises(rng):
                 ebm.find_MLE(method, progressbar=False)
 
 
+def test_energy_of_a_fixed_number_of_points_keeps_its_reference(rng):
+    """As those of wrap_jax: the estimate and its mcse are those without re-centring."""
+
+    def energy(x, s):
+        if x.type.shape[0] is None:
+            raise ValueError("static shapes only")
+        return x**2 / (2 * s**2)
+
+    with pm.Model():
+        s = pm.HalfFlat("s")
+        ebm.EBM("x", s, energy=energy, observed=rng.normal(0, 2, 60))
+        moved = ebm.find_MLE(mcse_share=1e-4, progressbar=False)
+        fixed = ebm.find_MLE(recenter=False, progressbar=False)
+    assert moved.mcse["s"] == fixed.mcse["s"] > 1e-4 * fixed.se["s"]
+
+
 def test_recentring_needs_the_space_of_integers(rng):
     """Two values, or all from 0 on: log Z is log(1 + e^b) or −log(1 − e^b)."""
     data = (rng.random(100) < 0.7).astype(int)
