@@ -216,6 +216,8 @@ def _verdict(model: pm.Model, rv: Variable, node: Apply, reference: Reference) -
         raise NotApplicable("The points move with the parameters.")
     if any(s.type.ndim != 1 or not s.dtype.startswith("float") for s in split.slots):
         raise NotApplicable("The energy is not linear in statistics of x: it has other parts.")
+    if split.x.type.shape[0] is not None:
+        raise NotApplicable("The energy takes one number of points only.")
     if not split.slots:
         raise NotApplicable("The energy does not depend on x.")
     data = evaluate([model.rvs_to_values[rv]])[0].reshape(-1, *reference.event_shape)

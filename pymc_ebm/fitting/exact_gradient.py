@@ -1,23 +1,19 @@
 """Stochastic gradient descent with draws of the model itself; the normaliser never appears."""
 
-import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pytensor
-import pytensor.tensor as pt
 from numpy.typing import NDArray
-from pytensor.graph.replace import graph_replace
 
-from pymc_ebm.energy import signature_of
 from pymc_ebm.fitting.minimise import inverse, newton_decrement
-from pymc_ebm.fitting.problem import Problem, directional
+from pymc_ebm.fitting.model_draws import ModelDraws
+from pymc_ebm.fitting.problem import Problem
 from pymc_ebm.fitting.solution import Solution
+from pymc_ebm.sampling.importance_resampling import importance_resampling
 from pymc_ebm.sampling.independent_metropolis import independent_metropolis
 
-__all__ = ["ModelDraws", "exact_gradient"]
+__all__ = ["exact_gradient"]
 
 # Each step moves the model of one observation by at most this many nats.
 _LONGEST_STEP = 0.5
@@ -42,7 +38,7 @@ def exact_gradient(
 
     .. math:: ∇J = \sum_n ∇E(x_n \mid θ) - \sum_r c_r \frac1M \sum_m ∇E(y_{mr} \mid θ)
 
-    Steps are preconditioned by the covariance of ∇E, Fisher's information, and
+    Steps are preconditioned by the curvature that the draws show, and
     shrink as t^{−0.7}; the last half of the iterates is averaged (Polyak and Ruppert), and one
     Newton step with the averaged gradient follows. J itself is not estimated (eq. 15).
 
@@ -87,11 +83,18 @@ def exact_gradient(
             f"There are {iterations} iterations of {draws} draws, too few for a spread. "
             f"Use at least {_FEWEST_ITERATIONS} iterations of 2 draws."
         )
+    if getattr(sampler, "func", sampler) is importance_resampling and not all(
+        reference.exact for reference in problem.references
+    ):
+        raise ValueError(
+            "importance_resampling draws the reference's own points again, and their error would "
+            'not be seen. Use independent_metropolis or gibbs, or method="geyer".'
+        )
     rng = np.random.default_rng(random_seed)
     model = problem.once("model_draws", lambda: ModelDraws(problem))
     model.check_linear(start)
     u, path, gradients = start, [start], []
-    information = np.zeros((len(u), len(u)))
+    curvature = np.zeros((len(u), len(u)))
     states: Any = None
     for t in range(iterations):
         points = model.draw(u, draws, sampler, rng, states)
@@ -102,10 +105,9 @@ def exact_gradient(
                 f"The gradient is {gradient} at iteration {t}. Start closer, give every parameter "
                 'an energy to enter, or use method="geyer".'
             )
-        newest = model.information(u, points)
         # The first draws are made far from the estimate, and soon forgotten.
-        information += (newest - information) / min(t + 1, 50)
-        u = u - _step(information, gradient, model.amplification(u)) * (1 + t / 10) ** -0.7
+        curvature += (model.hessian(u, points) - curvature) / min(t + 1, 50)
+        u = u - _step(curvature, gradient, model.amplification(u)) * (1 + t / 10) ** -0.7
         path.append(u)
         gradients.append(gradient)
         advance(u)
@@ -128,12 +130,18 @@ def exact_gradient(
     return Solution(u, covariance, monte_carlo, np.nan, settled, reason, [*path, u])
 
 
-def _step(information, gradient, amplification):
-    """F⁻¹g, shortened so that one observation's model moves by half a nat at most."""
-    ridge = 1e-6 * np.trace(information) / len(gradient) + 1e-300
-    step = np.linalg.solve(information + ridge * np.eye(len(gradient)), gradient)
-    nats = step @ information @ step / (2 * amplification)
-    return step * min(1.0, np.sqrt(_LONGEST_STEP / max(nats, 1e-300)))
+def _step(curvature, gradient, amplification):
+    """|H|⁻¹g, shortened so that one observation's model moves by half a nat, and u by 1, at most.
+
+    Far from the estimate H need not be positive, and where draws are all alike it is flat.
+    """
+    sizes, axes = np.linalg.eigh((curvature + curvature.T) / 2)
+    sizes = np.maximum(np.abs(sizes), max(1e-6 * np.abs(sizes).max(), 1e-12))
+    step = axes @ (axes.T @ gradient / sizes)
+    nats = sizes @ (axes.T @ step) ** 2 / (2 * amplification)
+    longest = np.abs(step).max()
+    shorter = min(np.sqrt(_LONGEST_STEP / max(nats, 1e-300)), 1 / max(longest, 1e-300))
+    return step * min(1.0, shorter)
 
 
 def _covariance_of_mean(noise) -> NDArray:
@@ -142,168 +150,3 @@ def _covariance_of_mean(noise) -> NDArray:
     n_batches = len(noise) // size
     batches = noise[-n_batches * size :].reshape(n_batches, size, -1).mean(axis=1)
     return np.atleast_2d(np.cov(batches, rowvar=False)) / n_batches
-
-
-@dataclass(frozen=True)
-class _Row:
-    """A sampler's view of one normaliser: its energy as a function of x and the parameters."""
-
-    energy: Callable
-    signature: str
-    reference: Any
-
-
-class ModelDraws:
-    """J of a problem with every log Ẑ_r replaced by −(1/M) Σ_m E(y_mr | θ), compiled once.
-
-    The gradient of this surrogate at draws y of the model is that of J.
-
-    Parameters
-    ----------
-    problem : Problem
-    """
-
-    def __init__(self, problem: Problem):
-        self.problem = problem
-        u, v = problem.u, pt.dvector("v")
-        self._rows, means, energies, self._points = [], {}, [], []
-        for node in problem.nodes:
-            op = node.op
-            if op.split.captured:
-                raise ValueError(
-                    "The energy uses a variable of the model that is not its parameter, so it "
-                    "cannot be drawn from. Make it a parameter."
-                )
-            params = node.inputs[: len(op.split.params)]
-            batch_ndim = node.outputs[0].ndim
-            shape = (None,) * (batch_ndim + 1) + op.reference.event_shape
-            dtype = op.reference.points.dtype.name
-            points = pt.tensor("points", dtype=dtype, shape=shape)
-            energy = op.energies(points, *params)
-            means[node.outputs[0]] = -energy.mean(axis=-1)
-            energies.append(energy)
-            self._points.append(points)
-            self._rows.append(
-                _Row(_energy_of(op), signature_of([p.ndim for p in op.split.params]), op.reference)
-            )
-        surrogate = graph_replace(problem.loss.graph, means, strict=False)
-        inputs = [u, *self._points]
-        self._gradient = pytensor.function(inputs, pt.grad(surrogate, u), on_unused_input="ignore")
-        product = pt.grad((pt.grad(surrogate, u) * v).sum(), u, disconnected_inputs="ignore")
-        self._times_hessian = pytensor.function(
-            [u, v, *self._points], product, on_unused_input="ignore"
-        )
-        self._energies_along = pytensor.function(
-            [u, v, *self._points], directional(energies, u, v), on_unused_input="ignore"
-        )
-        self._params = pytensor.function(
-            [u],
-            [p for n in problem.nodes for p in n.inputs[: len(n.op.split.params)]],
-            on_unused_input="ignore",
-        )
-        levels = [node.outputs[0].type() for node in problem.nodes]
-        by_level = dict(zip([n.outputs[0] for n in problem.nodes], levels, strict=True))
-        self._amplifications = pytensor.function(
-            [u, *levels],
-            graph_replace(problem.amplification_graphs, by_level, strict=False),
-            on_unused_input="ignore",
-        )
-
-    def _c(self, u, rng=None):
-        """Amplifications at log Z = 0, or at arbitrary values of log Z."""
-        shapes = [batch for batch, _ in self._param_rows(u)]
-        levels = [np.zeros(s) if rng is None else rng.normal(size=s) for s in shapes]
-        return self._amplifications(u, *levels)
-
-    def _param_rows(self, u):
-        """Batch shape and parameters of each node."""
-        values = iter(self._params(u))
-        for node in self.problem.nodes:
-            params = [np.asarray(next(values)) for _ in node.op.split.params]
-            batch_ndim = node.outputs[0].ndim
-            batch = max((p.shape[:batch_ndim] for p in params), default=())
-            yield batch, params
-
-    def check_linear(self, u: NDArray) -> None:
-        """Raise ValueError where c depends on log Z."""
-        elsewhere = self._c(u, np.random.default_rng(0))
-        for c, other in zip(self._c(u), elsewhere, strict=True):
-            if not np.allclose(c, other, rtol=1e-8):
-                raise ValueError(
-                    "The likelihood is not linear in log Z, as in a mixture, so that its gradient "
-                    'needs Z itself. Use method="geyer".'
-                )
-
-    def amplification(self, u: NDArray) -> float:
-        """Sum of c over the normalisers."""
-        return float(sum(np.sum(c) for c in self._c(u)))
-
-    def draw(self, u: NDArray, draws: int, sampler, rng, states) -> list[NDArray]:
-        """Draws of every normaliser's p(· | θ) at u, ``(*batch, draws, *event)`` each."""
-        found = []
-        for i, (row, (batch, params)) in enumerate(
-            zip(self._rows, self._param_rows(u), strict=True)
-        ):
-            event = row.reference.event_shape
-            points = np.empty((*batch, draws, *event), dtype=row.reference.points.dtype)
-            for index in np.ndindex(batch):
-                start = None if states is None else states[i][index]
-                one = [p[index] for p in params]
-                points[index] = _call(sampler, row, rng, draws, one, start)
-            found.append(points)
-        return found
-
-    def gradient(self, u: NDArray, points: list[NDArray]) -> NDArray:
-        """∇J, ``(K,)`` (eq. 14)."""
-        return self._gradient(u, *points)
-
-    def information(self, u: NDArray, points: list[NDArray]) -> NDArray:
-        """Fisher's information Σ_r c_r Cov(∇E), ``(K, K)``."""
-        along = [self._energies_along(u, e, *points) for e in np.eye(len(u))]
-        total = np.zeros((len(u), len(u)))
-        for i, c in enumerate(self._c(u)):
-            scores = np.stack([a[i] for a in along], axis=-1)
-            centred = scores - scores.mean(axis=-2, keepdims=True)
-            weighted = np.asarray(c)[..., None, None] * centred / (scores.shape[-2] - 1)
-            flat = (-1, len(u))
-            total += weighted.reshape(flat).T @ centred.reshape(flat)
-        return total
-
-    def hessian(self, u: NDArray, points: list[NDArray]) -> NDArray:
-        """Second derivatives of J, ``(K, K)``: those of the surrogate and Fisher's information."""
-        second = np.array([self._times_hessian(u, e, *points) for e in np.eye(len(u))])
-        return (second + second.T) / 2 + self.information(u, points)
-
-
-def _energy_of(op):
-    return lambda x, *params: op.energies(x, *params)
-
-
-def _call(sampler, row, rng, draws, params, start):
-    """Draws from a function of `pymc_ebm.sampling` or from the user's own sampler."""
-    more = {} if start is None else {"initvals": start}
-    if "reference" not in inspect.signature(sampler).parameters:
-        points = np.asarray(sampler(rng, draws, *params, **more))
-        expected = (draws, *row.reference.event_shape)
-        if points.shape != expected or not np.isfinite(points).all():
-            raise ValueError(
-                f"The sampler gave an array of shape {points.shape} with "
-                f"{np.sum(~np.isfinite(points))} values that are not finite. Return finite draws, "
-                f"of shape (draws, *event) = {expected}."
-            )
-        return points
-    # Chains that go on have one draw each; a fresh chain is as long as there are draws.
-    chains = 1 if start is None else draws
-    points = sampler(
-        row.energy,
-        *params,
-        reference=row.reference,
-        signature=row.signature,
-        draws=draws // chains,
-        chains=chains,
-        random_seed=rng,
-        progressbar=False,
-        return_inferencedata=False,
-        **more,
-    )
-    return points.reshape(draws, *row.reference.event_shape)

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from pymc_ebm.fitting.estimate import PointEstimate
 from pymc_ebm.fitting.exact_gradient import exact_gradient
-from pymc_ebm.fitting.geyer import geyer
+from pymc_ebm.fitting.geyer import geyer, unbounded
 from pymc_ebm.fitting.gradient_descent import gradient_descent
 from pymc_ebm.fitting.noise_contrastive import noise_contrastive
 from pymc_ebm.fitting.problem import Problem
@@ -102,6 +102,11 @@ def find_MLE(
     if method not in METHODS:
         raise ValueError(f"The method {method!r} is unknown. Use one of {', '.join(METHODS)}.")
     problem = Problem(pm.modelcontext(model), include_prior)
+    if method in ("geyer", "gradient_descent") and unbounded(problem):
+        raise ValueError(
+            "The estimated likelihood has no maximum: the statistics of the data lie outside the "
+            "hull of those of the reference's points. To mend it, widen or re-centre the reference."
+        )
     return solve(
         problem, method, start=start, random_seed=random_seed, progressbar=progressbar, **options
     )

@@ -14,8 +14,10 @@ from pymc_ebm.reference.base import Reference
 from pymc_ebm.reference.fitted import fitted
 from pymc_ebm.reference.support import Support
 
-__all__ = ["geyer", "likelihood_solution", "no_maximum"]
+__all__ = ["geyer", "likelihood_solution", "no_maximum", "unbounded"]
 
+# Rows of parameters times points of a new reference: 128 MiB an array.
+_MOST_WEIGHTS = 2**24
 # Points that a new reference is fitted to.
 _MOST_RESAMPLED = 4096
 # Share of the model at the largest integer of a reference that a truncation there does not change.
@@ -85,6 +87,7 @@ def geyer(
     ]
     path: list[NDArray] = []
     found: list[tuple[float, Solution]] = []
+    at_limit = False
     try:
         for n_moved in range(max_recenters + 1):
             minimum = minimise(problem.loss, start, advance)
@@ -94,14 +97,19 @@ def geyer(
             solution = likelihood_solution(problem, minimum, path)
             share = _largest_share(solution)
             found.append((share, solution))
-            enough = share <= mcse_share or n_moved == max_recenters
-            if not movable or enough or minimum.problem:
+            enough = share <= mcse_share or n_moved == max_recenters or minimum.problem
+            if not movable or enough or (at_limit and share > 0.7 * found[-2][0]):
                 break
             start = minimum.u
             growth = float(np.clip((share / mcse_share) ** 2, 1, 8))
+            weights = problem.weights(minimum.u)
+            at_limit = True
             for i in movable:
-                draws = _power_of_two(growth * problem.references[i].n_points, max_draws)
-                problem.set_reference(i, _refit(problem, i, minimum.u, draws, rng))
+                rows = weights[i].size // problem.references[i].n_points
+                limit = min(max_draws, _MOST_WEIGHTS // rows)
+                draws = _power_of_two(growth * problem.references[i].n_points, limit)
+                at_limit &= 2 * draws > limit
+                problem.set_reference(i, _refit(problem.references[i], weights[i], draws, rng))
     finally:
         # The model still has its own references, and the problem may be solved again.
         for i in movable:
@@ -110,8 +118,9 @@ def geyer(
     if movable and least > mcse_share:
         reason = (
             f"The reference still adds {100 * least:.3g}% of a standard error, more than "
-            f"{100 * mcse_share:.3g}%, after {max_recenters} new references of at most "
-            f"{max_draws} draws. Allow more draws, or start from a better reference."
+            f"{100 * mcse_share:.3g}%, after {len(found) - 1} new references of at most "
+            f"{max_draws} draws. Allow more draws, or start from a better reference: for lattices "
+            "and networks reference.pooled."
         )
         return replace(best, converged=False, reason=reason, path=path)
     return replace(best, path=path)
@@ -150,7 +159,7 @@ def no_maximum(problem: Problem, u: NDArray, what: str) -> str:
         f"{problem.least_ess(u):.3g} effective points left. "
     )
     remedy = "widen or re-centre the reference, or start closer with initval=."
-    if _unbounded(problem):
+    if unbounded(problem):
         return (
             f"{found}The statistics of the data lie outside the hull of those of the reference's "
             f"points: {remedy}"
@@ -161,7 +170,7 @@ def no_maximum(problem: Problem, u: NDArray, what: str) -> str:
     )
 
 
-def _unbounded(problem: Problem) -> bool:
+def unbounded(problem: Problem) -> bool:
     """Whether the hull proves it: where other terms share the parameters, they may bound J."""
     terms = [*problem.model.observed_RVs, *problem.model.potentials]
     if problem.include_prior or len(terms) != 1 or len(problem.nodes) != 1:
@@ -171,10 +180,9 @@ def _unbounded(problem: Problem) -> bool:
     return name in verdicts and verdicts[name].verdict == "outside"
 
 
-def _refit(problem, i, u, draws, rng) -> Reference:
-    """A reference fitted to points that follow p(x | θ) at u (eqs. 19 and 20)."""
-    reference = problem.references[i]
-    weights = problem.weights(u)[i].reshape(-1, reference.n_points).mean(axis=0)
+def _refit(reference, weights, draws, rng) -> Reference:
+    """A reference fitted to points that follow p(x | θ), by weights ``(*batch, M)``."""
+    weights = weights.reshape(-1, reference.n_points).mean(axis=0)
     chosen = rng.choice(
         reference.n_points, min(_MOST_RESAMPLED, reference.n_points), p=weights / weights.sum()
     )

@@ -105,7 +105,10 @@ def gradient_descent(
             decrement, _ = newton_decrement(hessian, slope)
             if decrement <= _ARRIVED or t == max_iterations:
                 break
-    wrong = "" if decrement <= _ARRIVED else f"stopped after {max_iterations} iterations"
+    else:  # the steps of Barzilai and Borwein have come to their end
+        hessian = problem.loss.hessian(u)
+        decrement, _ = newton_decrement(hessian, slope)
+    wrong = "" if decrement <= _ARRIVED else f"stopped after {len(path) - 1} iterations"
     if wrong and not np.isnan(decrement):
         wrong += f", {np.sqrt(2 * decrement):.3g} standard errors away; raise max_iterations"
     value = float(problem.loss.value_and_gradient(u)[0])

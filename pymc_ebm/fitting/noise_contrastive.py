@@ -112,7 +112,8 @@ class _Contest:
         log_n = pt.log(self.log_qm.shape[0])
         data = -ebm.energies(ebm.value).ravel() - log_z - self.log_qm + log_n
         noise = node.op.log_weights(*node.inputs) - log_z + log_n
-        self.data_terms, self.noise_terms = pt.softplus(-data), pt.softplus(noise)
+        self.data_terms = ebm.within_domain(pt.softplus(-data))
+        self.noise_terms = pt.softplus(noise)
 
     @property
     def reference(self) -> Reference:

@@ -1,9 +1,11 @@
 """The observed EBMs of a problem, for methods that need energies and data and no normaliser."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytensor.tensor as pt
 from numpy.typing import NDArray
+from pymc.distributions.dist_math import check_parameters
 from pytensor.graph.basic import Variable
 
 from pymc_ebm.distribution import EnergyRV
@@ -27,6 +29,7 @@ class ObservedEBM:
     signature : str or None
     params : list of Variable
         Graphs of u.
+    domain : callable or None
     value : Variable
         The data, ``(*batch, *event)``: a constant, or a graph of ``pm.Data``.
     """
@@ -36,6 +39,7 @@ class ObservedEBM:
     reference: Reference
     signature: str | None
     params: list[Variable]
+    domain: Callable | None
     value: Variable
 
     @property
@@ -48,6 +52,17 @@ class ObservedEBM:
         """Whether parameters differ from observation to observation."""
         cores = core_ndims(self.signature, len(self.params))
         return any(p.type.ndim > n for p, n in zip(self.params, cores, strict=True))
+
+    def within_domain(self, terms) -> Variable:
+        """Terms of a loss where the parameters are in the EBM's domain, +inf elsewhere."""
+        if self.domain is None:
+            return terms
+        conditions = self.domain(*self.params)
+        if not isinstance(conditions, list | tuple):
+            conditions = [conditions]
+        return -check_parameters(
+            -terms, *conditions, msg=f"domain of the parameters of {self.name}"
+        )
 
     def data(self) -> NDArray:
         """The data at present, ``(*batch, *event)``."""
@@ -106,6 +121,7 @@ def observed_ebms(problem: Problem, method: str) -> list[ObservedEBM]:
                 spec.reference,
                 spec.signature,
                 params,
+                spec.domain,
                 model.rvs_to_values[rv],
             )
         )

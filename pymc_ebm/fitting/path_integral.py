@@ -1,5 +1,6 @@
 """J recovered from its gradient along a path: section 5, remark c, of the paper."""
 
+import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -8,8 +9,9 @@ import pymc as pm
 from numpy.typing import NDArray
 
 from pymc_ebm.diagnostics.reference_stats import on_own_scale
-from pymc_ebm.fitting.exact_gradient import ModelDraws
+from pymc_ebm.fitting.model_draws import ModelDraws
 from pymc_ebm.fitting.problem import Problem
+from pymc_ebm.reference.quadrature import half_rule
 from pymc_ebm.sampling.independent_metropolis import independent_metropolis
 
 __all__ = ["PathIntegral", "path_integral"]
@@ -77,7 +79,12 @@ def path_integral(
     Raises
     ------
     ValueError
-        Values that are missing or of another shape, and what `exact_gradient` refuses.
+        Values that are unknown, missing or of another shape, and what `exact_gradient` refuses.
+
+    Warns
+    -----
+    UserWarning
+        Half of the nodes give another integral: the rule does not resolve the slope.
 
     Examples
     --------
@@ -118,10 +125,22 @@ def path_integral(
         slopes.append(np.mean(found))
         variances.append(np.var(found, ddof=1) / _RUNS)
     value, mcse = weights @ slopes, np.sqrt(weights**2 @ variances)
+    change = half_rule(nodes) / 2 - weights
+    away, noise = abs(change @ slopes), np.sqrt(change**2 @ variances)
+    if away > 4 * noise + 1e-9 * abs(value):
+        warnings.warn(
+            f"Half of the {nodes} nodes change the integral by {away:.3g} nats, beyond the error "
+            f"of the draws, {noise:.3g}: the slope is not resolved. Raise nodes.",
+            UserWarning,
+            stacklevel=2,
+        )
     return PathIntegral(float(value), float(mcse), positions, np.array(slopes))
 
 
 def _point(problem, theta) -> dict[str, NDArray]:
+    unknown = set(theta) - {rv.name for rv in problem.free}
+    if unknown:
+        raise ValueError(f"The path has {', '.join(sorted(unknown))}, which the model has not.")
     missing = {rv.name for rv in problem.free} - set(theta)
     if missing:
         raise ValueError(

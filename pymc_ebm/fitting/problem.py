@@ -104,6 +104,13 @@ class Problem:
             raise ValueError("The model has no observed variable or potential: nothing to fit.")
         terms += self.free if include_prior else []
         factors = model.logp(vars=terms, sum=False, jacobian=False)
+        used = set(ancestors(factors))
+        unused = [rv.name for rv in self.free if model.rvs_to_values[rv] not in used]
+        if unused:
+            raise ValueError(
+                f"{', '.join(unused)} do not enter the likelihood. Use include_prior=True, or take "
+                "them out of the model."
+            )
         self.u = pt.dvector("u")
         self.start = model.initial_point()
         self._parts: dict[Variable, Variable] = {}

@@ -8,7 +8,7 @@ import pytensor
 import pytensor.tensor as pt
 from numpy.typing import NDArray
 
-from pymc_ebm.fitting.minimise import minimise
+from pymc_ebm.fitting.minimise import inverse, minimise
 from pymc_ebm.fitting.observed_ebm import ObservedEBM, observed_ebms
 from pymc_ebm.fitting.problem import Loss, Problem
 from pymc_ebm.fitting.sandwich import compile_scores, sandwich
@@ -54,7 +54,8 @@ def pseudolikelihood(
     Returns
     -------
     Solution
-        `covariance` by Godambe's sandwich; without Monte Carlo error.
+        `covariance` by Godambe's sandwich, or the inverse Hessian for scalar x; without Monte Carlo
+        error.
 
     Raises
     ------
@@ -73,17 +74,24 @@ def pseudolikelihood(
         one.set_data(one.ebm.data())
     minimum = minimise(loss, start, advance)
     n_rows = sum(one.n_rows for one in neighbours)
-    found = [score(minimum.u) for score in scores]
-    if n_rows < _FEWEST_PER_PARAMETER * problem.size:
-        rng = np.random.default_rng(random_seed)
-        found = [
-            one.simulated_scores(score, minimum.u, simulations, rng)
-            for one, score in zip(neighbours, scores, strict=True)
-        ]
-    covariance = sum(
-        one.n_rows / len(s) * sandwich(minimum.hessian, s)
-        for one, s in zip(neighbours, found, strict=True)
-    )
+    if all(one.ebm.event_ndim == 0 for one in neighbours):  # the likelihood itself
+        covariance = inverse(minimum.hessian)
+    else:
+        if n_rows < _FEWEST_PER_PARAMETER * problem.size:
+            rng = np.random.default_rng(random_seed)
+            found = [
+                one.simulated_scores(score, minimum.u, simulations, rng)
+                for one, score in zip(neighbours, scores, strict=True)
+            ]
+        else:
+            found = [score(minimum.u) for score in scores]
+        covariance = np.sum(
+            [
+                one.n_rows / len(s) * sandwich(minimum.hessian, s)
+                for one, s in zip(neighbours, found, strict=True)
+            ],
+            axis=0,
+        )
     return Solution(
         minimum.u,
         covariance,
@@ -120,7 +128,9 @@ class _Neighbours:
         self.x = pytensor.shared(states[:, 0, 0], shape=(None, *event), name="x")
         changed = pt.switch(self.mask, -ebm.energies_of_alternatives(self.states), -np.inf)
         own = ebm.energies_of_alternatives(self.x[:, None, None])[:, 0, 0]
-        self.terms = len(values) * own + pt.logsumexp(changed, axis=-1).sum(axis=-1)
+        self.terms = ebm.within_domain(
+            len(values) * own + pt.logsumexp(changed, axis=-1).sum(axis=-1)
+        )
         self._params = pytensor.function([u], ebm.params)
         self.n_rows = 0
 

@@ -96,7 +96,7 @@ def _terms(ebm: ObservedEBM):
         # Rows do not mix, so the derivative of the sum is each row's own.
         terms -= pt.grad(slope[at].sum(), x)[at]
     [terms] = graph_replace([terms], {x: pt.as_tensor(ebm.value).astype("float64")}, strict=False)
-    return terms.ravel()
+    return ebm.within_domain(terms.ravel())
 
 
 def _over_event(x, event_ndim):

@@ -14,7 +14,6 @@ from pymc_ebm.diagnostics import check_hull, compute_reference_stats, hull_margi
 from pymc_ebm.distribution import EBM
 from pymc_ebm.fitting import find_MLE
 from pymc_ebm.reference import from_draws, independent, quadrature
-from pymc_ebm.reference.base import Reference
 
 # Data far from the points are the matter here.
 pytestmark = pytest.mark.filterwarnings("ignore:EBM 'x'|The energies of the data:UserWarning")
@@ -194,16 +193,6 @@ def test_what_the_hull_cannot_judge():
             a = pm.Normal("a", 0, 1, initval=0.5)
             found = verdict(energy, a, **options)
         assert found.verdict == "not applicable" and reason in found.reason
-
-
-def test_a_truncated_sum_can_be_outside():
-    """A sum over 0..20 cannot describe counts of mean 30, nor does it end at 20."""
-    space = Reference(np.arange(21), np.zeros(21), np.arange(21), exact=True, complete=False)
-    poisson = lambda x, a: -a * x + pt.gammaln(x + 1)
-    for counts, expected in (([3, 5, 20], "inside"), ([20, 30, 40], "outside")):
-        with pm.Model():
-            found = verdict(poisson, pm.Normal("a"), reference=space, observed=np.array(counts))
-        assert found.verdict == expected
 
 
 def test_rows_of_parameters_are_judged_one_by_one():

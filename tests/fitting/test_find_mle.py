@@ -497,3 +497,91 @@ def test_gradient_descent_that_diverges_or_runs_out(rng):
         )
     assert not short.converged
     assert "raise max_iterations" in short.reason
+
+
+def test_resampled_points_are_no_draws_of_the_model(rng):
+    """Their error is that of the reference, which the spread of the gradients does not show."""
+    q = ebm.reference.independent(pm.Normal.dist(0, 4), draws=500, random_seed=1)
+    with pm.Model():
+        sigma = pm.HalfFlat("sigma")
+        ebm.EBM("x", 0.0, sigma, energy=gaussian, reference=q, observed=rng.normal(0, 2, 50))
+        with pytest.raises(ValueError, match="own points again"):
+            ebm.find_MLE(
+                "exact_gradient",
+                sampler=ebm.sampling.importance_resampling,
+                progressbar=False,
+            )
+
+
+def test_exact_gradient_from_a_flat_start(rng):
+    """At log rate −7 every draw is 0: the curvature that draws show is none, and yet it arrives."""
+    counts = rng.poisson(4, 80)
+    energy = lambda k, a: -a * k + pt.gammaln(k + 1)
+    states = ebm.reference.enumeration(np.arange(60))
+    with pm.Model():
+        a = pm.Flat("a", initval=-7.0)
+        ebm.EBM("k", a, energy=energy, reference=states, observed=counts)
+        fit = ebm.find_MLE(
+            "exact_gradient",
+            sampler=lambda rng, draws, a: rng.poisson(np.exp(a), draws),
+            random_seed=rng,
+            progressbar=False,
+        )
+    assert fit.converged
+    assert abs(fit.estimate["a"] - np.log(counts.mean())) < 4 * fit.mcse["a"]
+
+
+def test_path_with_too_few_nodes_warns(rng):
+    """From σ = 0.05 to 2 the slope changes like σ⁻³, and ten nodes miss it by thousands of nats."""
+    data = rng.normal(0, 2, 100)
+    q = ebm.reference.independent(pm.Normal.dist(0, 4), draws=500, random_seed=1)
+    with pm.Model():
+        sigma = pm.HalfFlat("sigma")
+        ebm.EBM("x", 0.0, sigma, energy=gaussian, reference=q, observed=data)
+        with pytest.warns(UserWarning, match="Raise nodes"):
+            ebm.fitting.path_integral(
+                {"sigma": 0.05},
+                {"sigma": 2.0},
+                sampler=lambda rng, draws, mu, s: rng.normal(mu, s, draws),
+                random_seed=rng,
+            )
+
+
+def test_domain_holds_for_every_method(rng):
+    """From outside the domain there is no estimate, whatever the method minimises."""
+    data = rng.normal(0, 1, 50)
+    with pm.Model():
+        a = pm.Flat("a", initval=-1.5)
+        q = ebm.reference.fitted(data, 1024, random_seed=1)
+        ebm.EBM(
+            "x", a, energy=lambda x, a: a**2 * x**2, reference=q, observed=data,
+            domain=lambda a: a > 0,
+        )  # fmt: skip
+        for method in ("geyer", "noise_contrastive", "score_matching"):
+            with pytest.raises(ValueError, match="initial values"):
+                ebm.find_MLE(method, progressbar=False)
+
+
+def test_pseudolikelihood_of_a_scalar_is_its_likelihood(rng):
+    """Few rows of a regression: the estimate and the standard errors of maximum likelihood."""
+    x = np.linspace(-1, 1, 12)
+    counts = rng.poisson(np.exp(1 + 0.5 * x))
+    states = ebm.reference.enumeration(np.arange(60))
+    with pm.Model():
+        a, b = pm.Flat("a"), pm.Flat("b")
+        energy = lambda k, eta: -eta * k + pt.gammaln(k + 1)
+        ebm.EBM("k", a + b * x, energy=energy, reference=states, observed=counts)
+        fits = [ebm.find_MLE(m, progressbar=False) for m in ("geyer", "pseudolikelihood")]
+    for name in ("a", "b"):
+        np.testing.assert_allclose(fits[1].estimate[name], fits[0].estimate[name], rtol=1e-6)
+        np.testing.assert_allclose(fits[1].se[name], fits[0].se[name], rtol=1e-6)
+
+
+def test_parameters_outside_the_likelihood_are_named(rng):
+    with pm.Model():
+        m = pm.Normal("m")
+        mu = pm.Normal("mu", m, 1)
+        ebm.EBM("x", mu, 1.0, energy=gaussian, reference=LINE, observed=rng.normal(size=20))
+        with pytest.raises(ValueError, match=r"m do not enter the likelihood.*include_prior"):
+            ebm.find_MLE(progressbar=False)
+        assert ebm.find_MLE(include_prior=True, progressbar=False).converged
