@@ -16,15 +16,9 @@ from pytensor.graph.traversal import ancestors
 from pytensor.tensor.random.op import RandomVariable
 from pytensor.tensor.random.type import RandomGeneratorType
 
-from pymc_ebm.energy import (
-    Energy,
-    as_parameter,
-    core_ndims,
-    data_energy,
-    signature_of,
-    without_unit_batch,
-)
-from pymc_ebm.log_partition import check_reference, log_partition
+from pymc_ebm.checks import check_reference
+from pymc_ebm.energy import Energy, data_energy
+from pymc_ebm.log_partition import log_partition
 from pymc_ebm.observed import (
     as_integers,
     check_energy,
@@ -33,6 +27,7 @@ from pymc_ebm.observed import (
     fit_reference,
     observed_values,
 )
+from pymc_ebm.parameters import as_parameter, core_ndims, signature_of, without_unit_batch
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.sampling.importance_resampling import importance_resampling
 

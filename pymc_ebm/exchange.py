@@ -23,8 +23,9 @@ from pytensor.graph.basic import Variable
 from pytensor.graph.traversal import ancestors
 
 from pymc_ebm.distribution import EnergyRV
-from pymc_ebm.energy import core_ndims, data_energy, without_unit_batch
+from pymc_ebm.energy import data_energy
 from pymc_ebm.log_partition import LogPartition
+from pymc_ebm.parameters import core_ndims, without_unit_batch
 from pymc_ebm.sampling.gibbs import gibbs
 
 __all__ = ["ExchangeMetropolis"]

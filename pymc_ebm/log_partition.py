@@ -1,6 +1,5 @@
 """The Op `LogPartition` and the function `log_partition` that applies it."""
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,20 +11,13 @@ from pytensor.graph.replace import graph_replace, vectorize_graph
 from pytensor.graph.traversal import graph_inputs
 from pytensor.tensor.variable import TensorVariable
 
-from pymc_ebm.energy import (
-    Energy,
-    SplitEnergy,
-    as_parameter,
-    core_ndims,
-    evaluate,
-    split_energy,
-)
-from pymc_ebm.initial_values import initial_values
+from pymc_ebm.checks import check_log_weights, check_reference
+from pymc_ebm.energy import Energy, SplitEnergy, evaluate, split_energy
+from pymc_ebm.parameters import as_parameter, core_ndims
 from pymc_ebm.reference.base import Reference
-from pymc_ebm.reference.memory import check_memory
 from pymc_ebm.rows import distinct_rows
 
-__all__ = ["LogPartition", "check_reference", "log_partition"]
+__all__ = ["LogPartition", "log_partition"]
 
 
 class LogPartition(OpFromGraph):
@@ -56,6 +48,7 @@ class LogPartition(OpFromGraph):
     ):
         self.split = split
         self.reference = reference
+        self.batch_ndim = _batch_ndim(inputs, split)
         self.energy_fingerprint = split.fingerprint
         # Integers have no gradient; reference arrays are constants.
         self.differentiable = [
@@ -262,18 +255,9 @@ def log_partition(
     )
     batched, kind = _distinct(variables, cores)
     op, inputs = _estimator(split, reference, batched, split.captured)
-    _check_log_weights(op, inputs, names)
+    check_log_weights(op, inputs, names)
     log_z = op(*inputs, return_list=True)[0]
     return log_z if kind is None else log_z[kind]
-
-
-def check_reference(reference) -> None:
-    """Raise TypeError where a reference is none, a distribution for example."""
-    if not isinstance(reference, Reference):
-        raise TypeError(
-            f"reference is a {type(reference).__name__}, not a Reference. Make one with "
-            "pymc_ebm.reference, for example reference.independent(pm.Normal.dist(0, 3))."
-        )
 
 
 def _distinct(variables, cores) -> tuple[list[TensorVariable], np.ndarray | None]:
@@ -350,77 +334,6 @@ def _broadcast_batches(variables: Sequence, cores: Sequence[int]) -> list[Tensor
     ]
 
 
-def _check_log_weights(op, inputs, names):
-    """Refuse NaN, −inf and all-(+inf) energies, and energies that mix rows, at initial values."""
-    split = op.split
-    known = initial_values(inputs[: len(split.params) + len(split.captured)])
-    if known is None:
-        return
-    reference = op.reference
-    constants = [pt.constant(v) for v in known]
-    arrays = inputs[len(constants) :]
-    batch_ndim = _batch_ndim(inputs, split)
-    n_rows = math.prod(np.shape(known[0])[:batch_ndim]) if known else 1
-    check_memory(
-        n_rows * reference.n_points,
-        0,
-        f"{n_rows} rows of parameters with {reference.n_points} points each: use fewer draws.",
-    )
-    [values] = evaluate([op.log_weights(*constants, *arrays)])
-    where = ", ".join(
-        f"{n} = {np.array2string(np.asarray(v), threshold=4, precision=6)}"
-        for n, v in zip(names, known, strict=False)
-    )
-    rows = values.reshape(-1, values.shape[-1])
-    if values.shape[-1] != reference.n_points:
-        raise ValueError(
-            f"The energies of {reference.n_points} points have shape {values.shape}. An energy "
-            "maps (*batch, *event) to (*batch,)."
-        )
-    for bad, what, remedy in (
-        (np.isnan(rows), "NaN", "Guard the argument of the log, root or ratio with pt.switch"),
-        (np.isposinf(rows), "−inf", "An energy of −inf has infinite weight; check its sign"),
-    ):
-        if bad.any():
-            index = int(np.argwhere(bad)[0, 1])
-            raise ValueError(
-                f"The energy is {what} at {bad.any(axis=0).sum()} of {rows.shape[1]} reference "
-                f"points, the first with index {index}, at {where}. {remedy}."
-            )
-    if np.isneginf(rows).all(axis=1).any():
-        raise ValueError(
-            f"The reference misses the support: the energy is +inf at all {rows.shape[1]} points, "
-            f"at {where}. Choose a reference where the energy is finite."
-        )
-    first = [v[(0,) * batch_ndim] for v in known[: len(split.params)]]
-    _check_rows(split, [*first, *known[len(split.params) :]], reference)
-
-
 def _batch_ndim(params, split):
     """Number of dimensions that parameters carry beyond their core shapes."""
     return max((b.ndim - p.ndim for b, p in zip(params, split.params, strict=False)), default=0)
-
-
-def _check_rows(split, values, reference):
-    """The energy of a few points must not change when the other points are taken away."""
-    if split.x.type.shape[0] is not None:  # an energy that takes one number of points only
-        return
-    few = min(7, reference.n_points)
-    constants = [pt.constant(v) for v in values]
-    givens = dict(zip([*split.params, *split.captured], constants, strict=True))
-    points = reference.points[: 4 * few]
-    if reference.transport is not None:
-        [points] = evaluate(
-            [reference.transport(pt.constant(points), *constants[: len(split.params)])[0]]
-        )
-    alone, together = evaluate(
-        [split.at(pt.constant(points[:few])), split.at(pt.constant(points))], givens
-    )
-    together = np.broadcast_to(together, (len(points),))[:few]
-    alone = np.broadcast_to(alone, (few,))
-    if not np.allclose(alone, together, rtol=1e-6, atol=1e-9, equal_nan=True):
-        raise ValueError(
-            "The energy mixes rows of the batch: the energies of the first "
-            f"{few} points, shape {alone.shape}, change when {len(points) - few} more points are "
-            "given. Reduce over event axes only, never over axis 0."
-        )

@@ -10,8 +10,9 @@ import pytensor.tensor as pt
 from pymc.model.core import Model
 from pytensor.graph.utils import MissingInputError
 
-from pymc_ebm.energy import as_parameter, core_ndims, data_energy, evaluate
+from pymc_ebm.energy import data_energy, evaluate
 from pymc_ebm.initial_values import initial_values
+from pymc_ebm.parameters import as_parameter, core_ndims
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.reference.fitted import fitted
 from pymc_ebm.reference.proposal import uniform_over

@@ -5,7 +5,8 @@ import pytensor.tensor as pt
 import pytest
 from pytensor.graph.traversal import ancestors
 
-from pymc_ebm.energy import core_ndims, evaluate, split_energy
+from pymc_ebm.energy import evaluate, split_energy
+from pymc_ebm.parameters import core_ndims
 
 SCALAR = pt.TensorType("float64", ())
 

@@ -9,11 +9,13 @@ import pymc_ebm
 
 ROOMS = [
     "hoisting",
+    "parameters",
     "energy",
     "energies",
     "initial_values",
     "reference",
     "rows",
+    "checks",
     "log_partition",
     "sampling",
     "observed",

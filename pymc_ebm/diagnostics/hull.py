@@ -14,7 +14,8 @@ from scipy.optimize import linprog
 from pymc_ebm.diagnostics.coefficients import FAR, NEAR, Coefficients, NotApplicable, moving
 from pymc_ebm.diagnostics.normalisers import find_log_partitions
 from pymc_ebm.distribution import EnergyRV
-from pymc_ebm.energy import evaluate, without_unit_batch
+from pymc_ebm.energy import evaluate
+from pymc_ebm.parameters import without_unit_batch
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.rows import distinct_rows
 

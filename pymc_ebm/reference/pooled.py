@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytensor.tensor as pt
 
-from pymc_ebm.energy import Energy, as_parameter, core_ndims, evaluate, split_energy
+from pymc_ebm.energy import Energy, evaluate, split_energy
+from pymc_ebm.parameters import as_parameter, core_ndims
 from pymc_ebm.reference import mbar
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.reference.batches import batches
