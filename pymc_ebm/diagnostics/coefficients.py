@@ -5,8 +5,10 @@ import pymc as pm
 import pytensor
 import pytensor.tensor as pt
 from numpy.typing import NDArray
+from pytensor.gradient import NullTypeGradError
 from pytensor.graph.basic import Apply
 from pytensor.graph.replace import graph_replace, vectorize_graph
+from pytensor.graph.utils import MethodNotDefined
 
 from pymc_ebm.energy import VECTORISED
 
@@ -45,9 +47,15 @@ class Coefficients:
     def __init__(self, model: pm.Model, node: Apply, statistics: NDArray):
         split = node.op.split
         n_params = len(split.params)
-        gradients = pt.grad(
-            split.value.sum(), split.slots, disconnected_inputs="ignore", return_disconnected="zero"
-        )
+        try:
+            gradients = pt.grad(
+                split.value.sum(),
+                split.slots,
+                disconnected_inputs="ignore",
+                return_disconnected="zero",
+            )
+        except (NotImplementedError, MethodNotDefined, NullTypeGradError) as error:
+            raise NotApplicable(f"The energy has no derivative by a statistic: {error}") from error
         gradients = [g + pt.zeros_like(s) for g, s in zip(gradients, split.slots, strict=True)]
         captured = dict(zip(split.captured, node.inputs[n_params:], strict=False))
         gradients = graph_replace(gradients, captured, strict=False)
@@ -75,9 +83,15 @@ class Coefficients:
         return sum(np.size(self._start[v.name]) for v in self._values)
 
     def directions(self, step: float) -> NDArray:
-        """Differences of c over random steps of the free values, ``(S, R, K)``."""
+        """Differences of c over random steps of the free values, ``(S, R, K)``.
+
+        Far steps are enough of them for each row, near ones for all rows together.
+        """
         rng = np.random.default_rng(0)
-        n_steps = 2 * min(self._size, self.n_rows * len(self._slots)) + 2
+        rows = 1 if step >= FAR else self.n_rows
+        n_steps = rows * len(self._slots) + 2
+        if step < FAR:
+            n_steps = min(n_steps, self._size + 2)
         centre = 0.1 * rng.normal(size=self._size)
         found = []
         for _ in range(n_steps):

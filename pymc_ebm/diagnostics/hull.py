@@ -70,6 +70,8 @@ def hull_margin(point: ArrayLike, points: ArrayLike) -> float:
     ------
     ValueError
         No points, or numbers that are not finite.
+    ArithmeticError
+        A linear programme that could not be solved.
 
     References
     ----------
@@ -123,7 +125,7 @@ def _largest_step(direction: NDArray, z: NDArray) -> float:
         objective, A_eq=equations, b_eq=[*np.zeros(len(direction)), 1.0], method="highs"
     )
     if solution.status != 0:
-        raise RuntimeError(f"The linear programme of the hull failed: {solution.message}")
+        raise ArithmeticError(f"The linear programme of the hull failed: {solution.message}")
     return float(solution.x[-1])
 
 
@@ -203,7 +205,7 @@ def check_hull(
             reference = (references or {}).get(rv.name, node.op.reference)
             try:
                 found[rv.name] = _verdict(model, rv, node, reference)
-            except NotApplicable as reason:
+            except (NotApplicable, ArithmeticError) as reason:
                 found[rv.name] = HullVerdict("not applicable", np.nan, str(reason))
     return found
 
@@ -218,6 +220,8 @@ def _verdict(model: pm.Model, rv: Variable, node: Apply, reference: Reference) -
         raise NotApplicable("The energy is not linear in statistics of x: it has other parts.")
     if not split.slots:
         raise NotApplicable("The energy does not depend on x.")
+    if split.x.type.shape[0] is not None:
+        raise NotApplicable("The energy takes one number of points only, and not the data's.")
     data = evaluate([model.rvs_to_values[rv]])[0].reshape(-1, *reference.event_shape)
     of_data, of_points = (_statistics(split, x) for x in (data, reference.points))
     weighted = np.isfinite(reference.log_weights) & np.isfinite(of_points).all(axis=1)
@@ -229,11 +233,11 @@ def _verdict(model: pm.Model, rv: Variable, node: Apply, reference: Reference) -
     if coefficients.n_rows != row_of_datum.max() + 1:
         raise NotApplicable("The rows of parameters are not those of the data.")
     far, near = coefficients.directions(FAR), coefficients.directions(NEAR)
-    span = moving(far.reshape(len(far), -1))[0]
-    if span == 0:
-        raise NotApplicable("No parameter moves a statistic.")
+    spans = [moving(far[:, r]) for r in range(coefficients.n_rows)]
+    independent = sum(rank for rank, _ in spans)
     free = moving(near.reshape(len(near), -1))[0]
-    independent = sum(moving(far[:, r])[0] for r in range(coefficients.n_rows))
+    if independent == 0:
+        raise NotApplicable("No parameter moves a statistic.")
     tied = (
         f"{independent} coefficients of statistics move together in {free} directions, and "
         "outside the hull there may still be a maximum."
@@ -241,10 +245,9 @@ def _verdict(model: pm.Model, rv: Variable, node: Apply, reference: Reference) -
     if free < independent and coefficients.n_rows > _MOST_TIED_ROWS:
         raise NotApplicable(tied)
     margins = []
-    for r in range(coefficients.n_rows):
-        _, basis = moving(far[:, r])
+    for r, (rank, basis) in enumerate(spans):
         mean = of_data[row_of_datum == r].mean(axis=0)
-        margins.append(hull_margin(mean @ basis, of_points @ basis) if basis.size else np.inf)
+        margins.append(hull_margin(mean @ basis, of_points @ basis) if rank else np.inf)
     margin, n_points = float(min(margins)), len(of_points)
     if margin >= 1 - _TOLERANCE:
         return HullVerdict(
