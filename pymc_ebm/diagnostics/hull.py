@@ -26,6 +26,7 @@ _TOLERANCE = 1e-6
 _FLAT = 1e-9
 # Rows of parameters that are tied to each other can only be found inside, one by one.
 _MOST_TIED_ROWS = 50
+_MOST_STATISTICS = 64
 
 
 @dataclass(frozen=True)
@@ -216,14 +217,16 @@ def _verdict(model: pm.Model, rv: Variable, node: Apply, reference: Reference) -
         raise NotApplicable("The reference is exact and complete.")
     if reference.transport is not None:
         raise NotApplicable("The points move with the parameters.")
-    if any(s.type.ndim != 1 or not s.dtype.startswith("float") for s in split.slots):
-        raise NotApplicable("The energy is not linear in statistics of x: it has other parts.")
+    if not all(_per_point(slot) for slot in split.slots):
+        raise NotApplicable("The energy is not linear in statistics of x.")
     if not split.slots:
         raise NotApplicable("The energy does not depend on x.")
     if split.x.type.shape[0] is not None:
         raise NotApplicable("The energy takes one number of points only, and not the data's.")
     data = evaluate([model.rvs_to_values[rv]])[0].reshape(-1, *reference.event_shape)
     of_data, of_points = (_statistics(split, x) for x in (data, reference.points))
+    if of_data.shape[1] > _MOST_STATISTICS:
+        raise NotApplicable(f"There are {of_data.shape[1]} statistics, too many for a hull.")
     weighted = np.isfinite(reference.log_weights) & np.isfinite(of_points).all(axis=1)
     of_points = of_points[weighted]
     if not weighted.any() or not np.isfinite(of_data).all():
@@ -265,10 +268,20 @@ def _verdict(model: pm.Model, rv: Variable, node: Apply, reference: Reference) -
     )
 
 
+def _per_point(slot) -> bool:
+    """Whether a statistic is real numbers for each point, of a shape that is known."""
+    shape = slot.type.shape
+    if not slot.dtype.startswith("float") or not shape or shape[0] is not None:
+        return False
+    return None not in shape[1:]
+
+
 def _statistics(split, x) -> NDArray:
     """Statistics of points or data ``(B, *event)``, as ``(B, K)``."""
-    columns = evaluate(split.statistics_of(pt.constant(x.astype(split.x.dtype))))
-    return np.column_stack([np.broadcast_to(column, len(x)) for column in columns])
+    values = evaluate(split.statistics_of(pt.constant(x.astype(split.x.dtype))))
+    return np.column_stack(
+        [np.broadcast_to(v, (len(x), *v.shape[1:])).reshape(len(x), -1) for v in values]
+    )
 
 
 def _row_of_datum(model, rv, n_data) -> NDArray:
