@@ -17,6 +17,7 @@ ROOMS = [
     "sampling",
     "observed",
     "distribution",
+    "auxiliary_data",
     "exchange",
     "diagnostics",
     "fitting",
