@@ -1,7 +1,7 @@
 """`ExchangeMetropolis`: posteriors of energy-based models without any normaliser."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -22,16 +22,11 @@ from pymc.util import RandomGenerator, get_value_vars_from_user_vars
 from pytensor.graph.basic import Variable
 from pytensor.graph.traversal import ancestors
 
+from pymc_ebm.auxiliary_data import Sampler, auxiliary_data
 from pymc_ebm.distribution import EnergyRV
-from pymc_ebm.energy import data_energy
 from pymc_ebm.log_partition import LogPartition
-from pymc_ebm.parameters import core_ndims, without_unit_batch
-from pymc_ebm.sampling.gibbs import gibbs
 
 __all__ = ["ExchangeMetropolis"]
-
-#: ``sampler(rng, draws, *params) -> (draws, *event)``.
-Sampler = Callable[..., ArrayLike]
 
 
 @dataclass_state
@@ -143,7 +138,7 @@ class ExchangeMetropolis(ArrayStepShared):
         _check_free(model, chosen)
         known = _known_factors(model)
         point = model.initial_point() if initial_point is None else initial_point
-        self._auxiliaries = _auxiliaries(model, sampler, sweeps)
+        self._auxiliaries = auxiliary_data(model, sampler, sweeps)
 
         energies = [one.energies(one.value) for one in self._auxiliaries]
         target = pt.add(*[factor.sum() for factor in known], *[-e.sum() for e in energies], 0.0)
@@ -241,86 +236,6 @@ class ExchangeMetropolis(ArrayStepShared):
         return pm.Metropolis._make_progressbar_update_functions()
 
 
-@dataclass(frozen=True, eq=False)
-class _Auxiliary:
-    """An observed EBM: its graphs, and draws of data of the same shape.
-
-    Attributes
-    ----------
-    name : str
-    spec : object
-        Energy, reference and signature.
-    params : list of Variable
-        Graphs of the model's value variables.
-    value : Variable
-        The data, ``(*batch, *event)``.
-    possible : Variable
-        Whether the parameters lie in their domain.
-    sampler : callable or None
-    sweeps : int
-    """
-
-    name: str
-    spec: Any
-    params: list[Variable]
-    value: Variable
-    possible: Variable
-    sampler: Sampler | None
-    sweeps: int
-
-    def energies(self, x) -> Variable:
-        """Graph of E(x | θ), ``(*batch,)``."""
-        event_ndim = len(self.spec.reference.event_shape)
-        return data_energy(self.spec.energy, x, self.params, event_ndim, self.spec.signature)
-
-    def draw(self, rng: np.random.Generator, params: list[NDArray], data: NDArray) -> NDArray:
-        """Draws of p(x | θ) in the shape of the data, together where rows of θ are equal."""
-        event_shape = self.spec.reference.event_shape
-        batch = data.shape[: data.ndim - len(event_shape)]
-        flat = data.reshape(-1, *event_shape)
-        cores = core_ndims(self.spec.signature, len(params))
-        rows = [
-            np.broadcast_to(p, (*batch, *np.shape(p)[np.ndim(p) - n :])).reshape(
-                len(flat), *np.shape(p)[np.ndim(p) - n :]
-            )
-            for p, n in zip(params, cores, strict=True)
-        ]
-        kinds = np.zeros(len(flat), dtype=int)
-        if any(np.ndim(p) > n for p, n in zip(params, cores, strict=True)):
-            table = np.column_stack([r.reshape(len(flat), -1) for r in rows])
-            kinds = np.unique(table, axis=0, return_inverse=True)[1].ravel()
-        draws = np.empty(flat.shape, dtype=data.dtype)
-        for kind in range(kinds.max() + 1):
-            mine = kinds == kind
-            row = [r[np.argmax(mine)] for r in rows]
-            draws[mine] = self._draw_row(rng, row, flat[mine])
-        return draws.reshape(data.shape)
-
-    def _draw_row(self, rng, row, data) -> NDArray:
-        if self.sampler is None:
-            draws = gibbs(
-                self.spec.energy,
-                *row,
-                reference=self.spec.reference,
-                draws=1,
-                chains=len(data),
-                tune=self.sweeps - 1,
-                initvals=data,
-                random_seed=rng,
-                signature=self.spec.signature,
-                progressbar=False,
-                return_inferencedata=False,
-            )
-            return np.asarray(draws)[:, 0]
-        draws = np.asarray(self.sampler(rng, len(data), *row))
-        if draws.shape != data.shape:
-            raise ValueError(
-                f"The sampler of {self.name} returned shape {draws.shape}, not (draws, *event) = "
-                f"{data.shape}. Return one independent draw in each row."
-            )
-        return draws
-
-
 def _check_free(model: pm.Model, chosen) -> None:
     """Refuse what a random walk of all variables in one block cannot move."""
     left_out = [v.name for v in model.value_vars if v not in chosen]
@@ -362,42 +277,3 @@ def _known_factors(model: pm.Model) -> list[Variable]:
             "ebm.EBM(..., observed=...), or sample by NUTS."
         )
     return factors
-
-
-def _auxiliaries(model: pm.Model, sampler, sweeps: int) -> list[_Auxiliary]:
-    """The observed EBMs with their samplers."""
-    ebms = [rv for rv in model.observed_RVs if isinstance(rv.owner.op, EnergyRV)]
-    names = [rv.name for rv in ebms]
-    if callable(sampler) and len(ebms) > 1:
-        raise ValueError(
-            f"There is one sampler for the EBMs {', '.join(names)}. Give a dict by name."
-        )
-    samplers = {names[0]: sampler} if callable(sampler) else dict(sampler or {})
-    unknown = set(samplers) - set(names)
-    if unknown:
-        raise ValueError(
-            f"There are samplers for {', '.join(sorted(unknown))}, and the observed EBMs are "
-            f"{', '.join(names)}. Name those."
-        )
-    if sweeps < 1:
-        raise ValueError(f"sweeps is {sweeps}. Give the number of Gibbs sweeps, 1 or more.")
-    found = []
-    for rv in ebms:
-        op, spec = rv.owner.op, rv.owner.op.spec
-        if rv.name not in samplers and not spec.reference.discrete:
-            raise ValueError(
-                f"{rv.name} is continuous, and Gibbs sampling draws discrete events only. Give "
-                "sampler=, a function (rng, draws, *params) of exact draws."
-            )
-        params = model.replace_rvs_by_values(
-            without_unit_batch(op.dist_params(rv.owner), op.ndims_params)
-        )
-        conditions = [] if spec.domain is None else spec.domain(*params)
-        if not isinstance(conditions, list | tuple):
-            conditions = [conditions]
-        possible = pt.all(pt.stack([pt.all(c) for c in [np.array(True), *conditions]]))
-        value = model.rvs_to_values[rv]
-        found.append(
-            _Auxiliary(rv.name, spec, params, value, possible, samplers.get(rv.name), sweeps)
-        )
-    return found

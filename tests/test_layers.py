@@ -20,6 +20,7 @@ ROOMS = [
     "sampling",
     "observed",
     "distribution",
+    "auxiliary_data",
     "exchange",
     "diagnostics",
     "fitting",

@@ -5,10 +5,12 @@ import pymc as pm
 import pytensor
 import pytensor.tensor as pt
 from numpy.typing import NDArray
+from pytensor.gradient import NullTypeGradError
 from pytensor.graph.basic import Apply
 from pytensor.graph.replace import graph_replace, vectorize_graph
+from pytensor.graph.utils import MethodNotDefined
 
-from pymc_ebm.energy import VECTORISED
+from pymc_ebm.energy import VECTORISED, SplitEnergy
 
 __all__ = ["FAR", "NEAR", "Coefficients", "NotApplicable", "moving"]
 
@@ -45,9 +47,15 @@ class Coefficients:
     def __init__(self, model: pm.Model, node: Apply, statistics: NDArray):
         split = node.op.split
         n_params = len(split.params)
-        gradients = pt.grad(
-            split.value.sum(), split.slots, disconnected_inputs="ignore", return_disconnected="zero"
-        )
+        try:
+            gradients = pt.grad(
+                split.value.sum(),
+                split.slots,
+                disconnected_inputs="ignore",
+                return_disconnected="zero",
+            )
+        except (NotImplementedError, MethodNotDefined, NullTypeGradError) as error:
+            raise NotApplicable(f"The energy has no derivative by a statistic: {error}") from error
         gradients = [g + pt.zeros_like(s) for g, s in zip(gradients, split.slots, strict=True)]
         captured = dict(zip(split.captured, node.inputs[n_params:], strict=False))
         gradients = graph_replace(gradients, captured, strict=False)
@@ -62,22 +70,29 @@ class Coefficients:
         self._function = pytensor.function(
             [*values, *split.slots], gradients, mode=VECTORISED, on_unused_input="ignore"
         )
-        self._slots = [
-            column.astype(s.dtype) for column, s in zip(probed.T, split.slots, strict=True)
-        ]
+        self._slots = _slot_values(split, probed)
+        self._n_statistics = statistics.shape[1]
         self._start = model.initial_point()
         self._values = values
         self._n_probed = len(probed)
-        self.n_rows = len(self._at(np.zeros(self._size))[0])
+        # Whatever the number of rows, each has its gradients.
+        self.n_rows = -1
+        self.n_rows = len(self._at(np.zeros(self._size)))
 
     @property
     def _size(self):
         return sum(np.size(self._start[v.name]) for v in self._values)
 
     def directions(self, step: float) -> NDArray:
-        """Differences of c over random steps of the free values, ``(S, R, K)``."""
+        """Differences of c over random steps of the free values, ``(S, R, K)``.
+
+        Far steps are enough of them for each row, near ones for all rows together.
+        """
         rng = np.random.default_rng(0)
-        n_steps = 2 * min(self._size, self.n_rows * len(self._slots)) + 2
+        rows = 1 if step >= FAR else self.n_rows
+        n_steps = rows * self._n_statistics + 2
+        if step < FAR:
+            n_steps = min(n_steps, self._size + 2)
         centre = 0.1 * rng.normal(size=self._size)
         found = []
         for _ in range(n_steps):
@@ -86,13 +101,13 @@ class Coefficients:
             behind = centre - move if step < FAR else centre
             difference = self._at(centre + move) - self._at(behind)
             if np.isfinite(difference).all():
-                found.append(difference.T)
+                found.append(difference)
         if not found:
             raise NotApplicable("The energy has no finite gradient near the initial point.")
         return np.array(found) / step
 
     def _at(self, move: NDArray) -> NDArray:
-        """Coefficients at the initial point moved by `move`, ``(K, R)``, of a linear energy."""
+        """Coefficients at the initial point moved by `move`, ``(R, K)``, of a linear energy."""
         point, first = [], 0
         for value in self._values:
             start = np.asarray(self._start[value.name])
@@ -102,11 +117,26 @@ class Coefficients:
             point.append((start + part if moves else start).astype(value.dtype))
         with np.errstate(all="ignore"):
             gradients = self._function(*point, *self._slots)
-        rows = np.stack([np.asarray(g).reshape(-1, self._n_probed) for g in gradients])
-        size = np.abs(rows).max(axis=-1, keepdims=True)
-        if (np.abs(rows - rows[..., :1]) > _LINEAR * size).any():
+        shapes = [(self.n_rows, self._n_probed, s[0].size) for s in self._slots]
+        rows = np.concatenate(
+            [np.reshape(g, shape) for g, shape in zip(gradients, shapes, strict=True)], axis=-1
+        )
+        size = np.abs(rows).max(axis=1, keepdims=True)
+        if (np.abs(rows - rows[:, :1]) > _LINEAR * size).any():
             raise NotApplicable("The energy is not linear in statistics of x.")
-        return rows[..., 0]
+        return rows[:, 0]
+
+
+def _slot_values(split: SplitEnergy, statistics: NDArray) -> list[NDArray]:
+    """Columns of statistics ``(B, K)`` as the arrays ``(B, ...)`` that the slots take."""
+    shapes = [s.type.shape[1:] for s in split.slots]
+    ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
+    return [
+        part.reshape(len(statistics), *shape).astype(slot.dtype)
+        for part, shape, slot in zip(
+            np.split(statistics, ends[:-1], axis=1), shapes, split.slots, strict=True
+        )
+    ]
 
 
 def moving(differences: NDArray) -> tuple[int, NDArray]:

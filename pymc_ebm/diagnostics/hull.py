@@ -27,6 +27,7 @@ _TOLERANCE = 1e-6
 _FLAT = 1e-9
 # Rows of parameters that are tied to each other can only be found inside, one by one.
 _MOST_TIED_ROWS = 50
+_MOST_STATISTICS = 64
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,8 @@ def hull_margin(point: ArrayLike, points: ArrayLike) -> float:
     ------
     ValueError
         No points, or numbers that are not finite.
+    ArithmeticError
+        A linear programme that could not be solved.
 
     References
     ----------
@@ -124,7 +127,7 @@ def _largest_step(direction: NDArray, z: NDArray) -> float:
         objective, A_eq=equations, b_eq=[*np.zeros(len(direction)), 1.0], method="highs"
     )
     if solution.status != 0:
-        raise RuntimeError(f"The linear programme of the hull failed: {solution.message}")
+        raise ArithmeticError(f"The linear programme of the hull failed: {solution.message}")
     return float(solution.x[-1])
 
 
@@ -204,7 +207,7 @@ def check_hull(
             reference = (references or {}).get(rv.name, node.op.reference)
             try:
                 found[rv.name] = _verdict(model, rv, node, reference)
-            except NotApplicable as reason:
+            except (NotApplicable, ArithmeticError) as reason:
                 found[rv.name] = HullVerdict("not applicable", np.nan, str(reason))
     return found
 
@@ -215,14 +218,16 @@ def _verdict(model: pm.Model, rv: Variable, node: Apply, reference: Reference) -
         raise NotApplicable("The reference is exact and complete.")
     if reference.transport is not None:
         raise NotApplicable("The points move with the parameters.")
-    if any(s.type.ndim != 1 or not s.dtype.startswith("float") for s in split.slots):
-        raise NotApplicable("The energy is not linear in statistics of x: it has other parts.")
-    if split.x.type.shape[0] is not None:
-        raise NotApplicable("The energy takes one number of points only.")
+    if not all(_per_point(slot) for slot in split.slots):
+        raise NotApplicable("The energy is not linear in statistics of x.")
     if not split.slots:
         raise NotApplicable("The energy does not depend on x.")
+    if split.x.type.shape[0] is not None:
+        raise NotApplicable("The energy takes one number of points only, and not the data's.")
     data = evaluate([model.rvs_to_values[rv]])[0].reshape(-1, *reference.event_shape)
     of_data, of_points = (_statistics(split, x) for x in (data, reference.points))
+    if of_data.shape[1] > _MOST_STATISTICS:
+        raise NotApplicable(f"There are {of_data.shape[1]} statistics, too many for a hull.")
     weighted = np.isfinite(reference.log_weights) & np.isfinite(of_points).all(axis=1)
     of_points = of_points[weighted]
     if not weighted.any() or not np.isfinite(of_data).all():
@@ -232,11 +237,11 @@ def _verdict(model: pm.Model, rv: Variable, node: Apply, reference: Reference) -
     if coefficients.n_rows != row_of_datum.max() + 1:
         raise NotApplicable("The rows of parameters are not those of the data.")
     far, near = coefficients.directions(FAR), coefficients.directions(NEAR)
-    span = moving(far.reshape(len(far), -1))[0]
-    if span == 0:
-        raise NotApplicable("No parameter moves a statistic.")
+    spans = [moving(far[:, r]) for r in range(coefficients.n_rows)]
+    independent = sum(rank for rank, _ in spans)
     free = moving(near.reshape(len(near), -1))[0]
-    independent = sum(moving(far[:, r])[0] for r in range(coefficients.n_rows))
+    if independent == 0:
+        raise NotApplicable("No parameter moves a statistic.")
     tied = (
         f"{independent} coefficients of statistics move together in {free} directions, and "
         "outside the hull there may still be a maximum."
@@ -244,10 +249,9 @@ def _verdict(model: pm.Model, rv: Variable, node: Apply, reference: Reference) -
     if free < independent and coefficients.n_rows > _MOST_TIED_ROWS:
         raise NotApplicable(tied)
     margins = []
-    for r in range(coefficients.n_rows):
-        _, basis = moving(far[:, r])
+    for r, (rank, basis) in enumerate(spans):
         mean = of_data[row_of_datum == r].mean(axis=0)
-        margins.append(hull_margin(mean @ basis, of_points @ basis) if basis.size else np.inf)
+        margins.append(hull_margin(mean @ basis, of_points @ basis) if rank else np.inf)
     margin, n_points = float(min(margins)), len(of_points)
     if margin >= 1 - _TOLERANCE:
         return HullVerdict(
@@ -265,10 +269,20 @@ def _verdict(model: pm.Model, rv: Variable, node: Apply, reference: Reference) -
     )
 
 
+def _per_point(slot) -> bool:
+    """Whether a statistic is real numbers for each point, of a shape that is known."""
+    shape = slot.type.shape
+    if not slot.dtype.startswith("float") or not shape or shape[0] is not None:
+        return False
+    return None not in shape[1:]
+
+
 def _statistics(split, x) -> NDArray:
     """Statistics of points or data ``(B, *event)``, as ``(B, K)``."""
-    columns = evaluate(split.statistics_of(pt.constant(x.astype(split.x.dtype))))
-    return np.column_stack([np.broadcast_to(column, len(x)) for column in columns])
+    values = evaluate(split.statistics_of(pt.constant(x.astype(split.x.dtype))))
+    return np.column_stack(
+        [np.broadcast_to(v, (len(x), *v.shape[1:])).reshape(len(x), -1) for v in values]
+    )
 
 
 def _row_of_datum(model, rv, n_data) -> NDArray:

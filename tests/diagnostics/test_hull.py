@@ -8,6 +8,7 @@ import pymc as pm
 import pytensor.tensor as pt
 import pytest
 import xarray as xr
+from scipy import stats
 from scipy.spatial import Delaunay
 
 from pymc_ebm.diagnostics import check_hull, compute_reference_stats, hull_margin, in_hull, report
@@ -171,6 +172,21 @@ def test_statistics_without_a_parameter_do_not_count():
     with pm.Model():
         m = pm.Normal("m")
         assert verdict(quartic, m, reference=normal(0.3), observed=DATA).verdict == "inside"
+
+
+def test_each_element_of_a_vector_counts(rng):
+    """E = −b · x: the mean of the data against the triangulation of the points."""
+    points = rng.normal(size=(300, 2))
+    plane = from_draws(points, stats.multivariate_normal([0, 0]).logpdf(points))
+    expected = {"inside": [0.5, -1.0], "outside": [3.0, -3.0]}
+    for answer, mean in expected.items():
+        assert (Delaunay(points).find_simplex(mean) >= 0) == (answer == "inside")
+        with pm.Model():
+            b = pm.Normal("b", shape=2)
+            dot = lambda x, b: (x**2).sum(-1) / 2 - x @ b
+            data = mean + np.array([[1.0, 2.0], [-1.0, -2.0]])
+            found = verdict(dot, b, reference=plane, observed=data, signature="(k)")
+        assert found.verdict == answer
 
 
 def test_points_without_weight_do_not_count():
