@@ -62,7 +62,7 @@ def compute_reference_stats(
     loglik_variance     variance of the log-likelihood in nats², from φ_m = Σ_r c_r w̄_mr
     zero_weight_share   share of points where the energy is +inf, of the row with the most
     edge_weight         normalised weight at the edge of a truncated space, of the worst row
-    quadrature_error    |log Ẑ − log Ẑ by half the nodes| in nats, of the worst row; 0 for others
+    quadrature_error    change of log Ẑ by half the nodes, in nats, of the worst row; 0 for others
     ==================  =====================================================================
 
     and the group ``reference_mcse`` has for each free parameter the standard errors that the
