@@ -113,13 +113,6 @@ class LogPartition(OpFromGraph):
         given = dict(zip(placeholders, inputs, strict=False))
         return vectorize_graph(self.split.at(self.split.x), {self.split.x: points, **given})
 
-    def at_reference(self, reference: Reference, *inputs: Variable) -> TensorVariable:
-        """Graph of log Ẑ of the same energy and parameters with other points, ``(*batch,)``."""
-        n_params = len(self.split.params)
-        captured = inputs[n_params : n_params + len(self.split.captured)]
-        op, node_inputs = _estimator(self.split, reference, inputs[:n_params], captured)
-        return op(*node_inputs, return_list=True)[0]
-
     def pullback(self, inputs, outputs, cotangents):
         """Vector-Jacobian product: eq. 12 for log Ẑ, the Hessian for the gradient outputs."""
         value, *gradients = cotangents

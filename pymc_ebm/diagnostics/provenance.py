@@ -14,6 +14,7 @@ from pymc.backends.arviz import find_constants, find_observations
 from pytensor.graph.basic import Apply
 
 import pymc_ebm
+from pymc_ebm.reference.base import Reference
 
 __all__ = ["check_same_model", "describe", "stale_data"]
 
@@ -31,7 +32,8 @@ def describe(model: pm.Model, nodes: Mapping[str, Apply]) -> dict[str, str]:
     -------
     dict of str
         JSON text under ``references``, by name: fingerprints of reference and energy,
-        description, n_points, n_groups, exact, complete, edge_known, quadrature. Under
+        description, n_points, n_groups, exact, complete, edge_known, quadrature, absolute, and
+        the anchors and overlap of pooled chains. Under
         ``data_fingerprints``: SHA-256 of every observed or constant array of the model. Under
         ``versions``: those of the packages that made the numbers.
     """
@@ -45,6 +47,8 @@ def describe(model: pm.Model, nodes: Mapping[str, Apply]) -> dict[str, str]:
             "exact": bool(node.op.reference.exact),
             "complete": bool(node.op.reference.complete),
             "edge_known": node.op.reference.edge is not None,
+            "absolute": bool(node.op.reference.absolute),
+            **_pool(node.op.reference),
             "quadrature": node.op.reference.coarse_log_weights is not None,
         }
         for name, node in nodes.items()
@@ -55,6 +59,15 @@ def describe(model: pm.Model, nodes: Mapping[str, Apply]) -> dict[str, str]:
         "references": json.dumps(references),
         "data_fingerprints": json.dumps({name: _sha256(array) for name, array in data.items()}),
         "versions": json.dumps({name: module.__version__ for name, module in packages.items()}),
+    }
+
+
+def _pool(reference: Reference) -> dict[str, Any]:
+    if reference.pool is None:
+        return {}
+    return {
+        "anchors": reference.pool.anchors.tolist(),
+        "overlap": reference.pool.overlap.round(4).tolist(),
     }
 
 

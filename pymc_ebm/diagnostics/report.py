@@ -9,6 +9,7 @@ import xarray as xr
 from pymc_ebm.diagnostics.provenance import stale_data
 from pymc_ebm.diagnostics.reference_report import ReferenceReport, Status
 from pymc_ebm.diagnostics.weights import khat_threshold
+from pymc_ebm.reference.pooled import LEAST_OVERLAP
 
 __all__ = ["report"]
 
@@ -161,6 +162,14 @@ def _judge_normaliser(name, stats, reference, failures, doubts, remedies) -> Non
             f"Raise the order of the quadrature of {name}, or give bounds near the data; "
             "standardise data that are far from 0."
         )
+    if not reference["absolute"]:
+        doubts.append(
+            f"log Ẑ of {name} is known up to a constant. The posterior does not depend on it, but "
+            "log-likelihoods, LOO and Bayes factors do."
+        )
+        remedies.append(f"State the log_partition of {name} at an anchor where it is known.")
+    if len(reference.get("overlap", [])) > 1:
+        _judge_overlap(name, reference, doubts, remedies)
     if reference["exact"] and not (reference["complete"] or reference["edge_known"]):
         doubts.append(f"The space of {name} is truncated and its edge is not known.")
         remedies.append(f"State complete=True if the space of {name} ends there.")
@@ -173,6 +182,18 @@ def _judge_hull(verdicts, failures, remedies) -> None:
             remedies.append(
                 f"Widen or re-centre the reference of {name}, so that its points surround the data."
             )
+
+
+def _judge_overlap(name, reference, doubts, remedies) -> None:
+    overlap = np.array(reference["overlap"])
+    with_others = (overlap - np.diag(np.diag(overlap))).max(axis=1)
+    worst = int(with_others.argmin())
+    if with_others[worst] < LEAST_OVERLAP:
+        doubts.append(
+            f"The chains of {name} at {reference['anchors'][worst]} overlap with no others: a "
+            f"point of them belongs to another anchor with probability {with_others[worst]:.2g}."
+        )
+        remedies.append(f"Place the anchors of {name} closer.")
 
 
 def _judge_added_error(added, references, random, failures, doubts, remedies) -> None:

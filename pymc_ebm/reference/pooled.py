@@ -17,7 +17,7 @@ from pymc_ebm.reference.batches import batches
 from pymc_ebm.reference.mbar import Pool
 
 # Where a point of one anchor is less likely than this to belong to a neighbour, they are apart.
-_LEAST_OVERLAP = 0.03
+LEAST_OVERLAP = 0.03
 
 
 def pooled(
@@ -205,7 +205,7 @@ def _known(log_partitions, n_anchors) -> tuple[int | None, float]:
 def _check_overlap(overlap):
     # The largest overlap with any other anchor; the order of anchors means nothing.
     others = overlap - np.diag(np.diag(overlap))
-    if len(overlap) == 1 or (others.max(axis=1) >= _LEAST_OVERLAP).all():
+    if len(overlap) == 1 or (others.max(axis=1) >= LEAST_OVERLAP).all():
         return
     k = int(others.max(axis=1).argmin())
     warnings.warn(

@@ -6,6 +6,7 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 import pytest
+import xarray as xr
 from scipy.special import logsumexp
 
 import pymc_ebm as ebm
@@ -120,6 +121,27 @@ def test_posterior_error_by_a_chain(rng):
     assert abs(estimates.mean() - exact) < 5 * spread / np.sqrt(200)
     # 5% for the spread, 10% for the ends of batches.
     np.testing.assert_allclose(np.sqrt(np.mean(mcse**2)), spread, rtol=0.2)
+
+
+def test_report_of_pooled_chains(rng, tmp_path):
+    """The level that is not known and the anchors that do not meet are told, also from a file."""
+    data = rng.normal(0, 2, 50)
+    with pytest.warns(UserWarning, match="overlaps with no other"):
+        q = ebm.reference.pooled(
+            gaussian, [(2.0,), (2e4,)], draws=[s * rng.normal(size=(4, 500)) for s in (2, 2e4)]
+        )
+    with pm.Model() as model:
+        sigma = pm.HalfNormal("sigma", 5)
+        ebm.EBM("x", sigma, energy=gaussian, reference=q, observed=data)
+    draws = np.clip(rng.normal(2, 0.2, (2, 50)), 1.5, 2.5)
+    posterior = xr.Dataset({"sigma": (("chain", "draw"), draws)})
+    idata = xr.DataTree.from_dict({"posterior": posterior.assign_coords(chain=[0, 1])})
+    ebm.compute_reference_stats(idata, model=model, progressbar=False)
+    idata.to_zarr(tmp_path / "idata.zarr")
+    with xr.open_datatree(tmp_path / "idata.zarr", engine="zarr") as back:
+        verdict = ebm.report(back)
+    assert any("up to a constant" in reason for reason in verdict.reasons)
+    assert any("overlap with no others" in reason for reason in verdict.reasons)
 
 
 def ising(s, beta):
