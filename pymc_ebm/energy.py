@@ -5,6 +5,7 @@ An energy is a plain function ``energy(x, *params)`` of PyTensor variables with
 """
 
 import hashlib
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -33,6 +34,8 @@ Energy = Callable[..., TensorVariable]
 
 # Python's interpreter runs a graph once faster than any backend compiles it.
 RUN_ONCE = Mode(linker="py", optimizer=None)
+# Numbers of points that statistics are evaluated at together: 8 MiB an array.
+_BLOCK = 2**20
 # NumPy on whole arrays: for functions that are called a few times, each on many points.
 VECTORISED = Mode(linker="py", optimizer="fast_run").excluding("fusion")
 
@@ -67,6 +70,20 @@ class SplitEnergy:
     def statistics_of(self, x) -> list[TensorVariable]:
         """Graphs of the statistics at `x`, ``(B, *event)``."""
         return graph_replace(self.statistics, {self.x: x}, strict=False)
+
+    def statistics_at(self, points: np.ndarray) -> list[np.ndarray]:
+        """Values of the statistics at `points`, ``(B, *event)``, in blocks of bounded memory."""
+        points = np.asarray(points).astype(self.x.dtype, copy=False)
+        rows = max(_BLOCK // max(math.prod(points.shape[1:]), 1), 1)
+        if len(points) <= rows or self.x.type.shape[0] is not None:
+            return evaluate(self.statistics_of(pt.constant(points)))
+        function = pytensor.function([self.x], self.statistics, mode=RUN_ONCE)
+        blocks = [function(points[i : i + rows]) for i in range(0, len(points), rows)]
+        # What does not depend on the row has a single one in every block.
+        return [
+            parts[0] if len(parts[0]) < rows else np.concatenate(parts)
+            for parts in zip(*blocks, strict=True)
+        ]
 
     def at(self, x) -> TensorVariable:
         """E(x | θ), ``(B,)``, at `x` and the parameter placeholders."""

@@ -12,7 +12,7 @@ from pytensor.graph.traversal import graph_inputs
 from pytensor.tensor.variable import TensorVariable
 
 from pymc_ebm.checks import check_log_weights, check_reference
-from pymc_ebm.energy import Energy, SplitEnergy, evaluate, split_energy
+from pymc_ebm.energy import Energy, SplitEnergy, split_energy
 from pymc_ebm.parameters import as_parameter, core_ndims
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.rows import distinct_rows
@@ -275,7 +275,7 @@ def _estimator(
 ) -> tuple[LogPartition, list[Variable]]:
     """The Op for an energy at a reference, and its inputs for parameters of one batch shape."""
     if reference.transport is None:
-        statistics = evaluate(split.statistics_of(pt.constant(reference.points)))
+        statistics = split.statistics_at(reference.points)
         arrays = [pt.constant(a) for a in (reference.log_weights, *statistics)]
         log_base = pt.dvector("log_base_weights")
         placeholders, log_weights = [log_base, *split.slots], log_base - split.value

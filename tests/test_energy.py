@@ -63,6 +63,18 @@ def test_split_energy_equals_the_energy(energy, rng):
     np.testing.assert_allclose(value, truth, rtol=1e-13)
 
 
+def test_statistics_in_blocks_are_those_at_once(rng, monkeypatch):
+    """Also of a statistic that all points share, and of a last block that is not full."""
+    points = rng.normal(size=(30, 3))
+    energy = lambda x, a, b: a * (x**2).sum(-1) + b * x[:, 0] + pt.exp(a * x).sum(-1)
+    split = split_energy(energy, (3,), "float64", [SCALAR, SCALAR])
+    at_once = split.statistics_at(points)
+    monkeypatch.setattr("pymc_ebm.energy._BLOCK", 21)
+    for whole, parts in zip(at_once, split.statistics_at(points), strict=True):
+        np.testing.assert_array_equal(whole, parts)
+    assert len(at_once) >= 2
+
+
 def test_square_of_a_difference_is_not_expanded(rng):
     """x² − 2xμ + μ² would lose every digit of (x − μ)² at x = 1e9."""
     x = 1e9 + rng.normal(size=(20, 3))

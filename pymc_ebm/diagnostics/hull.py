@@ -6,7 +6,6 @@ from typing import Literal
 
 import numpy as np
 import pymc as pm
-import pytensor.tensor as pt
 from numpy.typing import ArrayLike, NDArray
 from pytensor.graph.basic import Apply, Variable
 from scipy.optimize import linprog
@@ -279,7 +278,7 @@ def _per_point(slot) -> bool:
 
 def _statistics(split, x) -> NDArray:
     """Statistics of points or data ``(B, *event)``, as ``(B, K)``."""
-    values = evaluate(split.statistics_of(pt.constant(x.astype(split.x.dtype))))
+    values = split.statistics_at(x)
     return np.column_stack(
         [np.broadcast_to(v, (len(x), *v.shape[1:])).reshape(len(x), -1) for v in values]
     )

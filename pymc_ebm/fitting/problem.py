@@ -17,7 +17,6 @@ from pytensor.graph.replace import graph_replace
 from pytensor.graph.traversal import ancestors
 
 from pymc_ebm.diagnostics.weights import ess, group_covariance, normalise
-from pymc_ebm.energy import evaluate
 from pymc_ebm.log_partition import LogPartition
 from pymc_ebm.reference.base import Reference
 
@@ -208,7 +207,7 @@ class Problem:
         if reference.transport is not None:
             values = [reference.points]
         else:
-            statistics = evaluate(op.split.statistics_of(pt.constant(reference.points)))
+            statistics = op.split.statistics_at(reference.points)
             values = [reference.log_weights, *statistics]
         for array, value in zip(self._arrays[i], values, strict=True):
             array.set_value(value.astype(array.type.dtype))

@@ -176,8 +176,7 @@ def _energies(energy, points, anchors, signature):
     types = [pt.TensorType(v.dtype, v.type.shape) for v in params]
     split = split_energy(energy, points.shape[1:], points.dtype.name, types, batch=len(points))
     statistics = [
-        np.broadcast_to(s, (len(points), *np.shape(s)[1:]))
-        for s in evaluate(split.statistics_of(pt.constant(points)))
+        np.broadcast_to(s, (len(points), *np.shape(s)[1:])) for s in split.statistics_at(points)
     ]
     slots = dict(zip(split.slots, map(pt.constant, statistics), strict=True))
     columns = []
