@@ -99,8 +99,7 @@ def find_MLE(
     >>> print(f"{fit.se['sigma'] / fit.estimate['sigma'] * np.sqrt(2 * 6):.3f}")
     1.000
     """
-    if method not in METHODS:
-        raise ValueError(f"The method {method!r} is unknown. Use one of {', '.join(METHODS)}.")
+    _check_method(method)
     problem = Problem(pm.modelcontext(model), include_prior)
     if method in ("geyer", "gradient_descent") and unbounded(problem):
         raise ValueError(
@@ -132,7 +131,13 @@ def solve(
     Returns
     -------
     PointEstimate
+
+    Raises
+    ------
+    ValueError
+        As for `find_MLE`; whether the data lie in the hull of the points is not looked at.
     """
+    _check_method(method)
     with CustomProgress(
         console=Console(theme=default_progress_theme), disable=not progressbar
     ) as progress:
@@ -145,6 +150,11 @@ def solve(
             **options,
         )
     return _point_estimate(problem, method, solution)
+
+
+def _check_method(method) -> None:
+    if method not in METHODS:
+        raise ValueError(f"The method {method!r} is unknown. Use one of {', '.join(METHODS)}.")
 
 
 def _point_estimate(problem, method, solution) -> PointEstimate:
