@@ -145,10 +145,8 @@ def auxiliary_data(model: pm.Model, sampler, sweeps: int) -> list[AuxiliaryData]
         params = model.replace_rvs_by_values(
             without_unit_batch(op.dist_params(rv.owner), op.ndims_params)
         )
-        conditions = [] if spec.domain is None else spec.domain(*params)
-        if not isinstance(conditions, list | tuple):
-            conditions = [conditions]
-        possible = pt.all(pt.stack([pt.all(c) for c in [np.array(True), *conditions]]))
+        conditions = [np.array(True), *spec.conditions(params)]
+        possible = pt.all(pt.stack([pt.all(c) for c in conditions]))
         value = model.rvs_to_values[rv]
         found.append(
             AuxiliaryData(rv.name, spec, params, value, possible, samplers.get(rv.name), sweeps)

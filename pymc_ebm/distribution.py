@@ -44,6 +44,13 @@ class _Spec:
     domain: Callable | None
     sampler: Callable
 
+    def conditions(self, params) -> list:
+        """Conditions under which parameters lie in the domain."""
+        if self.domain is None:
+            return []
+        found = self.domain(*params)
+        return list(found) if isinstance(found, list | tuple) else [found]
+
 
 class EnergyRV(RandomVariable):
     """Random variable of an energy-based model."""
@@ -285,10 +292,8 @@ def _ebm_logp(op, values, rng, size, *params, **kwargs):
     if np.any(np.isfinite(lower)) or np.any(np.isfinite(upper)):
         inside = pt.and_(pt.ge(value, lower), pt.le(value, upper))
         logp = pt.switch(inside.all(axis=event_axes) if event_axes else inside, logp, -np.inf)
-    if spec.domain is not None:
-        conditions = spec.domain(*params)
-        if not isinstance(conditions, list | tuple):
-            conditions = [conditions]
+    conditions = spec.conditions(params)
+    if conditions:
         logp = check_parameters(logp, *conditions, msg="domain of the EBM's parameters")
     return logp
 

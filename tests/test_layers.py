@@ -8,6 +8,7 @@ import pytest
 import pymc_ebm
 
 ROOMS = [
+    "progress",
     "hoisting",
     "parameters",
     "energy",

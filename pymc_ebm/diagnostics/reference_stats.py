@@ -10,10 +10,8 @@ import pymc as pm
 import xarray as xr
 from numpy.typing import NDArray
 from pymc.model.transform.conditioning import remove_value_transforms
-from pymc.progress_bar import CustomProgress, default_progress_theme
 from pymc.pytensorf import resolve_backend_compile_kwargs
 from pytensor.graph.basic import Apply
-from rich.console import Console
 
 from pymc_ebm.diagnostics.amplification import amplification_graphs
 from pymc_ebm.diagnostics.hull import check_hull
@@ -21,6 +19,7 @@ from pymc_ebm.diagnostics.normalisers import normaliser_graphs
 from pymc_ebm.diagnostics.posterior_error import PosteriorError
 from pymc_ebm.diagnostics.provenance import check_same_model, describe
 from pymc_ebm.diagnostics.weights import ess, group_variance, normalise, pareto_k
+from pymc_ebm.progress import progress
 from pymc_ebm.reference.base import Reference
 
 __all__ = ["compute_reference_stats", "on_own_scale"]
@@ -183,10 +182,8 @@ def _over_draws(
         if not node.op.reference.exact
     }
     error = PosteriorError(posterior, random)
-    with CustomProgress(
-        console=Console(theme=default_progress_theme), disable=not progressbar
-    ) as progress:
-        task = progress.add_task("Computing reference statistics", total=n_draws)
+    with progress(progressbar) as bar:
+        task = bar.add_task("Computing reference statistics", total=n_draws)
         for s in range(n_draws):
             outputs = function({name: values[s] for name, values in draws.items()})
             influences: dict[str, NDArray] = {}
@@ -199,7 +196,7 @@ def _over_draws(
                     key = reference.fingerprint
                     influences[key] = influences.get(key, 0.0) + influence
             error.add(s, influences)
-            progress.advance(task)
+            bar.advance(task)
     return {name: v.reshape(*shape, -1) for name, v in stats.items()}, error.result()
 
 

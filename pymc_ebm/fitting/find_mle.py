@@ -5,8 +5,6 @@ from typing import Any
 
 import numpy as np
 import pymc as pm
-from pymc.progress_bar import CustomProgress, default_progress_theme
-from rich.console import Console
 
 from pymc_ebm.fitting.estimate import PointEstimate
 from pymc_ebm.fitting.exact_gradient import exact_gradient
@@ -17,6 +15,7 @@ from pymc_ebm.fitting.problem import Problem
 from pymc_ebm.fitting.pseudolikelihood import pseudolikelihood
 from pymc_ebm.fitting.score_matching import score_matching
 from pymc_ebm.fitting.solution import Solution
+from pymc_ebm.progress import progress
 
 __all__ = ["METHODS", "find_MLE", "solve"]
 
@@ -138,14 +137,12 @@ def solve(
         As for `find_MLE`; whether the data lie in the hull of the points is not looked at.
     """
     _check_method(method)
-    with CustomProgress(
-        console=Console(theme=default_progress_theme), disable=not progressbar
-    ) as progress:
-        task = progress.add_task(f"find_MLE, {method}", total=None)
+    with progress(progressbar) as bar:
+        task = bar.add_task(f"find_MLE, {method}", total=None)
         solution = METHODS[method](
             problem,
             problem.start_at(start),
-            advance=lambda u: progress.advance(task),
+            advance=lambda u: bar.advance(task),
             random_seed=random_seed,
             **options,
         )

@@ -1,6 +1,5 @@
 """The observed EBMs of a problem, for methods that need energies and data and no normaliser."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytensor.tensor as pt
@@ -30,7 +29,8 @@ class ObservedEBM:
     signature : str or None
     params : list of Variable
         Graphs of u.
-    domain : callable or None
+    conditions : list of Variable
+        Under which the parameters lie in their domain.
     value : Variable
         The data, ``(*batch, *event)``: a constant, or a graph of ``pm.Data``.
     """
@@ -40,7 +40,7 @@ class ObservedEBM:
     reference: Reference
     signature: str | None
     params: list[Variable]
-    domain: Callable | None
+    conditions: list[Variable]
     value: Variable
 
     @property
@@ -56,14 +56,10 @@ class ObservedEBM:
 
     def within_domain(self, terms) -> Variable:
         """Terms of a loss where the parameters are in the EBM's domain, +inf elsewhere."""
-        if self.domain is None:
+        if not self.conditions:
             return terms
-        conditions = self.domain(*self.params)
-        if not isinstance(conditions, list | tuple):
-            conditions = [conditions]
-        return -check_parameters(
-            -terms, *conditions, msg=f"domain of the parameters of {self.name}"
-        )
+        message = f"domain of the parameters of {self.name}"
+        return -check_parameters(-terms, *self.conditions, msg=message)
 
     def data(self) -> NDArray:
         """The data at present, ``(*batch, *event)``."""
@@ -122,7 +118,7 @@ def observed_ebms(problem: Problem, method: str) -> list[ObservedEBM]:
                 spec.reference,
                 spec.signature,
                 params,
-                spec.domain,
+                spec.conditions(params),
                 model.rvs_to_values[rv],
             )
         )

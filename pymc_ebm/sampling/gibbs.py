@@ -6,9 +6,10 @@ import numpy as np
 import xarray as xr
 
 from pymc_ebm.energy import Energy
+from pymc_ebm.progress import progress
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.sampling.local_energy import agrees, local_energy
-from pymc_ebm.sampling.output import chain_ess, datatree, progress
+from pymc_ebm.sampling.output import chain_ess, datatree
 from pymc_ebm.sampling.sites import Sites, sites_of
 from pymc_ebm.sampling.sweeps import candidate_sweeps, pairwise_sweeps
 from pymc_ebm.sampling.target import (

@@ -10,8 +10,9 @@ import numpy as np
 import xarray as xr
 
 from pymc_ebm.energy import Energy
+from pymc_ebm.progress import progress
 from pymc_ebm.reference.base import Reference
-from pymc_ebm.sampling.output import chain_ess, datatree, progress
+from pymc_ebm.sampling.output import chain_ess, datatree
 from pymc_ebm.sampling.target import (
     BLOCK,
     energy_function,

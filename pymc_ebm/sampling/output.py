@@ -10,13 +10,14 @@ import pymc as pm
 import pytensor
 import xarray as xr
 from arviz_stats.base import array_stats
-from pymc.progress_bar import CustomProgress, default_progress_theme
-from rich.console import Console
 
 import pymc_ebm
 from pymc_ebm.reference.base import Reference
 
-__all__ = ["chain_ess", "datatree", "progress"]
+__all__ = [
+    "chain_ess",
+    "datatree",
+]
 
 _FEWEST_DRAWS_FOR_ESS = 4
 _MOST_COORDINATES = 64
@@ -102,8 +103,3 @@ def chain_ess(energies: np.ndarray, draws: np.ndarray) -> float:
     if n_draws < _FEWEST_DRAWS_FOR_ESS or columns.shape[-1] == 0:
         return float(n_chains)
     return float(np.min(array_stats.ess(columns, chain_axis=0, draw_axis=1)))
-
-
-def progress(enabled: bool) -> CustomProgress:
-    """PyMC's progress bar, as a context manager."""
-    return CustomProgress(console=Console(theme=default_progress_theme), disable=not enabled)
