@@ -89,6 +89,7 @@ class AuxiliaryData:
                 random_seed=rng,
                 signature=self.spec.signature,
                 progressbar=False,
+                clusters=True,
                 return_inferencedata=False,
             )
             return np.asarray(draws)[:, 0]

@@ -8,6 +8,7 @@ import xarray as xr
 from pymc_ebm.energy import Energy
 from pymc_ebm.progress import progress
 from pymc_ebm.reference.base import Reference
+from pymc_ebm.sampling.clusters import clusters_of
 from pymc_ebm.sampling.local_energy import agrees, local_energy
 from pymc_ebm.sampling.output import chain_ess, datatree
 from pymc_ebm.sampling.sites import Sites, sites_of
@@ -41,6 +42,7 @@ def gibbs(
     thin: int = 1,
     values=None,
     initvals=None,
+    clusters: bool = False,
     return_inferencedata: bool = True,
 ) -> xr.DataTree | np.ndarray:
     r"""Markov chains that target p(x|θ) of a discrete event by Gibbs sampling.
@@ -77,6 +79,10 @@ def gibbs(
         among the reference's points, to which the draws are then restricted.
     initvals : array_like, optional
         First states, ``(chains, *event)``; by default points of the reference.
+    clusters : bool
+        End each sweep with a Swendsen–Wang move, where the energy is made of site terms and of
+        couplings that favour equal values, or of two values, any; where it is not, there is none.
+        Near a critical point, where single sites hardly change, it mixes far better.
     return_inferencedata : bool
         False returns the draws alone, ``(chain, draw, *event)``.
 
@@ -94,6 +100,11 @@ def gibbs(
     ValueError
         An energy of NaN or −inf; no state of finite energy found; values that do not fit; states
         that are not all combinations of site values; several rows of parameters.
+
+    References
+    ----------
+    R. H. Swendsen, J.-S. Wang (1987), Phys. Rev. Lett. 58, 86–88; R. G. Edwards, A. D. Sokal
+    (1988), Phys. Rev. D 38, 2009–2012.
 
     Examples
     --------
@@ -114,13 +125,17 @@ def gibbs(
     local = local_energy(energy, reference, sites, row, energy_of, ("sites", key))
     x = None
     if local is not None:
-        x, rate = run(pairwise_sweeps(local, sites), start)
+        moves = clusters_of(local, sites) if clusters else None
+        width = start.shape[1] + (moves.n_uniforms if moves else 0)
+        x, rate = run(pairwise_sweeps(local, sites, moves), start, width)
         shown = x.reshape(-1, *reference.event_shape)
         shown = shown[rng.integers(len(shown), size=min(len(shown), _CHECKED_DRAWS))]
         if not agrees(local, energy_of, sites, sites.codes(shown)):
             x = None  # the energy bends where only the chains went
     if x is None:
-        x, rate = run(candidate_sweeps(energy, reference, sites, row), start, at_once=1)
+        x, rate = run(
+            candidate_sweeps(energy, reference, sites, row), start, start.shape[1], at_once=1
+        )
     if not return_inferencedata:
         return x
     energies = energy_of(x.reshape(-1, *reference.event_shape)).reshape(chains, draws)
@@ -141,14 +156,14 @@ class _Run:
         self.sites, self.rng, self.progressbar = sites, rng, progressbar
         self.tune, self.draws, self.thin = tune, draws, thin
 
-    def __call__(self, sweeps, start, at_once=None):
+    def __call__(self, sweeps, start, width, at_once=None):
         """Draws ``(chain, draw, *event)`` and each chain's share of updates that changed a site."""
         chains, n_sites = start.shape
         total = self.tune + self.draws * self.thin
-        at_once = min(at_once or max(BLOCK // start.size, 1), max(total, 1))
+        at_once = min(at_once or max(BLOCK // (chains * width), 1), max(total, 1))
         x = np.empty((chains, self.draws, n_sites), dtype=self.sites.values.dtype)
         changes = np.zeros(chains, dtype=np.int64)
-        state, u = start.copy(), np.empty((at_once, chains, n_sites))
+        state, u = start.copy(), np.empty((at_once, chains, width))
         with progress(self.progressbar) as bar:
             task = bar.add_task("Gibbs", total=total)
             for first in range(0, total, at_once):

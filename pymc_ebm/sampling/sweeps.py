@@ -8,6 +8,7 @@ from typing import Any
 import numba
 import numpy as np
 
+from pymc_ebm.sampling.clusters import Clusters, move_clusters
 from pymc_ebm.sampling.pairwise import Pairwise
 from pymc_ebm.sampling.sites import Sites
 from pymc_ebm.sampling.target import energy_function, spell
@@ -15,13 +16,17 @@ from pymc_ebm.sampling.target import energy_function, spell
 __all__ = ["candidate_sweeps", "pairwise_sweeps"]
 
 # sweeps(state, u, first, thin, x, changes) moves the codes `state`, (chains, D), through the
-# sweeps first, first + 1, … with the uniforms u, (sweeps, chains, D). The values of every thin-th
-# state from sweep 0 on go into x, (chains, draws, D); changes, (chains,), counts sites changed.
+# sweeps first, first + 1, … with the uniforms u, (sweeps, chains, D or more). The values of every
+# thin-th state from sweep 0 on go into x, (chains, draws, D); changes, (chains,), counts the sites
+# changed one by one.
 Sweeps = Callable[..., None]
 
 
-def pairwise_sweeps(local: Pairwise, sites: Sites) -> Sweeps:
-    """Sweeps under an energy of site and pair terms; an update costs its number of neighbours."""
+def pairwise_sweeps(local: Pairwise, sites: Sites, clusters: Clusters | None = None) -> Sweeps:
+    """Sweeps under an energy of site and pair terms; an update costs its number of neighbours.
+
+    With `clusters`, each sweep ends with a move of clusters, which takes their `n_uniforms` more.
+    """
     ends, others, _ = local.neighbours
     n_values = sites.n_values
     kernel: Any
@@ -33,7 +38,15 @@ def pairwise_sweeps(local: Pairwise, sites: Sites) -> Sweeps:
         kernel, tables = _two_values, (sites.values, ends, others, gap, pair_gap)
     else:
         kernel, tables = _many_values, (sites.values, ends, others, single, pair, n_values)
-    return lambda *run: kernel(*run, *tables)
+    moves = tuple(clusters or _no_clusters(n_values))
+    return lambda *run: kernel(*run, *tables, moves)
+
+
+def _no_clusters(n_values) -> Clusters:
+    nothing = np.empty(0)
+    return Clusters(
+        np.empty((0, 2), np.int64), nothing, nothing.astype(bool), nothing[:, None], n_values
+    )
 
 
 def candidate_sweeps(energy, reference, sites: Sites, row) -> Sweeps:
@@ -76,8 +89,10 @@ def _choose(energies, u, now, row):
 
 
 @numba.njit(cache=True)
-def _two_values(state, u, first, thin, x, changes, values, ends, others, gap, pair_gap):
-    n_sweeps, chains, n_sites = u.shape
+def _two_values(state, u, first, thin, x, changes, values, ends, others, gap, pair_gap, clusters):
+    n_sweeps, chains = u.shape[:2]
+    n_sites = state.shape[1]
+    root, room = np.empty(n_sites, np.int64), np.empty((n_sites, 2))
     for c in range(chains):
         s = state[c]
         for t in range(n_sweeps):
@@ -90,6 +105,8 @@ def _two_values(state, u, first, thin, x, changes, values, ends, others, gap, pa
                 new = 1 if u[t, c, i] * (1.0 + np.exp(difference)) < 1.0 else 0
                 changed += new != s[i]
                 s[i] = new
+            if len(clusters[0]) > 0:
+                move_clusters(s, u[t, c, n_sites:], clusters, root, room)
             if sweep >= 0:
                 changes[c] += changed
                 if (sweep + 1) % thin == 0:
@@ -99,8 +116,12 @@ def _two_values(state, u, first, thin, x, changes, values, ends, others, gap, pa
 
 
 @numba.njit(cache=True)
-def _many_values(state, u, first, thin, x, changes, values, ends, others, single, pair, n_values):
-    n_sweeps, chains, n_sites = u.shape
+def _many_values(
+    state, u, first, thin, x, changes, values, ends, others, single, pair, n_values, clusters
+):
+    n_sweeps, chains = u.shape[:2]
+    n_sites = state.shape[1]
+    root, room = np.empty(n_sites, np.int64), np.empty(single.shape)
     weight = np.empty(single.shape[1])
     for c in range(chains):
         s = state[c]
@@ -129,6 +150,8 @@ def _many_values(state, u, first, thin, x, changes, values, ends, others, single
                     new += 1
                 changed += new != s[i]
                 s[i] = new
+            if len(clusters[0]) > 0:
+                move_clusters(s, u[t, c, n_sites:], clusters, root, room)
             if sweep >= 0:
                 changes[c] += changed
                 if (sweep + 1) % thin == 0:

@@ -1,0 +1,144 @@
+"""Swendsen–Wang moves: sites that agree are bound at random, and each cluster moves as one."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numba
+import numpy as np
+
+from pymc_ebm.sampling.pairwise import Pairwise
+from pymc_ebm.sampling.sites import Sites
+
+__all__ = ["Clusters", "clusters_of", "move_clusters"]
+
+_TOLERANCE = 1e-9
+
+
+class Clusters(NamedTuple):
+    """An energy in the form that clusters need.
+
+    E = Σ_i field_i(s_i) − Σ_p strength_p · 1[the codes of pair p are alike, or unlike].
+
+    Attributes
+    ----------
+    pairs : ndarray of int, shape (P, 2)
+        Sites i < j.
+    bound : ndarray, shape (P,)
+        1 − exp(−strength), the probability that a satisfied pair is bound.
+    alike : ndarray of bool, shape (P,)
+        Whether a pair is satisfied by equal codes, or by different ones.
+    field : ndarray, shape (D, K)
+    n_values : ndarray of int, shape (D,)
+    """
+
+    pairs: np.ndarray
+    bound: np.ndarray
+    alike: np.ndarray
+    field: np.ndarray
+    n_values: np.ndarray
+
+    @property
+    def n_uniforms(self) -> int:
+        """Uniform numbers that one move takes: one for each pair and each cluster."""
+        return len(self.pairs) + len(self.field)
+
+
+def clusters_of(local: Pairwise, sites: Sites) -> Clusters | None:
+    r"""Write pair terms as fields and couplings, where they have that form.
+
+    With two values any pair term is −J·1[s_i = s_j] + r_i(s_i) + r_j(s_j); J < 0 favours unlike
+    neighbours. With more, only J ≥ 0 and equal numbers of values will do, as in the Potts model.
+
+    Parameters
+    ----------
+    local : Pairwise
+        Of one function, the energy in nats.
+    sites : Sites
+
+    Returns
+    -------
+    Clusters or None
+        None where no pair is coupled or one has another form.
+    """
+    n_values = sites.n_values
+    field = local.single[0].copy()
+    pairs, strengths = [], []
+    for (i, j), table in zip(local.pairs, local.pair[0], strict=True):
+        n_i, n_j = n_values[i], n_values[j]
+        strength = 0.0
+        if min(n_i, n_j) > 1:
+            if n_i != n_j:
+                return None
+            strength = (table[0, 1] + table[1, 0] - table[0, 0] - table[1, 1]) / 2
+        rest = table[:n_i, :n_j] + strength * np.eye(n_i, n_j)
+        of_i, of_j = rest[:, 0], rest[0] - rest[0, 0]
+        if np.abs(rest - of_i[:, None] - of_j).max() > _TOLERANCE * (1 + np.abs(table).max()):
+            return None
+        if strength < 0 and n_i > 2:
+            return None
+        field[i, :n_i] += of_i
+        field[j, :n_j] += of_j
+        if strength != 0:
+            pairs.append((i, j))
+            strengths.append(strength)
+    if not pairs:
+        return None
+    couplings = np.array(strengths)
+    bound = -np.expm1(-np.abs(couplings))
+    return Clusters(np.array(pairs), bound, couplings > 0, field, n_values)
+
+
+@numba.njit(cache=True)
+def move_clusters(s, u, clusters, root, energy):
+    """One move of the codes `s`, in place, with the uniforms `u`; `root` and `energy` are room.
+
+    A satisfied pair is bound with its probability. The sites of a cluster then shift their codes
+    together, by v with probability ∝ exp(−Σ_i field_i(s_i + v)).
+    """
+    pairs, bound, alike, field, n_values = clusters
+    n_sites = len(s)
+    for i in range(n_sites):
+        root[i] = i
+    for p in range(len(pairs)):
+        i, j = pairs[p, 0], pairs[p, 1]
+        if (s[i] == s[j]) == alike[p] and u[p] < bound[p]:
+            i, j = _find(root, i), _find(root, j)
+            if i < j:
+                root[j] = i
+            else:
+                root[i] = j
+    energy[:] = 0.0
+    for i in range(n_sites):
+        root[i] = _find(root, i)
+        n = n_values[i]
+        for v in range(n):
+            energy[root[i], v] += field[i, (s[i] + v) % n]
+    shift = root.copy()
+    for i in range(n_sites):
+        r = root[i]
+        n = n_values[i]
+        if r == i:
+            lowest = energy[i, 0]
+            for v in range(1, n):
+                lowest = min(lowest, energy[i, v])
+            total = 0.0
+            for v in range(n):
+                energy[i, v] = np.exp(lowest - energy[i, v])
+                total += energy[i, v]
+            rest = u[len(pairs) + i] * total
+            v = 0
+            while v < n - 1 and rest >= energy[i, v]:
+                rest -= energy[i, v]
+                v += 1
+            shift[i] = v
+        # The root of a cluster is its first site, so its shift is known.
+        s[i] = (s[i] + shift[r]) % n
+
+
+@numba.njit(cache=True)
+def _find(root, i):
+    while root[i] != i:
+        root[i] = root[root[i]]
+        i = root[i]
+    return i
