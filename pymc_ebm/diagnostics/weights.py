@@ -221,12 +221,34 @@ def pareto_k(log_weights: ArrayLike) -> float:
         # The public function takes log-likelihoods, whose weights are exp(−log-likelihood).
         try:
             _, k = array_stats.psislw(-log_weights)
+            spread = _without_ties(log_weights)
+            if spread is not log_weights:
+                _, k = array_stats.psislw(-spread)
         except ValueError as error:
             if "same" not in str(error):
                 raise
             # A tail of ties: the weights are bounded by a value that many points reach.
             return -np.inf
     return float(k) if np.isfinite(k) else np.nan
+
+
+def _without_ties(log_weights: NDArray) -> NDArray:
+    """Equal log weights spread evenly over the gap to the next smaller ones.
+
+    Weights that depend on a statistic of integers come in steps, and a generalised Pareto density,
+    which is continuous, fits steps at random.
+    """
+    ordered = np.sort(log_weights)
+    step = np.flatnonzero(np.diff(ordered, prepend=-np.inf) > _EQUAL_NATS)
+    if len(step) in (1, len(ordered)):
+        return log_weights
+    count = np.diff(step, append=len(ordered))
+    level = ordered[step]
+    gap = np.diff(level, prepend=level[0])
+    gap[~np.isfinite(gap)] = 0.0  # above weights of zero
+    place = np.arange(len(ordered)) - np.repeat(step, count)
+    down = np.where(count > 1, gap, 0.0)
+    return ordered - np.repeat(down, count) * (place + 0.5) / np.repeat(count, count)
 
 
 def khat_threshold(n_points: int) -> float:

@@ -35,7 +35,13 @@ class Pool(NamedTuple):
     response: np.ndarray
 
 
-def solve(energies: np.ndarray, counts: np.ndarray, known: int, value: float) -> np.ndarray:
+def solve(
+    energies: np.ndarray,
+    counts: np.ndarray,
+    known: int,
+    value: float,
+    first: np.ndarray | None = None,
+) -> np.ndarray:
     r"""Log Z of every anchor, by Newton's method on the convex dual.
 
     .. math:: F(f) = \sum_m \log \sum_k n_k e^{-E_{mk} - f_k} + \sum_k n_k f_k
@@ -50,6 +56,8 @@ def solve(energies: np.ndarray, counts: np.ndarray, known: int, value: float) ->
         The anchor whose log Z is given.
     value : float
         It.
+    first : ndarray, optional
+        Where to begin; by default thermodynamic integration from each anchor to the next.
 
     Returns
     -------
@@ -67,7 +75,7 @@ def solve(energies: np.ndarray, counts: np.ndarray, known: int, value: float) ->
     Statistica Sinica 6, 831–860.
     """
     n_anchors = len(counts)
-    f = _trapezoid(energies, counts)
+    f = _trapezoid(energies, counts) if first is None else first
     free = np.arange(n_anchors) != known
     value_now, p = _dual(f, energies, counts)
     for _ in range(_MOST_STEPS):

@@ -7,23 +7,28 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import pytensor.tensor as pt
 
-from pymc_ebm.energy import Energy, evaluate, split_energy
-from pymc_ebm.parameters import as_parameter, core_ndims
+from pymc_ebm.energy import Energy
 from pymc_ebm.reference import mbar
+from pymc_ebm.reference.anchors import chain_draws, place_anchors
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.reference.batches import batches
 from pymc_ebm.reference.mbar import Pool
+from pymc_ebm.reference.point_energies import PointEnergies
 
 # Where a point of one anchor is less likely than this to belong to a neighbour, they are apart.
 LEAST_OVERLAP = 0.03
+# Of placed anchors together: enough for an error below a percent of a posterior sd.
+_ENOUGH_POINTS = 2**16
 
 
 def pooled(
     energy: Energy,
-    thetas: Sequence[Sequence[Any]],
+    thetas: Sequence[Sequence[Any]] | None = None,
     *,
+    observed=None,
+    start: Sequence[Any] | None = None,
+    bounds: Sequence[Any] | None = None,
     sampler: Callable[..., Any] | None = None,
     draws: Sequence[Any] | None = None,
     log_partitions: Sequence[float | None] | None = None,
@@ -44,8 +49,15 @@ def pooled(
     ----------
     energy : callable
         ``energy(x, *params)``.
-    thetas : sequence of sequences
-        The parameters of each anchor, in the order of the energy's. Neighbours must overlap.
+    thetas : sequence of sequences, optional
+        The parameters of each anchor, in the order of the energy's. Neighbours must overlap. By
+        default they are placed over all that `observed` allows, as `place_anchors` says.
+    observed : array_like, optional
+        Data ``(*batch, *event)``, where anchors are placed; they share one row of parameters.
+    start : sequence, optional
+        Parameters at which the search for the data's begins, and the model's states vary.
+    bounds : sequence of pairs, optional
+        ``(lower, upper)`` of each parameter, beyond which no anchor is placed.
     sampler : callable, optional
         A function of `pymc_ebm.sampling` with its own options set by ``functools.partial``, the
         reference above all: ``partial(ebm.sampling.gibbs, reference=space, draws=2000)``.
@@ -71,12 +83,14 @@ def pooled(
     Raises
     ------
     ValueError
-        Neither or both of `sampler` and `draws`; numbers of anchors that disagree.
+        Neither or both of `sampler` and `draws`; neither anchors nor what to place them by;
+        numbers of anchors that disagree; a search that does not arrive.
 
     Warns
     -----
     UserWarning
-        Neighbouring anchors that hardly overlap; chains with too few independent batches.
+        Neighbouring anchors that hardly overlap; chains with too few independent batches; data
+        that allow more than 48 anchors cover.
 
     References
     ----------
@@ -97,18 +111,30 @@ def pooled(
     >>> bool(abs(q.pool.log_partitions - truth).max() < 0.2)
     True
     """
-    anchors = [[np.asarray(p, dtype=float) for p in theta] for theta in thetas]
     if (sampler is None) == (draws is None):
         raise ValueError("Give one of sampler= and draws=: how to draw at the anchors.")
+    rng = np.random.default_rng(random_seed)
+    guess = None
+    if thetas is None:
+        if sampler is None or observed is None or start is None:
+            raise ValueError(
+                "There are no anchors. Give thetas=, or sampler=, observed= and start= to place "
+                "them."
+            )
+        thetas, draws, guess = place_anchors(
+            energy, observed, start, sampler, bounds=bounds, signature=signature, random_seed=rng,
+            progressbar=progressbar,
+        )  # fmt: skip
+        draws = [d[:, :: _thinning(draws)] for d in draws]
+    anchors = [[np.asarray(p, dtype=float) for p in theta] for theta in thetas]
     if draws is None:
-        rng = np.random.default_rng(random_seed)
         draws = [
             sampler(  # type: ignore[misc]
                 energy, *theta, signature=signature, random_seed=rng, progressbar=progressbar
             )
             for theta in anchors
         ]
-    chains = [_array(d) for d in draws]
+    chains = [chain_draws(d) for d in draws]
     if len(chains) != len(anchors):
         raise ValueError(
             f"There are draws of {len(chains)} anchors, and {len(anchors)} anchors. Give the draws "
@@ -129,7 +155,7 @@ def pooled(
         first = int(labels.max()) + 1
         groups.append(labels.ravel())
     known, value = _known(log_partitions, len(anchors))
-    f = mbar.solve(energies, counts, known or 0, value)
+    f = mbar.solve(energies, counts, known or 0, value, guess)
     p = mbar.probabilities(f, energies, counts)
     pool = Pool(
         anchors=np.array([np.concatenate([np.ravel(v) for v in theta]) for theta in anchors]),
@@ -150,42 +176,20 @@ def pooled(
     )
 
 
-def _array(draws) -> np.ndarray:
-    """Draws by chain and draw, ``(chain, draw, *event)``."""
-    if hasattr(draws, "children"):
-        draws = draws["samples"]["x"]
-    draws = np.asarray(draws)
-    if draws.ndim < 2:
-        raise ValueError(
-            f"The draws of an anchor have shape {draws.shape}. Give them by chain and draw, "
-            "(chain, draw, *event)."
-        )
-    return draws
-
-
 def _energies(energy, points, anchors, signature):
     """E(y_m | θ_k), ``(M, K)``, and the series that tell how chains mix, ``(M, S)``."""
-    params = [as_parameter(v) for v in anchors[0]]
-    cores = core_ndims(signature, len(params))
-    wrong = [v.ndim for v, n in zip(params, cores, strict=True) if v.ndim != n]
-    if wrong:
-        raise ValueError(
-            f"A parameter of an anchor has {wrong[0]} dimensions, other than its signature says. "
-            "Give each anchor one row of parameters."
-        )
-    types = [pt.TensorType(v.dtype, v.type.shape) for v in params]
-    split = split_energy(energy, points.shape[1:], points.dtype.name, types, batch=len(points))
-    statistics = [
-        np.broadcast_to(s, (len(points), *np.shape(s)[1:])) for s in split.statistics_at(points)
-    ]
-    slots = dict(zip(split.slots, map(pt.constant, statistics), strict=True))
-    columns = []
-    for theta in anchors:
-        givens = dict(zip(split.params, map(as_parameter, theta), strict=True))
-        [value] = evaluate([split.value], {**slots, **givens})
-        columns.append(np.broadcast_to(value, len(points)))
-    energies = np.stack(columns, axis=1)
+    function = PointEnergies(
+        energy, points.shape[1:], points.dtype, anchors[0], signature, len(points)
+    )
+    statistics = function.statistics(points)
+    energies = np.stack([function(statistics, theta) for theta in anchors], axis=1)
     return energies, np.column_stack([energies, *(s for s in statistics if s.ndim == 1)])
+
+
+def _thinning(draws) -> int:
+    """Every how many draws are kept, where there are more than enough points in all."""
+    points = sum(d.shape[0] * d.shape[1] for d in draws)
+    return max(round(points / _ENOUGH_POINTS), 1)
 
 
 def _known(log_partitions, n_anchors) -> tuple[int | None, float]:

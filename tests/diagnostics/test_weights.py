@@ -91,6 +91,27 @@ def test_pareto_k_has_the_right_sign(rng):
     assert pareto_k(0.2 * rng.exponential(size=1_000_000)) < 0.5
 
 
+@pytest.mark.parametrize("alpha", [1.2, 2.0, 5.0])
+def test_pareto_k_of_weights_in_steps(alpha, rng):
+    """Statistics of integers make weights in steps; k-hat is that of the weights between them.
+
+    0.05 is a third of the standard error of k-hat, (1 + k) / √(3√M) by Smith (1987).
+    """
+    log_weights = np.log1p(rng.pareto(alpha, 20_000))
+    step = 1 / (4 * alpha)
+    found = pareto_k(np.ceil(log_weights / step) * step)
+    assert abs(found - pareto_k(log_weights)) < 0.05
+
+
+def test_pareto_k_of_a_bounded_lattice_statistic(rng):
+    """Weights bounded by the mixture of two binomials: no k-hat above 0, and none undefined."""
+    t = np.concatenate([rng.binomial(1000, p, size=4000) for p in (0.48, 0.52)])
+    slope = np.log(0.52 / 0.48)
+    mixture = np.logaddexp(-slope * t, slope * (t - 1000.0))
+    for theta in np.linspace(-slope, slope, 41):
+        assert pareto_k(theta * t - mixture) < 0
+
+
 def test_pareto_k_without_a_tail(rng):
     assert pareto_k(np.full(100, 3.0)) == -np.inf
     assert pareto_k(3 + 1e-13 * rng.normal(size=1000)) == -np.inf
