@@ -139,8 +139,8 @@ def gibbs(
     given = given_change(energy, sites, row)
     x = local = None
     if given is not None:
-        given.check(start[:_CHECKED_DRAWS], energy_of, rng)
-        given.check(random_codes(sites.n_values, _CHECKED_DRAWS, rng), energy_of, rng)
+        some = random_codes(sites.n_values, _CHECKED_DRAWS, rng)
+        given.check(np.concatenate([start[:_CHECKED_DRAWS], some]), energy_of, rng)
         x, rate = run(change_sweeps(given), start)
         given.check(_some(x, sites, rng), energy_of, rng)
     else:

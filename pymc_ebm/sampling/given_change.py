@@ -60,7 +60,8 @@ class GivenChange:
         after = codes.copy()
         n = self.sites.n_values[site]
         after[rows, site] = (after[rows, site] + rng.integers(1, np.maximum(n, 2))) % n
-        before_e, after_e = (energy_of(self.sites.points(c)) for c in (codes, after))
+        energies = energy_of(self.sites.points(np.concatenate([codes, after])))
+        before_e, after_e = energies.reshape(2, -1)
         points = self.sites.points(codes).reshape(codes.shape)
         for k in np.flatnonzero(np.isfinite(before_e)):
             i, value = int(site[k]), values[site[k], after[k, site[k]]]
