@@ -113,21 +113,17 @@ def gibbs(
     >>> draws["samples"]["x"].shape
     (4, 1000, 5)
 
-    Three units in a row that are all on together, with the change of this energy:
+    A sum of pairs squared, with its change:
 
     >>> import numba
-    >>> triples = lambda x, b: -b * (x[..., 2:] * x[..., 1:-1] * x[..., :-2]).sum(-1)
+    >>> squared = lambda s, b: -b * (s[..., 1:] * s[..., :-1]).sum(-1) ** 2
     >>> @numba.njit
-    ... def change(x, site, value, b):
-    ...     around = 0
-    ...     for i in range(max(site - 2, 0), min(site, len(x) - 3) + 1):
-    ...         around += (
-    ...             (site == i or x[i]) * (site == i + 1 or x[i + 1]) * (site == i + 2 or x[i + 2])
-    ...         )
-    ...     return -b * around * (value - x[site])
-    >>> triples.local_change = change
-    >>> bits = ebm.reference.enumeration([0, 1], shape=12, complete=True)
-    >>> draws = ebm.sampling.gibbs(triples, 0.4, reference=bits, random_seed=1, progressbar=False)
+    ... def change(s, site, value, b):
+    ...     before = (s[1:] * s[:-1]).sum()
+    ...     around = s[max(site - 1, 0) : site].sum() + s[site + 1 : site + 2].sum()
+    ...     return -b * ((before + around * (value - s[site])) ** 2 - before**2)
+    >>> squared.local_change = change
+    >>> draws = ebm.sampling.gibbs(squared, 0.2, reference=spins, random_seed=1, progressbar=False)
     """
     rng = np.random.default_rng(random_seed)
     row = parameter_row(params, signature)
