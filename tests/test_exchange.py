@@ -208,7 +208,7 @@ def test_network_against_enumeration_and_a_pooled_reference(seed):
     reference = ebm.reference.pooled(
         energy,
         [(np.array([a, b - 0.6 * a]),) for a in (-2.2, -1.2, -0.2) for b in (-0.7, -0.2, 0.3)],
-        sampler=partial(ebm.sampling.gibbs, reference=coins, draws=200),
+        sampler=partial(ebm.sampling.gibbs, reference=coins, draws=200, thin=5),
         signature="(k)",
         random_seed=seed,
         progressbar=False,
@@ -221,7 +221,7 @@ def test_network_against_enumeration_and_a_pooled_reference(seed):
         step = ebm.ExchangeMetropolis(sweeps=100, S=sd)
         exchanged = sample(step, draws=6000, tune=500, chains=2, random_seed=seed)
         nuts = pm.sample(
-            1000, tune=500, chains=2, cores=1, random_seed=seed, progressbar=False,
+            2000, tune=1000, chains=2, cores=1, random_seed=seed, progressbar=False,
             nuts_sampler="pymc", compute_convergence_checks=False,
         )  # fmt: skip
         ebm.compute_reference_stats(nuts, progressbar=False)
