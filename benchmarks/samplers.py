@@ -4,6 +4,7 @@ The lattice is 32 × 32, periodic, at β = 0.4 with a field. Medians of interlea
 """
 
 import time
+from functools import partial
 
 import numba
 import numpy as np
@@ -11,6 +12,7 @@ import pymc as pm
 import pytensor.tensor as pt
 
 import pymc_ebm as ebm
+from pymc_ebm.energies import edges, ergm, gwesp, triangles
 
 RUNS, SWEEPS, CHAINS, SIDE = 15, 500, 4, 32
 BETA, FIELD = 0.4, 0.01
@@ -84,6 +86,9 @@ def draws_per_second():
     normal = ebm.reference.independent(pm.Normal.dist(0.0, 4.0), random_seed=1)
     small = ebm.reference.enumeration([-1, 1], shape=(4, 4), complete=True)
     row = ebm.reference.enumeration([-1, 1], shape=12, complete=True)
+    dyads = np.random.default_rng(1).integers(2, size=(64, 120))
+    pairs = ebm.reference.from_draws(dyads, np.full(64, -120 * np.log(2)))
+    by_row = partial(ebm.sampling.gibbs, signature="(k)")
     cases = {
         "importance_resampling, Gaussian": (
             ebm.sampling.importance_resampling, gaussian, (2.0,), normal, 25_000),
@@ -92,6 +97,10 @@ def draws_per_second():
         "gibbs, Ising 4 x 4": (ebm.sampling.gibbs, ising, (BETA, FIELD), small, 25_000),
         "gibbs, triples of 12 (evaluates the energy)": (
             ebm.sampling.gibbs, triples, (0.3,), row, 500),
+        "gibbs, network of 16 nodes, edges and triangles (its own change)": (
+            by_row, ergm((edges, triangles)), ([-1.67, 0.16],), pairs, 25_000),
+        "gibbs, network of 16 nodes, edges and gwesp (its own change)": (
+            by_row, ergm((edges, partial(gwesp, decay=0.5))), ([-1.67, 0.16],), pairs, 25_000),
     }  # fmt: skip
     for name, (sampler, energy, params, reference, draws) in cases.items():
         options = dict(reference=reference, chains=4, progressbar=False)

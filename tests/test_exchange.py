@@ -1,5 +1,8 @@
 """The exchange algorithm against exact posteriors: on a grid, and by enumeration."""
 
+import itertools
+from functools import partial
+
 import arviz as az
 import numpy as np
 import pymc as pm
@@ -8,6 +11,7 @@ import pytest
 from scipy import stats
 
 import pymc_ebm as ebm
+from pymc_ebm.energies import edges, ergm, triangles
 from pymc_ebm.log_partition import log_partition
 
 DATA = np.resize([-1.754, 1.754], 20)
@@ -53,12 +57,12 @@ def gaussian_moments(data):
     )
 
 
-def z_scores(draws, moments):
-    """Distances of mean and sd from the truth in Monte Carlo standard errors."""
+def z_scores(draws, moments, added=(0.0, 0.0)):
+    """Distances of mean and sd from the truth in standard errors: of the draws, and `added`."""
     values = draws.to_numpy()
     found = [values.mean(), values.std()]
     errors = [float(az.mcse(values, method=how)) for how in ("mean", "sd")]
-    return np.abs(np.subtract(found, moments)) / errors
+    return np.abs(np.subtract(found, moments)) / np.hypot(errors, added)
 
 
 # 4 standard errors: with these few comparisons a false alarm in 4000 runs of the file.
@@ -161,6 +165,71 @@ def test_ising_against_enumeration(how, rng, seed):
             step = ebm.ExchangeMetropolis(sweeps=100)
             idata = sample(step, draws=1500, tune=600, chains=2, random_seed=seed)
     assert (z_scores(idata["posterior"]["beta"], grid_moments(log_p, grid)) < 4).all()
+
+
+def networks_of_7():
+    """Edges, triangles and the log count of each pair of them over all 2²¹ graphs on 7 nodes."""
+    pairs = list(itertools.combinations(range(7), 2))
+    tie = {pair: (np.arange(2**21) >> k & 1).astype(np.int8) for k, pair in enumerate(pairs)}
+    ties = sum(t.astype(np.int64) for t in tie.values())
+    closed = sum(
+        (tie[i, j] & tie[j, k] & tie[i, k]).astype(np.int64)
+        for i, j, k in itertools.combinations(range(7), 3)
+    )
+    counts = np.bincount(ties * 36 + closed).reshape(22, 36)
+    found = np.nonzero(counts)
+    return *found, np.log(counts[found])
+
+
+@pytest.mark.slow
+def test_network_against_enumeration_and_a_pooled_reference(seed):
+    """7 nodes, four of them all tied (6 ties, 4 triangles), under N(0, 1) priors of theta.
+
+    Three answers: exact on a grid, by exchange with Gibbs draws, and by NUTS with chains at nine
+    anchors as reference, whose own error is added to that of the draws.
+    """
+    ties, closed, log_counts = networks_of_7()
+    axis = np.linspace(-5, 5, 201)
+    grid = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
+    log_z = np.array([np.logaddexp.reduce(log_counts + a * ties + b * closed) for a, b in grid])
+    # The value of tests/energies/test_networks.py, which sums over the graphs one by one.
+    assert abs(np.logaddexp.reduce(log_counts - ties + 0.3 * closed) - 6.848514) < 1e-6
+    log_p = grid @ [6, 4] - log_z - (grid**2).sum(axis=1) / 2
+    p = np.exp(log_p - log_p.max())
+    p /= p.sum()
+    mean = p @ grid
+    sd = np.sqrt(p @ (grid - mean) ** 2)
+
+    energy = ergm((edges, triangles))
+    observed = np.zeros((1, 21), dtype=np.int64)
+    observed[0, [0, 1, 2, 6, 7, 11]] = 1  # 01, 02, 03, 12, 13, 23
+    rng = np.random.default_rng(seed)
+    coins = ebm.reference.from_draws(rng.integers(2, size=(64, 21)), np.full(64, -21 * np.log(2)))
+    reference = ebm.reference.pooled(
+        energy,
+        [(np.array([a, b - 0.6 * a]),) for a in (-2.2, -1.2, -0.2) for b in (-0.7, -0.2, 0.3)],
+        sampler=partial(ebm.sampling.gibbs, reference=coins, draws=200, thin=5),
+        signature="(k)",
+        random_seed=seed,
+        progressbar=False,
+    )
+    with pm.Model():
+        theta = pm.Normal("theta", 0, 1, shape=2)
+        ebm.EBM(
+            "x", theta, energy=energy, signature="(k)->(d)", reference=reference, observed=observed
+        )
+        step = ebm.ExchangeMetropolis(sweeps=100, S=sd)
+        exchanged = sample(step, draws=6000, tune=500, chains=2, random_seed=seed)
+        nuts = pm.sample(
+            2000, tune=1000, chains=2, cores=1, random_seed=seed, progressbar=False,
+            nuts_sampler="pymc", compute_convergence_checks=False,
+        )  # fmt: skip
+        ebm.compute_reference_stats(nuts, progressbar=False)
+    for k in range(2):
+        truth = (mean[k], sd[k])
+        assert (z_scores(exchanged["posterior"]["theta"][..., k], truth) < 4).all()
+        added = nuts["reference_mcse"]["theta"][:, k].to_numpy()
+        assert (z_scores(nuts["posterior"]["theta"][..., k], truth, added) < 4).all()
 
 
 def test_a_domain_bounds_the_chain(seed):

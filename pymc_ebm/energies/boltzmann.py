@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+import numba
+import numpy as np
 import pytensor.tensor as pt
 from pytensor.tensor.variable import TensorVariable
+
+from pymc_ebm.energies.changed_by import changed_by
 
 __all__ = ["restricted_boltzmann"]
 
 
+@numba.njit(cache=True)
+def _unit_change(v, site, value, weights, visible_bias, hidden_bias):
+    step = 1.0 * value - 1.0 * v[site]
+    change = -step * visible_bias[site]
+    for j in range(len(hidden_bias)):
+        before = hidden_bias[j]
+        for i in range(len(v)):
+            before += v[i] * weights[i, j]
+        after = before + step * weights[site, j]
+        change += np.logaddexp(0.0, before) - np.logaddexp(0.0, after)
+    return change
+
+
+@changed_by(_unit_change)
 def restricted_boltzmann(v, weights, visible_bias, hidden_bias) -> TensorVariable:
     r"""Energy of visible units 0 and 1, the hidden units 0 and 1 summed out.
 

@@ -8,7 +8,15 @@ import numpy as np
 import pytensor.tensor as pt
 from pytensor.tensor.variable import TensorVariable
 
+from pymc_ebm.energies.changed_by import changed_by
 from pymc_ebm.energies.dyads import adjacency
+from pymc_ebm.energies.tie_changes import (
+    combined_change,
+    edge_change,
+    gwesp_change,
+    star_change,
+    triangle_change,
+)
 
 __all__ = ["edges", "ergm", "gwesp", "stars", "triangles"]
 
@@ -21,6 +29,11 @@ def ergm(statistics: Sequence[Callable]) -> Callable[..., TensorVariable]:
     The event is the vector of dyads of `to_dyads`. Each function T_k takes dyads
     ``(*batch, n(n − 1)/2)`` to ``(*batch,)``: `edges`, `triangles`, `stars`, `gwesp`, or one's own.
     With edges alone, log Z = n(n − 1)/2 · log(1 + exp θ).
+
+    A statistic may have an attribute ``local_change(x, site, value, *options)``, compiled by
+    numba: T_k(x with x[site] = value) − T_k(x) for the dyads x of one network, which it leaves as
+    they are. The ready ones have it. If all of them do, so has the energy, and
+    `pymc_ebm.sampling.gibbs` counts what a tie changes instead of evaluating the energy.
 
     Parameters
     ----------
@@ -53,6 +66,17 @@ def ergm(statistics: Sequence[Callable]) -> Callable[..., TensorVariable]:
     >>> log_z.eval().round(4).item()
     1.9075
     >>> energy = ergm((edges, partial(gwesp, decay=0.5)))
+
+    Ties between nodes of one kind, with their change:
+
+    >>> import numba, numpy as np
+    >>> same = np.array([1.0, 0.0, 0.0, 0.0, 0.0, 1.0])  # the kinds of the nodes are 0, 0, 1, 1
+    >>> matches = lambda x: (x * same).sum(-1)
+    >>> matches.local_change = numba.njit(lambda x, site, value: same[site] * (value - x[site]))
+    >>> energy = ergm((edges, triangles, matches))
+    >>> theta = np.array([-1.0, 0.3, 0.5])
+    >>> energy.local_change(np.array([1, 1, 0, 0, 0, 0]), 5, 1, theta)
+    0.5
     """
     statistics = tuple(statistics)
     if not statistics:
@@ -67,9 +91,11 @@ def ergm(statistics: Sequence[Callable]) -> Callable[..., TensorVariable]:
             )
         return -pt.dot(pt.stack([statistic(x) for statistic in statistics], axis=-1), theta)
 
-    return energy
+    change = combined_change(statistics)
+    return energy if change is None else changed_by(change)(energy)
 
 
+@changed_by(edge_change)
 def edges(x) -> TensorVariable:
     """Number of ties, Σ_{i<j} x_ij.
 
@@ -91,6 +117,7 @@ def edges(x) -> TensorVariable:
     return pt.as_tensor(x).astype("float64").sum(-1)
 
 
+@changed_by(triangle_change)
 def triangles(x) -> TensorVariable:
     """Number of triangles, Σ_{i<j<k} x_ij x_jk x_ik = tr(A³) / 6, A the adjacency matrix.
 
@@ -113,6 +140,7 @@ def triangles(x) -> TensorVariable:
     return (a * (a @ a)).sum((-2, -1)) / 6
 
 
+@changed_by(star_change)
 def stars(x, *, k: int = 2) -> TensorVariable:
     r"""Number of k-stars, nodes with k of their ties: :math:`\sum_i \binom{d_i}{k}`.
 
@@ -149,6 +177,7 @@ def stars(x, *, k: int = 2) -> TensorVariable:
     return choose(adjacency(x).sum(-1), k).sum(-1)
 
 
+@changed_by(gwesp_change)
 def gwesp(x, *, decay: float) -> TensorVariable:
     r"""Geometrically weighted edgewise shared partners, with a fixed decay α.
 

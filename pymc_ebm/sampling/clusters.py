@@ -10,7 +10,7 @@ import numpy as np
 from pymc_ebm.sampling.pairwise import Pairwise
 from pymc_ebm.sampling.sites import Sites
 
-__all__ = ["Clusters", "clusters_of", "move_clusters"]
+__all__ = ["Clusters", "clusters_of", "draw_code", "move_clusters"]
 
 _TOLERANCE = 1e-9
 
@@ -119,21 +119,28 @@ def move_clusters(s, u, clusters, root, energy):
         r = root[i]
         n = n_values[i]
         if r == i:
-            lowest = energy[i, 0]
-            for v in range(1, n):
-                lowest = min(lowest, energy[i, v])
-            total = 0.0
-            for v in range(n):
-                energy[i, v] = np.exp(lowest - energy[i, v])
-                total += energy[i, v]
-            rest = u[len(pairs) + i] * total
-            v = 0
-            while v < n - 1 and rest >= energy[i, v]:
-                rest -= energy[i, v]
-                v += 1
-            shift[i] = v
+            shift[i] = draw_code(energy[i, :n], u[len(pairs) + i])
         # The root of a cluster is its first site, so its shift is known.
         s[i] = (s[i] + shift[r]) % n
+
+
+@numba.njit(cache=True)
+def draw_code(weight, u):
+    """A code with probability ∝ exp(−weight); the weights are overwritten."""
+    n = len(weight)
+    lowest = weight[0]
+    for v in range(1, n):
+        lowest = min(lowest, weight[v])
+    total = 0.0
+    for v in range(n):
+        weight[v] = np.exp(lowest - weight[v])
+        total += weight[v]
+    rest = u * total
+    new = 0
+    while new < n - 1 and rest >= weight[new]:
+        rest -= weight[new]
+        new += 1
+    return new
 
 
 @numba.njit(cache=True)

@@ -9,10 +9,12 @@ from pymc_ebm.energy import Energy
 from pymc_ebm.progress import progress
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.sampling.clusters import clusters_of
+from pymc_ebm.sampling.given_change import given_change
 from pymc_ebm.sampling.local_energy import agrees, local_energy
 from pymc_ebm.sampling.output import chain_ess, datatree
+from pymc_ebm.sampling.pairwise import random_codes
 from pymc_ebm.sampling.sites import Sites, sites_of
-from pymc_ebm.sampling.sweeps import candidate_sweeps, pairwise_sweeps
+from pymc_ebm.sampling.sweeps import candidate_sweeps, change_sweeps, pairwise_sweeps
 from pymc_ebm.sampling.target import (
     BLOCK,
     cached,
@@ -51,9 +53,15 @@ def gibbs(
 
     .. math:: P(x_i = v \mid x_{-i}) \propto \exp(−E(x_i = v, x_{-i} \mid θ))
 
-    Differences of the energy are found once, numerically: where its statistics are sums over
-    sites and pairs of sites (Ising, Potts, Boltzmann machines, counts), an update costs as much
-    as the site has neighbours. Where they are not (triangles), or where the energy is not finite
+    An energy may say itself what a new value of a site changes, in an attribute
+    ``energy.local_change(x, site, value, *params)``: E(x with x[site] = value) − E(x) in nats,
+    compiled by ``numba.njit``, with x the event as a vector ``(D,)``, which it leaves as it is, and
+    the parameters as numbers and arrays. `pymc_ebm.energies.ergm` has it. It is compared with the
+    energy at some states before, and at some of the draws after.
+
+    Otherwise differences of the energy are found once, numerically: where its statistics are sums
+    over sites and pairs of sites (Ising, Potts, Boltzmann machines, counts), an update costs as
+    much as the site has neighbours. Where they are not, or where the energy is not finite
     everywhere, it is evaluated at every value of the site.
 
     Parameters
@@ -96,10 +104,11 @@ def gibbs(
     Raises
     ------
     TypeError
-        A continuous reference.
+        A continuous reference; a `local_change` that numba has not compiled.
     ValueError
-        An energy of NaN or −inf; no state of finite energy found; values that do not fit; states
-        that are not all combinations of site values; several rows of parameters.
+        An energy of NaN or −inf; a `local_change` that the energy does not confirm; no state of
+        finite energy found; values that do not fit; states that are not all combinations of site
+        values; several rows of parameters.
 
     References
     ----------
@@ -114,6 +123,18 @@ def gibbs(
     >>> draws = ebm.sampling.gibbs(ising, 0.4, reference=spins, random_seed=1, progressbar=False)
     >>> draws["samples"]["x"].shape
     (4, 1000, 5)
+
+    A sum of pairs squared, with its change:
+
+    >>> import numba
+    >>> squared = lambda s, b: -b * (s[..., 1:] * s[..., :-1]).sum(-1) ** 2
+    >>> @numba.njit
+    ... def change(s, site, value, b):
+    ...     before = (s[1:] * s[:-1]).sum()
+    ...     around = s[max(site - 1, 0) : site].sum() + s[site + 1 : site + 2].sum()
+    ...     return -b * ((before + around * (value - s[site])) ** 2 - before**2)
+    >>> squared.local_change = change
+    >>> draws = ebm.sampling.gibbs(squared, 0.2, reference=spins, random_seed=1, progressbar=False)
     """
     rng = np.random.default_rng(random_seed)
     row = parameter_row(params, signature)
@@ -122,20 +143,22 @@ def gibbs(
     energy_of = energy_function(energy, reference, row)
     start = _first_states(initvals, chains, sites, reference, energy_of, row, rng)
     run = _Run(sites, rng, tune, draws, thin, progressbar)
-    local = local_energy(energy, reference, sites, row, energy_of, ("sites", key))
-    x = None
+    given = given_change(energy, sites, row)
+    x = local = None
+    if given is not None:
+        some = random_codes(sites.n_values, _CHECKED_DRAWS, rng)
+        given.check(np.concatenate([start[:_CHECKED_DRAWS], some]), energy_of, rng)
+        x, rate = run(change_sweeps(given), start)
+        given.check(_some(x, sites, rng), energy_of, rng)
+    else:
+        local = local_energy(energy, reference, sites, row, energy_of, ("sites", key))
     if local is not None:
         moves = clusters_of(local, sites) if clusters else None
-        width = start.shape[1] + (moves.n_uniforms if moves else 0)
-        x, rate = run(pairwise_sweeps(local, sites, moves), start, width)
-        shown = x.reshape(-1, *reference.event_shape)
-        shown = shown[rng.integers(len(shown), size=min(len(shown), _CHECKED_DRAWS))]
-        if not agrees(local, energy_of, sites, sites.codes(shown)):
+        x, rate = run(pairwise_sweeps(local, sites, moves), start, moves.n_uniforms if moves else 0)
+        if not agrees(local, energy_of, sites, _some(x, sites, rng)):
             x = None  # the energy bends where only the chains went
     if x is None:
-        x, rate = run(
-            candidate_sweeps(energy, reference, sites, row), start, start.shape[1], at_once=1
-        )
+        x, rate = run(candidate_sweeps(energy, reference, sites, row), start, at_once=1)
     if not return_inferencedata:
         return x
     energies = energy_of(x.reshape(-1, *reference.event_shape)).reshape(chains, draws)
@@ -156,9 +179,10 @@ class _Run:
         self.sites, self.rng, self.progressbar = sites, rng, progressbar
         self.tune, self.draws, self.thin = tune, draws, thin
 
-    def __call__(self, sweeps, start, width, at_once=None):
+    def __call__(self, sweeps, start, more=0, at_once=None):
         """Draws ``(chain, draw, *event)`` and each chain's share of updates that changed a site."""
         chains, n_sites = start.shape
+        width = n_sites + more  # uniforms of one sweep
         total = self.tune + self.draws * self.thin
         at_once = min(at_once or max(BLOCK // (chains * width), 1), max(total, 1))
         x = np.empty((chains, self.draws, n_sites), dtype=self.sites.values.dtype)
@@ -173,6 +197,12 @@ class _Run:
                 bar.advance(task, n)
         rate = changes / max(self.draws * self.thin * n_sites, 1)
         return x.reshape(chains, self.draws, *self.sites.event_shape), rate
+
+
+def _some(x, sites, rng) -> np.ndarray:
+    """Codes ``(B, D)`` of draws chosen at random, to check differences of the energy at."""
+    draws = x.reshape(-1, *sites.event_shape)
+    return sites.codes(draws[rng.integers(len(draws), size=min(len(draws), _CHECKED_DRAWS))])
 
 
 def _first_states(initvals, chains, sites, reference, energy_of, row, rng) -> np.ndarray:

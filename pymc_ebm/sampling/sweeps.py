@@ -8,12 +8,13 @@ from typing import Any
 import numba
 import numpy as np
 
-from pymc_ebm.sampling.clusters import Clusters, move_clusters
+from pymc_ebm.sampling.clusters import Clusters, draw_code, move_clusters
+from pymc_ebm.sampling.given_change import GivenChange
 from pymc_ebm.sampling.pairwise import Pairwise
 from pymc_ebm.sampling.sites import Sites
 from pymc_ebm.sampling.target import energy_function, spell
 
-__all__ = ["candidate_sweeps", "pairwise_sweeps"]
+__all__ = ["candidate_sweeps", "change_sweeps", "pairwise_sweeps"]
 
 # sweeps(state, u, first, thin, x, changes) moves the codes `state`, (chains, D), through the
 # sweeps first, first + 1, … with the uniforms u, (sweeps, chains, D or more). The values of every
@@ -47,6 +48,21 @@ def _no_clusters(n_values) -> Clusters:
     return Clusters(
         np.empty((0, 2), np.int64), nothing, nothing.astype(bool), nothing[:, None], n_values
     )
+
+
+def change_sweeps(given: GivenChange) -> Sweeps:
+    """Sweeps under an energy that says what a new value of a site changes."""
+    kernel: Any = _given_changes
+    tables = (given.sites.values, given.sites.n_values, given.function, given.params)
+
+    def sweeps(*run):
+        if not kernel(*run, *tables):
+            raise ValueError(
+                "The local_change of the energy is NaN or −inf at a state that Gibbs sampling "
+                f"reached, at parameters {given.spelt}. Correct local_change."
+            )
+
+    return sweeps
 
 
 def candidate_sweeps(energy, reference, sites: Sites, row) -> Sweeps:
@@ -136,18 +152,7 @@ def _many_values(
                     row = pair[e, s[others[e]]]
                     for v in range(n):
                         weight[v] += row[v]
-                lowest = weight[0]
-                for v in range(1, n):
-                    lowest = min(lowest, weight[v])
-                total = 0.0
-                for v in range(n):
-                    weight[v] = np.exp(lowest - weight[v])
-                    total += weight[v]
-                rest = u[t, c, i] * total
-                new = 0
-                while new < n - 1 and rest >= weight[new]:
-                    rest -= weight[new]
-                    new += 1
+                new = draw_code(weight[:n], u[t, c, i])
                 changed += new != s[i]
                 s[i] = new
             if len(clusters[0]) > 0:
@@ -158,3 +163,36 @@ def _many_values(
                     draw = (sweep + 1) // thin - 1
                     for i in range(n_sites):
                         x[c, draw, i] = values[i, s[i]]
+
+
+# Not cached on disk: each `local_change` is a type of its own.
+@numba.njit
+def _given_changes(state, u, first, thin, x, changes, values, n_values, local_change, params):
+    """Whether all changes were fine: not NaN and not −inf."""
+    n_sweeps, chains, n_sites = u.shape
+    weight = np.empty(values.shape[1])
+    point = np.empty(n_sites, dtype=values.dtype)
+    for c in range(chains):
+        s = state[c]
+        for i in range(n_sites):
+            point[i] = values[i, s[i]]
+        for t in range(n_sweeps):
+            sweep = first + t
+            changed = 0
+            for i in range(n_sites):
+                n = n_values[i]
+                for v in range(n):
+                    weight[v] = 0.0
+                    if v != s[i]:
+                        weight[v] = local_change(point, i, values[i, v], *params)
+                        if not weight[v] > -np.inf:
+                            return False
+                new = draw_code(weight[:n], u[t, c, i])
+                changed += new != s[i]
+                s[i] = new
+                point[i] = values[i, new]
+            if sweep >= 0:
+                changes[c] += changed
+                if (sweep + 1) % thin == 0:
+                    x[c, (sweep + 1) // thin - 1] = point
+    return True

@@ -1,5 +1,6 @@
 """Every energy keeps the contract, hoists its statistics, and takes Gibbs' fast path if it can."""
 
+import itertools
 from functools import partial
 
 import numpy as np
@@ -101,3 +102,15 @@ def test_paths_of_gibbs(case):
     if pairwise:
         e, found = energy_of(states.points), local(sites.codes(states.points))[:, 0]
         np.testing.assert_allclose(found - found[0], e - e[0], atol=1e-10)
+
+
+@pytest.mark.parametrize("name", ["ERGM", "ERGM of pairs", "hidden units"])
+def test_local_changes_are_differences_of_the_energy(name, values_of):
+    energy, params, values, shape, *_ = CASES[name]
+    points = space(values, shape).points[::3]
+    e = values_of(energy, points, *params)
+    for site, value in itertools.product(range(points.shape[1]), values):
+        after = points.copy()
+        after[:, site] = value
+        found = [energy.local_change(x, site, value, *params) for x in points]
+        np.testing.assert_allclose(found, values_of(energy, after, *params) - e, atol=1e-12)

@@ -5,6 +5,7 @@ from functools import partial
 from math import comb
 from pathlib import Path
 
+import numba
 import numpy as np
 import pymc as pm
 import pytest
@@ -93,6 +94,50 @@ def test_changes_by_toggling(statistic, changes, truth, graphs, values_of):
     )
     found = (1 - 2 * graphs) * values_of(changes, graphs)
     np.testing.assert_allclose(found, gain, atol=1e-12)
+
+
+@every_statistic
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "bool", "int64", "float64"])
+def test_local_changes(statistic, changes, truth, dtype, graphs):
+    """The compiled change of one tie is what the count on adjacency matrices gains by it."""
+    energy = ergm((statistic,))
+    for g in graphs[::8] if dtype == "int64" else graphs[5::20]:
+        before, x = truth(to_adjacency(g)), g.astype(dtype)
+        for dyad in range(21):
+            after = g.copy()
+            after[dyad] = 1 - g[dyad]
+            found = energy.local_change(x, dyad, after.astype(dtype)[dyad], np.array([-0.5]))
+            np.testing.assert_allclose(
+                found, 0.5 * (truth(to_adjacency(after)) - before), atol=1e-12
+            )
+            assert energy.local_change(x, dyad, x[dyad], np.array([-0.5])) == 0
+        np.testing.assert_array_equal(x, g)
+
+
+def test_local_changes_of_models(graphs, values_of):
+    """Those of several statistics add up, and models of the same ones share what is compiled."""
+    model = lambda: ergm((edges, partial(stars, k=3), triangles, partial(gwesp, decay=0.5)))
+    energy, theta = model(), np.array([-1.0, 0.2, 0.3, 0.4])
+    x = graphs[20]
+    toggled = x ^ np.eye(21, dtype=np.int8)
+    gain = values_of(energy, toggled, theta) - values_of(energy, x, theta)
+    found = [energy.local_change(x, i, 1 - x[i], theta) for i in range(21)]
+    np.testing.assert_allclose(found, gain, atol=1e-12)
+    assert energy.local_change is model().local_change
+    other = ergm((edges, partial(stars, k=2), triangles, partial(gwesp, decay=0.5)))
+    assert other.local_change is not energy.local_change
+
+
+def test_changes_of_ones_own_statistics(graphs):
+    weight = np.arange(21.0)
+    weighted = lambda x, *, power, scale: scale * (x * weight**power).sum(-1)
+    assert not hasattr(ergm((edges, weighted)), "local_change")
+    weighted.local_change = numba.njit(
+        lambda x, site, value, power, scale: scale[0] * weight[site] ** power * (value - x[site])
+    )
+    # Options come in the order of the signature; an array has no hash.
+    energy = ergm((edges, partial(weighted, scale=np.array([2.0]), power=3)))
+    assert energy.local_change(np.zeros(21), 4, 1, np.array([0.0, -1.0])) == 2 * 4**3
 
 
 def test_florentine_marriages(values_of):

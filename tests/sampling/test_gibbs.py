@@ -1,11 +1,17 @@
 """Gibbs sampling against enumerated probabilities, on each of its paths."""
 
+import importlib
+from functools import partial
+
 import arviz as az
+import numba
 import numpy as np
 import pytensor.tensor as pt
 import pytest
 
 import pymc_ebm as ebm
+from pymc_ebm.energies import edges, ergm, gwesp
+from pymc_ebm.energies import triangles as ready_triangles
 from pymc_ebm.sampling import gibbs
 from pymc_ebm.sampling.clusters import clusters_of
 from pymc_ebm.sampling.local_energy import local_energy
@@ -190,6 +196,105 @@ def test_an_energy_that_bends_only_where_the_chains_go(chisquare_of_states, seed
     # Without the special state each site is right with probability 1 / (1 + e⁻³) = 0.953, all 40
     # in 14% of draws; with its 30 nats in all but e⁻³⁰ · 6.
     assert (x == np.arange(length) % 2).all(-1).mean() == 1
+
+
+def network(*statistics, n_nodes=5):
+    dyads = n_nodes * (n_nodes - 1) // 2
+    return ergm(statistics), ebm.reference.enumeration([0, 1], shape=dyads, complete=True)
+
+
+@pytest.mark.parametrize("n_nodes", [4, 5])
+def test_network_by_its_changes(n_nodes, chisquare_of_states, seed, monkeypatch):
+    """4000 independent draws of graphs of 4 and 5 nodes, 64 and 1024, never by the energy."""
+    module = importlib.import_module("pymc_ebm.sampling.gibbs")
+    monkeypatch.setattr(module, "candidate_sweeps", None)
+    monkeypatch.setattr(module, "local_energy", None)
+    energy, graphs = network(edges, ready_triangles, partial(gwesp, decay=0.5), n_nodes=n_nodes)
+    theta = np.array([-0.6, 0.5, 0.3])
+    x = gibbs(
+        energy, theta, reference=graphs, signature="(k)", draws=1, chains=4000, tune=40,
+        random_seed=seed, progressbar=False, return_inferencedata=False,
+    )[:, 0]  # fmt: skip
+    e = energy_function(energy, graphs, [theta])(graphs.points)
+    p = np.exp(e.min() - e)
+    p /= p.sum()
+    weight = 2 ** np.arange(graphs.points.shape[1])
+    found = np.argsort(graphs.points @ weight)[x @ weight]
+    assert chisquare_of_states(found, p) > 1e-3
+    # Means of the energy and of the ties, in standard errors of independent draws.
+    for f in (e, graphs.points.sum(axis=1)):
+        mean, sd = p @ f, np.sqrt(p @ (f - p @ f) ** 2)
+        assert abs(f[found].mean() - mean) < 4 * sd / np.sqrt(4000)
+
+
+def test_a_change_of_many_values_and_impossible_ones(chisquare_of_states, seed):
+    """Three sites of three values in a row, whose neighbours may not both be 2."""
+
+    def energy(x, weights):
+        pairs = pt.eq(x[..., 1:], 2) & pt.eq(x[..., :-1], 2)
+        return pt.switch(pairs.any(-1), np.inf, -weights[x].sum(-1) * x.sum(-1))
+
+    def around(x, site):
+        return (site > 0 and x[site - 1] == 2) or (site < len(x) - 1 and x[site + 1] == 2)
+
+    around = numba.njit(around)
+
+    @numba.njit
+    def change(x, site, value, weights):
+        if value == 2 and x[site] != 2 and around(x, site):
+            return np.inf
+        total, w = 0, 0.0
+        for i in range(len(x)):
+            total += x[i]
+            w += weights[x[i]]
+        after = w + weights[value] - weights[x[site]]
+        return w * total - after * (total + value - x[site])
+
+    energy.local_change = change
+    states, weights = space([0, 1, 2], (3,)), np.array([0.1, 0.4, 0.3])
+    e = energy_function(energy, states, [weights])(states.points)
+    p = np.exp(-e)
+    x = gibbs(
+        energy, weights, reference=states, signature="(k)", draws=1, chains=8000, tune=40,
+        random_seed=seed, progressbar=False, return_inferencedata=False,
+    )[:, 0]  # fmt: skip
+    place = np.argsort(states.points @ [9, 3, 1])
+    assert chisquare_of_states(place[x @ [9, 3, 1]], p / p.sum()) > 1e-3
+
+
+def test_a_wrong_change_is_refused(seed):
+    energy, graphs = network(edges, ready_triangles, n_nodes=4)
+    options = dict(reference=graphs, signature="(k)", random_seed=seed, draws=10, progressbar=False)
+    right = energy.local_change
+    energy.local_change = numba.njit(lambda x, site, value, theta: theta[0] * (value - x[site]))
+    with pytest.raises(ValueError, match=r"local_change .* is .*energy changes by .*delete"):
+        gibbs(energy, [-1.0, 0.5], **options)
+    energy.local_change = numba.njit(lambda x, site, value, theta: np.nan)
+    with pytest.raises(ValueError, match="local_change of the energy is nan"):
+        gibbs(energy, [-1.0, 0.5], **options)
+    energy.local_change = lambda x, site, value, theta: right(x, site, value, theta)
+    with pytest.raises(TypeError, match=r"is a function.*numba\.njit"):
+        gibbs(energy, [-1.0, 0.5], **options)
+
+
+@pytest.mark.parametrize(
+    "factor, message", [(0.5, "site .* the energy changes by"), (np.nan, "NaN or −inf at a state")]
+)
+def test_a_change_that_is_wrong_only_where_the_chains_go(factor, message, seed):
+    """No state looked at beforehand is near the mode, one of 2⁴⁰, and nearly every draw is."""
+    mode = np.arange(40) % 2
+    energy = lambda x, b: -b * (x * (2 * mode - 1)).sum(-1)
+
+    @numba.njit
+    def change(x, site, value, b):
+        far = (x != mode).sum() > 4
+        return -b * (value - x[site]) * (2 * mode[site] - 1) * (1.0 if far else factor)
+
+    energy.local_change = change
+    reference = ebm.reference.from_draws(np.zeros((50, 40), dtype=int), np.zeros(50))
+    options = dict(reference=reference, values=[0, 1], random_seed=seed, progressbar=False)
+    with pytest.raises(ValueError, match=message):
+        gibbs(energy, 9.0, **options)
 
 
 def test_values(seed):
