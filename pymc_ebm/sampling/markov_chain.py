@@ -193,7 +193,7 @@ class _Chain:
             # Many chains of one draw are what predictive draws are made of.
             warnings.filterwarnings("ignore", message="Found chain dimension to be longer")
             idata = pm.sample(
-                draws,
+                draws=draws,
                 tune=tune,
                 chains=len(start),
                 cores=1,

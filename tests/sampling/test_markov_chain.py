@@ -224,6 +224,10 @@ def test_seeds(step, line):
     np.testing.assert_array_equal(draw(1, return_inferencedata=False), one["samples"]["x"])
     chains = one["samples"]["x"].to_numpy()
     assert all((chains[0] != chain).any() for chain in chains[1:])
+    # From the same states too, and at every call with one generator.
+    rng, start = np.random.default_rng(1), np.zeros(4)
+    first, second = (draw(rng, initvals=start)["samples"] for _ in range(2))
+    assert not first.equals(second)
 
 
 def test_repeated_calls_compile_once_and_leave_nothing():
@@ -247,10 +251,17 @@ def test_repeated_calls_compile_once_and_leave_nothing():
     assert len(energies) == first and len(steps) == 1
     markov_chain(energy, 0.2, **{**options, "step": pm.Slice})
     assert len(energies) == first
-    gone = [weakref.ref(v) for v in (energy, space, step)]
-    del energy, space, step, options
+    # Each goes when its last user does, whoever else stays.
+    gone = [weakref.ref(v) for v in (step, energy, space)]
+    del step, options["step"]
     gc.collect()
-    assert [g() for g in gone] == [None, None, None]
+    assert gone[0]() is None
+    del energy
+    gc.collect()
+    assert gone[1]() is None
+    del space, options
+    gc.collect()
+    assert gone[2]() is None
 
 
 def test_first_states(line):
@@ -261,8 +272,9 @@ def test_first_states(line):
     start = np.array([0.5, -1.5])
     found = markov_chain(gaussian, 1.0, chains=2, initvals=start, **options)
     np.testing.assert_allclose(found[:, 0], start, atol=1e-6)
-    narrow = markov_chain(gaussian, 0.1, chains=200, **options)
-    np.testing.assert_allclose(narrow.std(), 0.1, rtol=0.3)
+    narrow = markov_chain(gaussian, 0.1, chains=100, **options)
+    # Its standard error is 7%, and 10% for the 500 points; the reference's own is 2.
+    np.testing.assert_allclose(narrow.std(), 0.1, rtol=0.4)
 
 
 def test_predictive_draws(seed):
