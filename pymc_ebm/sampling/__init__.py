@@ -3,5 +3,6 @@
 from pymc_ebm.sampling.gibbs import gibbs
 from pymc_ebm.sampling.importance_resampling import importance_resampling
 from pymc_ebm.sampling.independent_metropolis import independent_metropolis
+from pymc_ebm.sampling.markov_chain import markov_chain
 
-__all__ = ["gibbs", "importance_resampling", "independent_metropolis"]
+__all__ = ["gibbs", "importance_resampling", "independent_metropolis", "markov_chain"]

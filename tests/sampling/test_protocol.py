@@ -1,4 +1,7 @@
-"""Every public sampler through one protocol, on a problem that all of them can do."""
+"""Every public sampler through one protocol, on a discrete problem that all but one can do.
+
+`markov_chain` moves continuous events, and its own tests ask the same of it.
+"""
 
 import gc
 import inspect
@@ -12,8 +15,9 @@ import xarray as xr
 
 import pymc_ebm as ebm
 
-SAMPLERS = [getattr(ebm.sampling, name) for name in ebm.sampling.__all__]
-every_sampler = pytest.mark.parametrize("sampler", SAMPLERS, ids=ebm.sampling.__all__)
+DISCRETE = [name for name in ebm.sampling.__all__ if name != "markov_chain"]
+SAMPLERS = [getattr(ebm.sampling, name) for name in DISCRETE]
+every_sampler = pytest.mark.parametrize("sampler", SAMPLERS, ids=DISCRETE)
 
 
 def ising(s, b):
@@ -26,9 +30,9 @@ def spins():
     return ebm.reference.enumeration([-1, 1], shape=(3, 3), complete=True)
 
 
-@every_sampler
-def test_argument_names(sampler):
-    parameters = inspect.signature(sampler).parameters
+@pytest.mark.parametrize("name", ebm.sampling.__all__)
+def test_argument_names(name):
+    parameters = inspect.signature(getattr(ebm.sampling, name)).parameters
     names = list(parameters)
     assert names[:8] == [
         "energy", "params", "reference", "draws", "chains", "random_seed", "signature",
@@ -155,7 +159,7 @@ def test_repeated_calls_compile_once_and_leave_nothing(sampler):
     assert [g() for g in gone] == [None, None]
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS[::2], ids=ebm.sampling.__all__[::2])
+@pytest.mark.parametrize("sampler", SAMPLERS[::2], ids=DISCRETE[::2])
 def test_first_states(sampler, spins):
     """Chains that do not move stay where they were put."""
     start = np.ones((2, 3, 3), dtype=int)
