@@ -123,8 +123,11 @@ class EBM(Distribution):
         ``energy(x, *params)`` builds a PyTensor graph, ``(*batch, *event) -> (*batch,)``, in
         nats. Low energy is high probability.
     reference : Reference, optional
-        The weighted points that estimate log Z. By default one is fitted to the observed data,
-        wider than it (paper, section 3.2).
+        The weighted points that estimate log Z. By default one is made from the observed data:
+        one fitted to them, wider than they are (paper, section 3.2); for vectors, matrices and
+        networks of two values, or of the integers that `support` gives, all states where these are
+        few, and else chains at parameters that the data and the prior allow, as
+        `pymc_ebm.reference.pooled` places them.
     signature : str, optional
         Core dimensions of the parameters, as ``pm.CustomDist`` takes them; the output side may
         be left out: ``"(k),()"``.
@@ -137,6 +140,8 @@ class EBM(Distribution):
     sampler : callable, optional
         Makes predictive draws: a function of `pymc_ebm.sampling`, or a ``functools.partial`` that
         sets its options. Importance resampling by default.
+    progressbar : bool
+        While chains for the default reference run.
     observed, dims, initval, ... : optional
         As for every PyMC distribution.
 
@@ -182,6 +187,7 @@ class EBM(Distribution):
         sampler: Callable = importance_resampling,
         observed=None,
         dims=None,
+        progressbar: bool = True,
         **kwargs,
     ):
         """Add the variable to the model on the context stack."""
@@ -190,7 +196,7 @@ class EBM(Distribution):
                 check_reference(reference)
             data = None if observed is None else observed_values(observed)
             if reference is None:
-                reference = fit_reference(energy, params, signature, data, support)
+                reference = fit_reference(energy, params, signature, data, support, progressbar)
             variables = [as_parameter(p) for p in params]
             if data is not None:
                 check_shape(data, dims, kwargs.get("shape"))

@@ -185,13 +185,12 @@ def _judge_hull(verdicts, failures, remedies) -> None:
 
 
 def _judge_overlap(name, reference, doubts, remedies) -> None:
-    overlap = np.array(reference["overlap"])
-    with_others = (overlap - np.diag(np.diag(overlap))).max(axis=1)
+    with_others = 1 - np.diag(np.array(reference["overlap"]))
     worst = int(with_others.argmin())
     if with_others[worst] < LEAST_OVERLAP:
         doubts.append(
             f"The chains of {name} at {reference['anchors'][worst]} overlap with no others: a "
-            f"point of them belongs to another anchor with probability {with_others[worst]:.2g}."
+            f"point of them belongs to others with probability {max(with_others[worst], 0.0):.2g}."
         )
         remedies.append(f"Place the anchors of {name} closer.")
 

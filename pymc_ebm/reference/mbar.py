@@ -76,6 +76,9 @@ def solve(
     """
     n_anchors = len(counts)
     f = _trapezoid(energies, counts) if first is None else first
+    # Where energies are large, F is a small difference of large sums unless they begin at 0.
+    least = energies.min(axis=0)
+    energies, f = energies - least, f + least
     free = np.arange(n_anchors) != known
     value_now, p = _dual(f, energies, counts)
     for _ in range(_MOST_STEPS):
@@ -83,16 +86,16 @@ def solve(
         hessian = np.diag(p.sum(axis=0)) - p.T @ p
         step = np.zeros(n_anchors)
         step[free] = np.linalg.lstsq(hessian[np.ix_(free, free)], gradient[free], rcond=None)[0]
-        if abs(gradient @ step) < 1e-14 * counts.sum():
-            return f - f[known] + value
         rate = 1.0
         while True:
+            slope = gradient @ step
+            if abs(slope) < 1e-14 * counts.sum() or rate < 1e-10:
+                f = f - least
+                return f - f[known] + value
             new_value, new_p = _dual(f - rate * step, energies, counts)
-            if new_value <= value_now - 1e-4 * rate * gradient @ step + 1e-13 * abs(value_now):
+            if new_value <= value_now - 1e-4 * rate * slope + 1e-13 * abs(value_now):
                 break
             rate /= 2
-            if rate < 1e-10:
-                return f - f[known] + value
         f, value_now, p = f - rate * step, new_value, new_p
     raise ValueError(
         f"The log Z of {n_anchors} anchors were not found in {_MOST_STEPS} steps. Neighbouring "

@@ -16,7 +16,7 @@ from pymc_ebm.reference.batches import batches
 from pymc_ebm.reference.mbar import Pool
 from pymc_ebm.reference.point_energies import PointEnergies
 
-# Where a point of one anchor is less likely than this to belong to a neighbour, they are apart.
+# Where a point of one anchor is less likely than this to belong to others, they are apart.
 LEAST_OVERLAP = 0.03
 # Of placed anchors together: enough for an error below a percent of a posterior sd.
 _ENOUGH_POINTS = 2**16
@@ -170,7 +170,7 @@ def pooled(
         log_weights=-mbar.log_mixture(f, energies, counts),
         groups=np.concatenate(groups),
         support=support,
-        description=_description(len(anchors)),
+        description=_description(len(anchors), guess is not None),
         absolute=known is not None,
         pool=pool,
     )
@@ -206,18 +206,19 @@ def _known(log_partitions, n_anchors) -> tuple[int | None, float]:
 
 
 def _check_overlap(overlap):
-    # The largest overlap with any other anchor; the order of anchors means nothing.
-    others = overlap - np.diag(np.diag(overlap))
-    if len(overlap) == 1 or (others.max(axis=1) >= LEAST_OVERLAP).all():
+    # With all others together; the order of anchors means nothing.
+    with_others = 1 - np.diag(overlap)
+    if len(overlap) == 1 or (with_others >= LEAST_OVERLAP).all():
         return
-    k = int(others.max(axis=1).argmin())
+    k = int(with_others.argmin())
     warnings.warn(
-        f"Anchor {k} overlaps with no other: a point of it belongs to another with probability "
-        f"{others[k].max():.2g}. Place anchors closer.",
+        f"Anchor {k} overlaps with no others: a point of it belongs to them with probability "
+        f"{max(with_others[k], 0.0):.2g}. Place anchors closer.",
         UserWarning,
         stacklevel=3,
     )
 
 
-def _description(n_anchors) -> str:
-    return "chain" if n_anchors == 1 else f"chains at {n_anchors} anchors"
+def _description(n_anchors, placed) -> str:
+    chains = "chain" if n_anchors == 1 else f"chains at {n_anchors} anchors"
+    return f"{chains} placed by the data" if placed else chains

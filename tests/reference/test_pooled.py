@@ -126,7 +126,7 @@ def test_posterior_error_by_a_chain(rng):
 def test_report_of_pooled_chains(rng, tmp_path):
     """The level that is not known and the anchors that do not meet are told, also from a file."""
     data = rng.normal(0, 2, 50)
-    with pytest.warns(UserWarning, match="overlaps with no other"):
+    with pytest.warns(UserWarning, match="overlaps with no others"):
         q = ebm.reference.pooled(
             gaussian, [(2.0,), (2e4,)], draws=[s * rng.normal(size=(4, 500)) for s in (2, 2e4)]
         )
@@ -184,7 +184,7 @@ def test_what_is_refused(rng):
         pooled([(1.0,), (2.0,)], draws=draws, log_partitions=[None])
     with pytest.raises(ValueError, match="one row of parameters"):
         pooled([(np.ones(2),)], draws=draws[:1])
-    with pytest.warns(UserWarning, match="overlaps with no other"):
+    with pytest.warns(UserWarning, match="overlaps with no others"):
         ebm.reference.pooled(
             lambda x, mu: (x - mu) ** 2 / 2, [(0.0,), (9.0,)], draws=[draws[0], draws[1] + 9]
         )
