@@ -16,6 +16,10 @@ __all__ = ["report"]
 # Shares of the posterior sd that a reference may add to a mean or sd.
 _GOOD_SHARE = 0.1
 _WORST_SHARE = 0.5
+# Share that the advice on the number of draws aims at.
+_AIM = 0.05
+# Bits of the posterior lost to the estimate (arXiv:2509.07221).
+_MOST_BITS = 0.2
 _SHARE_OF_HIGH_KHAT = 0.01
 # Nats of the log-likelihood by which half the nodes of a quadrature may differ from all of them.
 _GOOD_QUADRATURE_NATS = 0.01
@@ -34,13 +38,15 @@ def report(idata: xr.DataTree) -> ReferenceReport:
               min(1 − 1/log10 M, 0.7) at more than 1% of draws; the added error of a mean or sd is
               above 50% of the posterior sd; a truncated space cuts off more than 1e-8/c; half the
               nodes of a quadrature change the log-likelihood by more than 0.5 nats; the mean
-              statistics of the data lie outside the hull of the points' (see `check_hull`)
-    ok        every reference is exact, complete or of negligible weight at its edge, and half the
-              nodes of a quadrature change the log-likelihood by less than 0.01 nats
+              statistics of the data lie outside the hull of the points' (see `check_hull`); data
+              or a mode of the energy lie where no points are (see `check_coverage`)
+    ok        every check was made and passed, the added error of every mean and sd is at most 10%
+              of the posterior sd, and at most 0.2 bits of information are lost; exact references
+              are complete or of negligible weight at their edge, and half the nodes of a
+              quadrature change the log-likelihood by less than 0.01 nats
     ========  =====================================================================================
 
-    Everything else is inconclusive: the weights of the reference's own points cannot show mass
-    that none of the points reached.
+    Everything else is inconclusive. What no check can see, `check_coverage` lists.
 
     Parameters
     ----------
@@ -89,21 +95,31 @@ def report(idata: xr.DataTree) -> ReferenceReport:
     remedies: list[str] = []
     for name in stats["ebm"].to_numpy().tolist():
         _judge_normaliser(name, stats.sel(ebm=name), references[name], failures, doubts, remedies)
-    _judge_hull(json.loads(idata["reference_stats"].attrs.get("hull", "{}")), failures, remedies)
+    attributes = idata["reference_stats"].attrs
+    _judge_hull(json.loads(attributes.get("hull", "{}")), failures, remedies)
     added = _added_error(idata)
+    notes: list[str] = []
     random = [name for name, reference in references.items() if not reference["exact"]]
     if random:
-        _judge_added_error(added, references, random, failures, doubts, remedies)
-        doubts.append(
-            f"Coverage has not been checked yet: the points of {', '.join(random)} cannot show "
-            "mass that none of them reached."
-        )
+        bits = float(idata["reference_mcse"].attrs["bits_lost"])
+        _judge_added_error(added, bits, references, random, failures, doubts, notes, remedies)
+        coverage = json.loads(attributes.get("coverage", "{}"))
+        for name in random:
+            _judge_coverage(name, coverage.get(name), failures, doubts, notes, remedies)
+    for name, reference in references.items():
+        if not reference["absolute"]:
+            notes.append(
+                f"log Ẑ of {name} is known up to a constant. The posterior does not depend on it, "
+                "but log-likelihoods, LOO and Bayes factors do: they need the log_partition of an "
+                "anchor."
+            )
     stale = stale_data(idata)
     if stale:
         doubts.append(f"Stale: {', '.join(stale)} changed since the posterior was sampled.")
         remedies.append("Sample again, then run compute_reference_stats on the new posterior.")
     status: Status = "failed" if failures else "inconclusive" if doubts else "ok"
-    reasons = [*failures, *doubts] or ["Every normaliser is exact and nothing is cut off."]
+    exact = [] if random else ["Every normaliser is exact and nothing is cut off."]
+    reasons = [*failures, *doubts, *notes] if failures or doubts else [*exact, *notes]
     return ReferenceReport(
         status,
         tuple(reasons),
@@ -162,12 +178,6 @@ def _judge_normaliser(name, stats, reference, failures, doubts, remedies) -> Non
             f"Raise the order of the quadrature of {name}, or give bounds near the data; "
             "standardise data that are far from 0."
         )
-    if not reference["absolute"]:
-        doubts.append(
-            f"log Ẑ of {name} is known up to a constant. The posterior does not depend on it, but "
-            "log-likelihoods, LOO and Bayes factors do."
-        )
-        remedies.append(f"State the log_partition of {name} at an anchor where it is known.")
     if len(reference.get("overlap", [])) > 1:
         _judge_overlap(name, reference, doubts, remedies)
     if reference["exact"] and not (reference["complete"] or reference["edge_known"]):
@@ -184,6 +194,23 @@ def _judge_hull(verdicts, failures, remedies) -> None:
             )
 
 
+def _judge_coverage(name, coverage, failures, doubts, notes, remedies) -> None:
+    if coverage is None or coverage["verdict"] == "not checked":
+        why = coverage["reason"] if coverage else "Run compute_reference_stats again."
+        doubts.append(f"Whether the points of {name} reach all of the model is not known. {why}")
+        remedies.append(
+            f"Use a reference of {name} with a known density, such as independent or fitted."
+        )
+    elif coverage["verdict"] == "missed":
+        failures.append(f"The points of {name} miss a part of the model. {coverage['reason']}")
+        remedies.append(
+            f"Give {name} a reference that reaches there: fitted to all of the data, wider, or "
+            "with a component at each mode."
+        )
+    else:
+        notes.append(f"{name}: {coverage['reason']}")
+
+
 def _judge_overlap(name, reference, doubts, remedies) -> None:
     with_others = 1 - np.diag(np.array(reference["overlap"]))
     worst = int(with_others.argmin())
@@ -195,7 +222,7 @@ def _judge_overlap(name, reference, doubts, remedies) -> None:
         remedies.append(f"Place the anchors of {name} closer.")
 
 
-def _judge_added_error(added, references, random, failures, doubts, remedies) -> None:
+def _judge_added_error(added, bits, references, random, failures, doubts, notes, remedies) -> None:
     shares = np.array([list(row.values()) for row in added.values()])
     if np.isnan(shares).any() and min(references[name]["n_groups"] for name in random) > 1:
         failures.append("The added error is not a number.")
@@ -209,16 +236,22 @@ def _judge_added_error(added, references, random, failures, doubts, remedies) ->
     text = f"The references add up to {100 * worst:.3g}% of the posterior sd ({worst_name})"
     if worst > _WORST_SHARE:
         failures.append(f"{text}, and {100 * _WORST_SHARE:g}% is the most allowed.")
+    elif worst > _GOOD_SHARE:
+        doubts.append(f"{text}, and {100 * _GOOD_SHARE:g}% is good.")
     else:
-        doubts.append(f"{text} to a mean or sd.")
-    if worst > _GOOD_SHARE:
-        factor = (worst / _GOOD_SHARE) ** 2
+        notes.append(f"{text} to a mean or sd.")
+    if bits > _MOST_BITS:
+        doubts.append(
+            f"The estimates lose {bits:.2g} bits of the posterior, and {_MOST_BITS:g} are good."
+        )
+    factor = max((worst / _AIM) ** 2, bits / _MOST_BITS)
+    if worst > _GOOD_SHARE or bits > _MOST_BITS:
         draws = ", ".join(
             f"{int(np.ceil(factor * references[name]['n_points'])):,} for {name}" for name in random
         )
         remedies.append(
             f"Use {factor:.2g} times the draws ({draws}) to add less than "
-            f"{100 * _GOOD_SHARE:g}%; a better fitting or scrambled Sobol reference needs fewer."
+            f"{100 * _AIM:g}%; a better fitting or scrambled Sobol reference needs fewer."
         )
 
 
