@@ -58,7 +58,7 @@ class LogPartition(OpFromGraph):
         ]
         self._log_weights = (inputs, log_weights)
         wrt = [inputs[i] for i in self.differentiable]
-        outputs = [*_value_and_gradient(log_weights, wrt)]
+        outputs = [*value_and_gradient(log_weights, wrt)]
         self._gradients = (inputs, outputs[1:])
         connected = [[i in self.differentiable] * len(outputs) for i in range(len(inputs))]
         super().__init__(inputs, outputs, inline=True, connection_pattern=connected)
@@ -146,7 +146,7 @@ class LogPartition(OpFromGraph):
         return graph_replace(outputs, dict(zip(placeholders, inputs, strict=True)), strict=False)
 
 
-def _value_and_gradient(log_weights, wrt):
+def value_and_gradient(log_weights, wrt):
     """Log Σ_m exp(l_m) over the last axis and its derivatives, finite when every l_m is −inf."""
     top = log_weights.max(axis=-1, keepdims=True)
     top = pt.switch(pt.eq(top, -np.inf), 0.0, top)
