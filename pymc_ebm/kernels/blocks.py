@@ -7,6 +7,7 @@ around that, which puts the results of the blocks together.
 from hashlib import sha256
 from textwrap import dedent
 
+import numpy as np
 from pytensor.compile.mode import get_mode
 from pytensor.compile.rewriting import destructive_rewrite_ofg_inner_graph
 from pytensor.graph.fg import FunctionGraph
@@ -15,14 +16,27 @@ from pytensor.link.numba.dispatch.basic import (
     numba_funcify_ensure_cache,
     numba_njit,
     register_funcify_and_cache_key,
+    register_funcify_default_op_cache_key,
 )
 
-import numpy as np
-
+from pymc_ebm.kernels import exponential
 from pymc_ebm.kernels.linear import join_lines
-from pymc_ebm.kernels.ops import BlockStream
+from pymc_ebm.kernels.ops import BlockStream, Weigh
 
 _VERSION = 1
+
+
+@register_funcify_default_op_cache_key(Weigh)
+def _funcify_weigh(op, node, **kwargs):
+    @numba_njit(error_model="numpy")
+    def weigh(log_weights):
+        top = exponential.largest(log_weights)
+        top = 0.0 if top == -np.inf else top
+        weights = np.empty(log_weights.size)
+        total = exponential.weigh(log_weights, top, weights)
+        return weights, np.asarray(top), np.asarray(total)
+
+    return weigh, _VERSION
 
 
 @register_funcify_and_cache_key(BlockStream)
@@ -57,8 +71,8 @@ def _source(op) -> str:
     ]
     given += [f"b{i}" for i in range(n_whole, len(inputs))]
     arrays = range(n_whole, len(inputs))
-    gradients = range(1, len(outputs))
-    part = lambda k: f"found[{k}]" + (".item()" if outputs[k].type.ndim == 0 else "")
+    gradients = range(len(op.wrt))
+    part = lambda k: f"found[{k + 2}]" + (".item()" if outputs[k + 2].type.ndim == 0 else "")
     sizes = [("" if i < op.n_rowed else "(n_rows,) + ") + f"x{i}.shape" for i in op.wrt]
     results = "".join(f", g{k}" for k in gradients)
     body = f"""
@@ -66,24 +80,23 @@ def _source(op) -> str:
         n_points, n_rows = x{n_whole}.shape[0], x0.shape[0]
         top = np.full(n_rows, -np.inf)
         total = np.zeros(n_rows)
-        {join_lines([f"g{k} = np.zeros({sizes[k - 1]})" for k in gradients], 8)}
+        {join_lines([f"g{k} = np.zeros({sizes[k]})" for k in gradients], 8)}
         for low in range(0, n_points, {op.block_size}):
             high = min(low + {op.block_size}, n_points)
             {join_lines([f"b{i} = x{i}[low:high]" for i in arrays], 12)}
             for r in range(n_rows):
                 found = one_block({", ".join(given)})
-                value = found[0].item()
-                if value == -np.inf:
+                highest, weight = found[0].item(), 1.0
+                if found[1].item() == 0:
                     continue
-                weight = 1.0
-                if value > top[r]:
-                    scale = np.exp(top[r] - value)
+                if highest > top[r]:
+                    scale = np.exp(top[r] - highest)
                     total[r] *= scale
                     {join_lines([f"g{k}[r] *= scale" for k in gradients], 20)}
-                    top[r] = value
+                    top[r] = highest
                 else:
-                    weight = np.exp(value - top[r])
-                total[r] += weight
+                    weight = np.exp(highest - top[r])
+                total[r] += weight * found[1].item()
                 {join_lines([f"g{k}[r] += weight * {part(k)}" for k in gradients], 16)}
         for r in range(n_rows):
             if total[r] != 0:

@@ -105,12 +105,15 @@ def largest(x):
 
 
 @numba.njit(fastmath=_SUMS, **_OPTIONS)
-def weigh(log_weights, top):
-    """Replace log weights, none above `top`, by exp(· − top), and return their sum."""
+def weigh(log_weights, top, weights):
+    """Write exp(· − top) of log weights, none above `top`, into `weights`; return their sum.
+
+    The two arrays may be one.
+    """
     total = 0.0
-    for i in range(log_weights.size):
+    for i in range(weights.size):
         weight = _exp_of_negative(log_weights[i] - top)
-        log_weights[i] = weight
+        weights[i] = weight
         total += weight
     return total
 

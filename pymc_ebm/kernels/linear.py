@@ -4,6 +4,7 @@ One sweep over blocks of points, for all rows of coefficients, gives log Σ_m ex
 its derivatives by the coefficients, which are minus the weighted means of the statistics.
 """
 
+from dataclasses import dataclass
 from hashlib import sha256
 from textwrap import dedent, indent
 
@@ -17,123 +18,135 @@ from pymc_ebm.kernels.ops import LinearStream
 
 # Raised where the code below changes, as PyTensor keeps compiled functions on disk.
 _VERSION = 1
-# Points of a block, times the numbers of each: they stay in the first or second level of cache.
-_BLOCK, _FEWEST = 1024, 64
-# Rows whose log weights are made by one product of matrices.
+# Most points of a block, and the numbers that their statistics may have: they stay in the second
+# level of cache.
+_BLOCK, _BLOCK_NUMBERS, _FEWEST = 512, 2**14, 64
+# Rows of parameters for which log weights are made together.
 _TILE = 32
-
-_PLAIN = {"contract"}
-_OPTIONS = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "error_model": "numpy"}
-
-
-@numba.njit(fastmath=_PLAIN, **_OPTIONS)
-def _start(log_base, coefficient, statistic, out):
-    for i in range(out.size):
-        out[i] = log_base[i] - coefficient * statistic[i]
-
-
-@numba.njit(fastmath=_PLAIN, **_OPTIONS)
-def _subtract(coefficient, statistic, out):
-    for i in range(out.size):
-        out[i] -= coefficient * statistic[i]
-
-
-@numba.njit(fastmath=_PLAIN, **_OPTIONS)
-def _subtract_from(log_base, out):
-    for i in range(out.size):
-        out[i] = log_base[i] - out[i]
+# Numbers per point from which on a product of matrices is faster than a loop over columns.
+_NARROW = 16
 
 
 @register_funcify_and_cache_key(LinearStream)
 def _funcify(op, node, **kwargs):
-    """Compile the sweep for the numbers and ranks of an Op's statistics."""
-    types = [statistic.type for statistic in op.statistics_of(node.inputs)]
-    source = _source([(t.ndim, t.dtype) for t in types], op.with_gradient, op.width)
+    """Compile the sweep for the shapes and number types of an Op's statistics."""
+    kinds = [_kind(s.type) for s in op.statistics_of(node.inputs)]
+    source = _source(kinds, op.with_gradient, op.width)
     key = sha256(str(("LinearStream", _VERSION, source)).encode()).hexdigest()
     names = {
         "np": np,
         "largest": exponential.largest,
         "weigh": exponential.weigh,
         "weighted_sum": exponential.weighted_sum,
-        "start": _start,
+        "copy": _copy,
         "subtract": _subtract,
-        "subtract_from": _subtract_from,
+        "transpose": _transpose,
     }
     function = compile_numba_function_src(source, "linear_stream", global_env=names, cache_key=key)
     return numba_njit(function, error_model="numpy"), key
 
 
-def _source(kinds: list[tuple[int, str]], with_gradient: bool, width: int) -> str:
+def _kind(tensor_type) -> str:
+    """How the sweep treats a statistic, one of the keys of `_WAYS`."""
+    if tensor_type.ndim == 1:
+        return "column"
+    return "narrow" if tensor_type.shape[1] <= _NARROW else "wide"
+
+
+@dataclass(frozen=True)
+class _Way:
+    """Lines of the sweep for one statistic, number {k}."""
+
+    block: str  # the statistic at the points of a block
+    row: str  # subtract the energy of one row of coefficients from `row`
+    row_gradient: str = ""  # add to the sums of one row
+    tile: str = ""  # subtract the energy of a tile of rows from `tile`
+    tile_gradient: str = ""  # add to the sums of a tile of rows
+
+
+_WAYS = {
+    # (M,), of which the block is a view.
+    "column": _Way(
+        block="s{k} = t{k}[low:high]",
+        row="subtract(c{k}[r], s{k}, row)",
+        row_gradient="g{k}[r] += weighted_sum(weights, s{k})",
+    ),
+    # (M, d) with small d: columns again, of a copy that has each in one piece.
+    "narrow": _Way(
+        block="s{k} = transpose(t{k}[low:high])",
+        row="for j in range(s{k}.shape[0]): subtract(c{k}[r, j], s{k}[j], row)",
+        row_gradient=(
+            "for j in range(s{k}.shape[0]): g{k}[r, j] += weighted_sum(weights, s{k}[j])"
+        ),
+    ),
+    # (M, d): products of matrices.
+    "wide": _Way(
+        block="s{k} = np.ascontiguousarray(t{k}[low:high]).astype(np.float64)",
+        row="",
+        tile="tile -= np.dot(c{k}[first:last], s{k}.T)",
+        tile_gradient="g{k}[first:last] += np.dot(all_weights, s{k})",
+    ),
+}
+
+
+def _source(kinds: list[str], with_gradient: bool, width: int) -> str:
     """Python text of the sweep.
 
     Parameters
     ----------
-    kinds : list of (int, str)
-        Dimensions and number type of each statistic: 1 for ``(M,)`` with coefficients ``(R,)``, 2
-        for ``(M, d)`` with ``(R, d)``.
+    kinds : list of str
+        Of each statistic, a key of `_WAYS`.
     with_gradient : bool
         Whether to make the derivatives by the coefficients too.
     width : int
         Numbers per point.
     """
     every = range(len(kinds))
-    columns = [k for k in every if kinds[k][0] == 1]
-    tables = [k for k in every if kinds[k][0] == 2]
-    # BLAS takes one number type.
-    cast = {k: "" if kinds[k][1] == "float64" else ".astype(np.float64)" for k in tables}
-    lines = lambda template, which: [template.format(k=k) for k in which]
-    block = max(_BLOCK // width, _FEWEST) if tables else _BLOCK
-
-    per_tile = []
-    if tables:
-        first, *others = tables
-        product = "np.dot(c{k}[first:last], s{k}.T)"
-        per_tile = [f"tile[:] = {product.format(k=first)}", *lines(f"tile += {product}", others)]
-        per_row, left = ["subtract_from(base, row)"], columns
-    else:
-        first, *left = columns
-        per_row = [f"start(base, c{first}[r], s{first}, row)"]
-    per_row += lines("subtract(c{k}[r], s{k}, row)", left)
-    summed = list(every) if with_gradient else []
-    rescale = lines("g{k}[r] *= scale", summed)
-    sums = lines("g{k}[r] += weighted_sum(row, s{k})", [k for k in summed if k in columns])
-    products = lines("g{k}[first:last] += np.dot(tile, s{k})", [k for k in summed if k in tables])
-    results = "".join(lines(", g{k}", summed))
-
+    fill = lambda part: [
+        line.format(k=k) for k in every if (line := getattr(_WAYS[kinds[k]], part))
+    ]
+    each = lambda template: [template.format(k=k) for k in every] if with_gradient else []
+    results = "".join(f", g{k}" for k in every) if with_gradient else ""
+    arguments = ["log_base", *(f"t{k}" for k in every), *(f"c{k}" for k in every)]
+    block = min(max(_BLOCK_NUMBERS // width, _FEWEST), _BLOCK)
     body = f"""
-    def linear_stream({", ".join(["log_base", *lines("t{k}", every), *lines("c{k}", every)])}):
+    def linear_stream({", ".join(arguments)}):
         n_points, n_rows = log_base.shape[0], c0.shape[0]
         top = np.full(n_rows, -np.inf)
         total = np.zeros(n_rows)
-        {join_lines(lines("g{k} = np.zeros(c{k}.shape)", summed), 8)}
-        room = np.empty(min({_TILE}, n_rows) * {block})
+        {join_lines(each("g{k} = np.zeros(c{k}.shape)"), 8)}
+        most = min({_TILE}, n_rows) * {block}
+        room, weights_room = np.empty(most), np.empty(most)
         for low in range(0, n_points, {block}):
             high = min(low + {block}, n_points)
             size = high - low
             base = log_base[low:high]
-            {join_lines(lines("s{k} = t{k}[low:high]", columns), 12)}
-            {join_lines([f"s{k} = np.ascontiguousarray(t{k}[low:high]){cast[k]}" for k in tables], 12)}
+            {join_lines(fill("block"), 12)}
             for first in range(0, n_rows, {_TILE}):
                 last = min(first + {_TILE}, n_rows)
-                tile = room[: (last - first) * size].reshape((last - first, size))
-                {join_lines(per_tile, 16)}
+                shape = (last - first, size)
+                tile = room[: shape[0] * size].reshape(shape)
+                all_weights = weights_room[: shape[0] * size].reshape(shape)
+                for r in range(shape[0]):
+                    copy(base, tile[r])
+                {join_lines(fill("tile"), 16)}
                 for r in range(first, last):
-                    row = tile[r - first]
-                    {join_lines(per_row, 20)}
+                    row, weights = tile[r - first], all_weights[r - first]
+                    {join_lines(fill("row"), 20)}
                     highest = largest(row)
                     if highest > top[r]:
                         scale = np.exp(top[r] - highest)
                         total[r] *= scale
-                        {join_lines(rescale, 24)}
+                        {join_lines(each("g{k}[r] *= scale"), 24)}
                         top[r] = highest
-                    total[r] += weigh(row, top[r] if top[r] > -np.inf else 0.0)
-                    {join_lines(sums, 20)}
-                {join_lines(products, 16)}
+                    total[r] += weigh(row, top[r] if top[r] > -np.inf else 0.0, weights)
+                    {join_lines(fill("row_gradient") if with_gradient else [], 20)}
+                {join_lines(fill("tile_gradient") if with_gradient else [], 16)}
         for r in range(n_rows):
             if total[r] == 0:
                 top[r] = -np.inf
             else:
-                {join_lines(lines("g{k}[r] /= -total[r]", summed), 16)}
+                {join_lines(each("g{k}[r] /= -total[r]"), 16)}
                 top[r] += np.log(total[r])
         return top{results}
     """
@@ -143,3 +156,28 @@ def _source(kinds: list[tuple[int, str]], with_gradient: bool, width: int) -> st
 def join_lines(lines: list[str], spaces: int) -> str:
     """Join lines for a place in the text that is indented already; nothing is ``pass``."""
     return indent("\n".join(lines or ["pass"]), " " * spaces).lstrip()
+
+
+_PLAIN = {"contract"}
+_OPTIONS = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "error_model": "numpy"}
+
+
+@numba.njit(**_OPTIONS)
+def _copy(values, out):
+    for i in range(out.size):
+        out[i] = values[i]
+
+
+@numba.njit(fastmath=_PLAIN, **_OPTIONS)
+def _subtract(coefficient, statistic, out):
+    for i in range(out.size):
+        out[i] -= coefficient * statistic[i]
+
+
+@numba.njit(**_OPTIONS)
+def _transpose(table):
+    rows = np.empty((table.shape[1], table.shape[0]))
+    for i in range(table.shape[0]):
+        for j in range(table.shape[1]):
+            rows[j, i] = table[i, j]
+    return rows

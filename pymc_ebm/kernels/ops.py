@@ -7,14 +7,16 @@ loops over blocks of points instead (`pymc_ebm.kernels.linear` and `pymc_ebm.ker
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import pytensor.tensor as pt
 from pytensor.compile.builders import FinalizedOpFromGraph
-from pytensor.graph.basic import Variable
+from pytensor.graph.basic import Apply, Variable
+from pytensor.graph.op import Op
 from pytensor.tensor.variable import TensorVariable
 
 from pymc_ebm.log_partition import value_and_gradient
 
-__all__ = ["BlockStream", "LinearStream"]
+__all__ = ["BlockStream", "LinearStream", "Weigh"]
 
 
 class _Stream(FinalizedOpFromGraph):
@@ -57,6 +59,28 @@ class LinearStream(_Stream):
         return inputs[1 : 1 + len(inputs) // 2]
 
 
+class Weigh(Op):
+    """Weights exp(l_m − top) of a block of log weights, their largest log weight and their sum.
+
+    The largest counts as 0 where every log weight is −inf.
+    """
+
+    __props__ = ()
+
+    def make_node(self, log_weights):
+        """Apply to log weights, ``(B,)``."""
+        return Apply(self, [log_weights], [pt.dvector(), pt.dscalar(), pt.dscalar()])
+
+    def perform(self, node, inputs, outputs):
+        """Compute in Python what numba computes."""
+        [log_weights] = inputs
+        top = log_weights.max()
+        top = 0.0 if np.isneginf(top) else top
+        weights = np.exp(log_weights - top)
+        for storage, value in zip(outputs, (weights, top, weights.sum()), strict=True):
+            storage[0] = np.asarray(value)
+
+
 class BlockStream(_Stream):
     """Log Ẑ and its gradients, made of those of blocks of points.
 
@@ -65,7 +89,8 @@ class BlockStream(_Stream):
     inputs, outputs : list of Variable
         Graph of log Ẑ, ``(R,)``, and of gradients, ``(R, ...)``: all rows and all points.
     block : tuple of (list of Variable, list of Variable)
-        The same for one row of parameters: inputs and outputs without the axis of rows.
+        For one row of parameters, inputs without the axis of rows; outputs are the largest log
+        weight, the sum of the weights divided by it, and of the weights times each gradient.
     wrt : list of int
         The inputs that the gradients belong to.
     n_rowed : int

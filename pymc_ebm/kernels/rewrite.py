@@ -9,14 +9,14 @@ from pytensor.graph.basic import Apply, Variable
 from pytensor.graph.replace import graph_replace, vectorize_graph
 from pytensor.graph.rewriting.basic import MergeOptimizer, graph_rewriter
 
-from pymc_ebm.kernels.ops import BlockStream, LinearStream
+from pymc_ebm.kernels.ops import BlockStream, LinearStream, Weigh
 from pymc_ebm.kernels.routes import choose
 from pymc_ebm.log_partition import LogPartition, value_and_gradient
 
 __all__ = ["stream_log_partition"]
 
-# Numbers of a block that the temporaries of an energy hold at a time, and its fewest points.
-_BLOCK, _FEWEST = 2048, 128
+# Most points of a block, the numbers that an array of its points may have, and its fewest points.
+_BLOCK, _BLOCK_NUMBERS, _FEWEST = 2048, 2**14, 128
 
 
 @graph_rewriter
@@ -70,12 +70,9 @@ def _linear(node: Apply, used: list[int]) -> dict[int, Variable]:
     if gradients:
         slots = [d.type() for d in derivatives]
         inputs = [*params, *split.captured]
-        found = grad(
-            None,
-            wrt=[inputs[op.differentiable[k - 1]] for k in gradients],
-            known_grads=dict(zip(coefficients, slots, strict=True)),
-            disconnected_inputs="ignore",
-        )
+        wrt = [inputs[op.differentiable[k - 1]] for k in gradients]
+        known = dict(zip(coefficients, slots, strict=True))
+        found = grad(None, wrt, known_grads=known, disconnected_inputs="ignore")
         real |= dict(zip(slots, derivatives, strict=True))
         outputs |= dict(zip(gradients, graph_replace(found, real, strict=False), strict=True))
     return {k: v.astype(node.outputs[k].dtype) for k, v in outputs.items()}
@@ -108,31 +105,39 @@ def _blocks(node: Apply, used: list[int]) -> dict[int, Variable]:
     gradients = [k for k in used if k > 0]
     wrt = [op.differentiable[k - 1] for k in gradients]
     log_base = pt.dvector("log_base_weights")
-    block = (
-        [*placeholders, log_base, *split.slots],
-        value_and_gradient(log_base - split.value, [placeholders[i] for i in wrt]),
+    inputs = [*placeholders, log_base, *split.slots]
+    log_weights = (log_base - split.value).astype("float64")
+    outputs = value_and_gradient(log_weights, [placeholders[i] for i in wrt])
+    weights, top, total = Weigh()(log_weights)
+    known = {log_weights: weights}
+    sums = (
+        grad(None, [placeholders[i] for i in wrt], known_grads=known, disconnected_inputs="ignore")
+        if wrt
+        else []
     )
-    block = (block[0], [v.astype("float64") for v in block[1]])
+    block = (inputs, [top, total, *[v.astype("float64") for v in sums]])
     # A single row of parameters is a batch of one, in which captured variables may take part.
     n_rowed = n_params if op.batch_ndim else len(placeholders)
     rows = [
         pt.tensor(dtype=v.dtype, shape=(None, *v.type.shape)) for v in placeholders[:n_rowed]
     ]
-    whole = vectorize_graph(block[1], dict(zip(placeholders, rows, strict=False)))
+    whole = vectorize_graph(
+        [v.astype("float64") for v in outputs], dict(zip(placeholders, rows, strict=False))
+    )
     whole = [
         v if v.ndim > one.ndim else pt.broadcast_to(v, (rows[0].shape[0], *v.shape))
-        for v, one in zip(whole, block[1], strict=True)
+        for v, one in zip(whole, outputs, strict=True)
     ]
     arrays = node.inputs[len(placeholders) :]
     width = sum(math.prod(a.type.shape[1:]) for a in arrays[1:])
     stream = BlockStream(
-        [*rows, *block[0][n_rowed:]],
+        [*rows, *inputs[n_rowed:]],
         whole,
         block=block,
         wrt=wrt,
         n_rowed=n_rowed,
         n_arrays=len(arrays),
-        block_size=max(_BLOCK // width, _FEWEST),
+        block_size=min(max(_BLOCK_NUMBERS // width, _FEWEST), _BLOCK),
     )
     batch = _batch_shape(node.inputs, op)
     core = lambda v: [v.shape[i] for i in range(op.batch_ndim, v.ndim)]
