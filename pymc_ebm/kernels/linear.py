@@ -177,7 +177,7 @@ def _subtract(coefficient, statistic, out):
 @numba.njit(**_OPTIONS)
 def _transpose(table):
     rows = np.empty((table.shape[1], table.shape[0]))
-    for i in range(table.shape[0]):
-        for j in range(table.shape[1]):
+    for j in range(table.shape[1]):
+        for i in range(table.shape[0]):
             rows[j, i] = table[i, j]
     return rows

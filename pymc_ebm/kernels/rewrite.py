@@ -10,6 +10,7 @@ from pytensor.graph.replace import graph_replace, vectorize_graph
 from pytensor.graph.rewriting.basic import MergeOptimizer, graph_rewriter
 
 from pymc_ebm.kernels.ops import BlockStream, LinearStream, Weigh
+from pymc_ebm.kernels.points_last import points_last
 from pymc_ebm.kernels.routes import choose
 from pymc_ebm.log_partition import LogPartition, value_and_gradient
 
@@ -108,14 +109,16 @@ def _blocks(node: Apply, used: list[int]) -> dict[int, Variable]:
     inputs = [*placeholders, log_base, *split.slots]
     log_weights = (log_base - split.value).astype("float64")
     outputs = value_and_gradient(log_weights, [placeholders[i] for i in wrt])
-    weights, top, total = Weigh()(log_weights)
-    known = {log_weights: weights}
+    energy, block_slots = points_last(split.value, split.slots)
+    block_weights = (log_base - energy).astype("float64")
+    weights, top, total = Weigh()(block_weights)
+    known = {block_weights: weights}
     sums = (
         grad(None, [placeholders[i] for i in wrt], known_grads=known, disconnected_inputs="ignore")
         if wrt
         else []
     )
-    block = (inputs, [top, total, *[v.astype("float64") for v in sums]])
+    block = ([*placeholders, log_base, *block_slots], [top, total, *[v.astype("float64") for v in sums]])
     # A single row of parameters is a batch of one, in which captured variables may take part.
     n_rowed = n_params if op.batch_ndim else len(placeholders)
     rows = [
