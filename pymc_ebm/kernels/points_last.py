@@ -4,10 +4,11 @@ import pytensor.tensor as pt
 from pytensor.graph.basic import Variable
 from pytensor.graph.traversal import toposort
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
-from pytensor.tensor.math import Dot, Sum
+from pytensor.tensor.math import Sum
 from pytensor.tensor.variable import TensorVariable
 
 from pymc_ebm.hoisting import depends
+from pymc_ebm.kernels.routes import is_product
 
 __all__ = ["points_last"]
 
@@ -58,7 +59,7 @@ def _moved_outputs(node, moved) -> list[TensorVariable] | None:
         last = first.ndim - 1
         order = ["x" if a == "x" else a - 1 for a in op.new_order[1:]]
         return [moved[first].dimshuffle(*order, last)]
-    if isinstance(op, Dot) and first in moved and others[0] not in moved and first.ndim == 2:
+    if is_product(node) and first in moved and others[0] not in moved:
         return [pt.dot(others[0].T, moved[first])]
     return None
 

@@ -7,6 +7,7 @@ from typing import Literal
 from pytensor.graph.basic import Apply, Constant, Variable
 from pytensor.graph.traversal import ancestors
 from pytensor.scalar.basic import Add, Cast, Mul, Neg, Sub, TrueDiv
+from pytensor.tensor.blockwise import Blockwise
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
 from pytensor.tensor.math import Dot, Sum
 from pytensor.tensor.variable import TensorVariable
@@ -130,11 +131,19 @@ def is_linear(split: SplitEnergy) -> bool:
             fits = node.op.axis is not None and 0 not in node.op.axis
         else:
             fits = isinstance(node.op, DimShuffle) or (
-                isinstance(node.op, Dot) and moving == [node.inputs[0]]
+                is_product(node) and moving == [node.inputs[0]]
             )
         return fits and all(linear(v) for v in moving)
 
     return split.value in dependent and linear(split.value)
+
+
+def is_product(node: Apply) -> bool:
+    """Whether a node is a product of a matrix with a matrix or vector, spelt ``dot`` or ``@``."""
+    op = node.op
+    if isinstance(op, Blockwise):
+        op = op.core_op
+    return isinstance(op, Dot) and node.inputs[0].ndim == 2 and node.inputs[1].ndim <= 2
 
 
 def _node(log_z) -> Apply:
