@@ -4,13 +4,13 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from pymc_ebm.diagnostics.weights import group_sums, variance_of_sums
+from pymc_ebm.diagnostics.weights import variance_of_sums
 from pymc_ebm.reference.base import Reference
 
 __all__ = ["PosteriorError"]
 
-# Running sums take parameters × groups × 2 numbers; beyond this (400 MB) groups are pooled.
-_MOST_SUMS = 50_000_000
+# Running sums take parameters × groups × 2 numbers; beyond this (16 MiB) groups are pooled.
+_MOST_SUMS = 2**21
 _FEWEST_GROUPS = 200
 
 
@@ -50,22 +50,31 @@ class PosteriorError:
         half_squares = (centred**2 - sd**2) / (2 * np.where(sd == 0, 1.0, sd))
         self._g = np.concatenate([centred, half_squares], axis=1)
         self._references = references
-        self._groups = {
-            key: _pool(reference.groups, reference.n_groups, self._g.shape[1])
+        fits = max(_MOST_SUMS // self._g.shape[1], _FEWEST_GROUPS)
+        self._sums = {
+            key: np.zeros((self._g.shape[1], min(reference.n_groups, fits)))
             for key, reference in references.items()
         }
-        self._sums = {
-            key: np.zeros((self._g.shape[1], int(groups.max()) + 1))
-            for key, groups in self._groups.items()
-        }
 
-    def add(self, draw: int, influences: dict[str, NDArray]) -> None:
-        """Take in Σ_r c_r w̄_mr, ``(M,)`` by fingerprint, of one posterior draw."""
-        g = self._g[draw]
-        for key, influence in influences.items():
-            self._sums[key] += g[:, None] * group_sums(
-                self._references[key].influence(influence), self._groups[key]
-            )
+    def add(self, draw: int, key: str, points: slice, influence: NDArray) -> None:
+        """Take in Σ_r c_r w̄_mr of one posterior draw and one normaliser.
+
+        Parameters
+        ----------
+        draw : int
+        key : str
+            Fingerprint of the reference.
+        points : slice
+            Which of its points these are.
+        influence : ndarray
+            ``(B,)``, that of the weights after `Reference.influence`.
+        """
+        sums, reference = self._sums[key], self._references[key]
+        # Groups are merged until the sums fit: sums of independent groups are so too.
+        labels = reference.groups[points] * sums.shape[1] // reference.n_groups
+        first = int(labels.min())
+        of_groups = np.bincount(labels - first, weights=influence)
+        sums[:, first : first + len(of_groups)] += self._g[draw][:, None] * of_groups
 
     def result(self) -> xr.Dataset:
         """Standard errors, shaped like the posterior, with ``statistic`` in place of the draws.
@@ -82,7 +91,7 @@ class PosteriorError:
             reference = self._references[key]
             # Unused draws are merged in the proportion of the groups.
             unused = reference.unused_draws * sums.shape[1] // reference.n_groups
-            variances.append(variance_of_sums(sums / n_draws, unused))
+            variances.append(np.array([variance_of_sums(row / n_draws, unused) for row in sums]))
         errors = np.sqrt(sum(variances, start=np.zeros(self._g.shape[1]))).reshape(2, -1)
         data, start = {}, 0
         for name in self._posterior.data_vars:
@@ -96,9 +105,3 @@ class PosteriorError:
             if not {"chain", "draw"} & {name, *coord.dims}
         }
         return xr.Dataset(data, coords={**coords, "statistic": ["mean", "sd"]})
-
-
-def _pool(groups: NDArray, n_groups: int, n_rows: int) -> NDArray:
-    """Merge groups until the running sums fit in memory: sums of independent groups are so too."""
-    fits = max(_MOST_SUMS // n_rows, _FEWEST_GROUPS)
-    return groups if n_groups <= fits else groups * fits // n_groups
