@@ -1,5 +1,6 @@
 """The Op `LogPartition` and the function `log_partition` that applies it."""
 
+import weakref
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,7 +18,12 @@ from pymc_ebm.parameters import as_parameter, core_ndims
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.rows import distinct_rows
 
-__all__ = ["LogPartition", "log_partition"]
+__all__ = ["LogPartition", "log_partition", "value_and_gradient"]
+
+# PyMC builds the graph of a log-probability anew whenever it is asked for one.
+_HELD: weakref.WeakKeyDictionary[Reference, dict[str, list[weakref.ref]]] = (
+    weakref.WeakKeyDictionary()
+)
 
 
 class LogPartition(OpFromGraph):
@@ -275,7 +281,7 @@ def _estimator(
 ) -> tuple[LogPartition, list[Variable]]:
     """The Op for an energy at a reference, and its inputs for parameters of one batch shape."""
     if reference.transport is None:
-        statistics = split.statistics_at(reference.points)
+        statistics = _statistics(split, reference)
         arrays = [pt.constant(a) for a in (reference.log_weights, *statistics)]
         log_base = pt.dvector("log_base_weights")
         placeholders, log_weights = [log_base, *split.slots], log_base - split.value
@@ -297,6 +303,16 @@ def _estimator(
         reference=reference,
     )
     return op, [*params, *captured, *arrays]
+
+
+def _statistics(split: SplitEnergy, reference: Reference) -> list[np.ndarray]:
+    """Statistics at the points of a reference, in memory once for all graphs that use them."""
+    held = _HELD.setdefault(reference, {})
+    arrays = [alive() for alive in held.get(split.fingerprint, [])]
+    if not arrays or any(a is None for a in arrays):
+        arrays = split.statistics_at(reference.points)
+        held[split.fingerprint] = [weakref.ref(a) for a in arrays]
+    return arrays
 
 
 def _refuse_captured(*graphs, known) -> None:
