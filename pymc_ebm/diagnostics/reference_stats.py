@@ -13,9 +13,9 @@ from pymc.model.transform.conditioning import remove_value_transforms
 from pymc.pytensorf import resolve_backend_compile_kwargs
 
 from pymc_ebm.diagnostics.amplification import amplification_graphs
+from pymc_ebm.diagnostics.draw_statistics import draw_statistics, streamed_statistics
 from pymc_ebm.diagnostics.hull import check_hull
 from pymc_ebm.diagnostics.normalisers import normaliser_graphs
-from pymc_ebm.diagnostics.draw_statistics import draw_statistics, streamed_statistics
 from pymc_ebm.diagnostics.point_sweep import PointSweep
 from pymc_ebm.diagnostics.posterior_error import PosteriorError
 from pymc_ebm.diagnostics.provenance import check_same_model, describe

@@ -44,7 +44,7 @@ def _points_last_for(block):
         for j in range(size):
             for i in range(n_points):
                 rows[j, i] = table[i, j]
-        return rows.reshape(block.shape[1:] + (n_points,))
+        return rows.reshape((*block.shape[1:], n_points))
 
     return copied
 

@@ -89,8 +89,9 @@ class BlockStream(_Stream):
     inputs, outputs : list of Variable
         Graph of log Ẑ, ``(R,)``, and of gradients, ``(R, ...)``: all rows and all points.
     block : tuple of (list of Variable, list of Variable)
-        For one row of parameters, inputs without the axis of rows and with that of points last; outputs are the largest log
-        weight, the sum of the weights divided by it, and of the weights times each gradient.
+        For one row of parameters and one block. Inputs have no axis of rows, and that of points
+        last. Outputs are the largest log weight, the sum of the weights relative to it, and the
+        sums of these weights times each gradient.
     wrt : list of int
         The inputs that the gradients belong to.
     n_rowed : int

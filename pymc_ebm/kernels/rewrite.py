@@ -84,7 +84,9 @@ def _coefficients(op: LogPartition, params: list[Variable], arrays) -> list[Vari
     split = op.split
     # The derivative of a linear function is the same at every point: here at one of zeros.
     shapes = [a.type.shape[1:] for a in arrays]
-    zeros = [pt.zeros((1, *shape), dtype=s.dtype) for s, shape in zip(split.slots, shapes, strict=True)]
+    zeros = [
+        pt.zeros((1, *shape), dtype=s.dtype) for s, shape in zip(split.slots, shapes, strict=True)
+    ]
     rows = grad(split.value.sum(), split.slots, disconnected_inputs="ignore")
     rows = graph_replace(rows, dict(zip(split.slots, zeros, strict=True)), strict=False)
     rows = vectorize_graph([r[0] for r in rows], dict(zip(split.params, params, strict=True)))
@@ -118,12 +120,13 @@ def _blocks(node: Apply, used: list[int]) -> dict[int, Variable]:
         if wrt
         else []
     )
-    block = ([*placeholders, log_base, *block_slots], [top, total, *[v.astype("float64") for v in sums]])
+    block = (
+        [*placeholders, log_base, *block_slots],
+        [top, total, *[v.astype("float64") for v in sums]],
+    )
     # A single row of parameters is a batch of one, in which captured variables may take part.
     n_rowed = n_params if op.batch_ndim else len(placeholders)
-    rows = [
-        pt.tensor(dtype=v.dtype, shape=(None, *v.type.shape)) for v in placeholders[:n_rowed]
-    ]
+    rows = [pt.tensor(dtype=v.dtype, shape=(None, *v.type.shape)) for v in placeholders[:n_rowed]]
     whole = vectorize_graph(
         [v.astype("float64") for v in outputs], dict(zip(placeholders, rows, strict=False))
     )

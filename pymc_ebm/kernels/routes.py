@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from pytensor.graph.basic import Apply, Constant, Variable
+from pytensor.graph.basic import Apply, Variable
 from pytensor.graph.traversal import ancestors
 from pytensor.scalar.basic import Add, Cast, Mul, Neg, Sub, TrueDiv
 from pytensor.tensor.blockwise import Blockwise
@@ -83,13 +83,13 @@ def choose(node: Apply) -> Route:
     if op.reference.transport is not None:
         return Route("plain", "the points move with the parameters")
     if split.x.type.shape[0] is not None:
-        return Route("plain", f"the energy takes {split.x.type.shape[0]} points and no other number")
+        return Route(
+            "plain", f"the energy takes {split.x.type.shape[0]} points and no other number"
+        )
     if not split.slots or any(a.type.shape[0] not in (None, n_points) for a in arrays):
         return Route("plain", "a part of the energy is the same for every point")
     if any(None in a.type.shape[1:] for a in arrays):
         return Route("plain", "the size of a point is not known")
-    if n_points > 1 and _holds_rows(split.value, n_points):
-        return Route("plain", f"the energy holds an array of {n_points} rows, one for each point")
     if not all(isinstance(v, TensorVariable) for v in node.inputs):
         return Route("plain", "the energy uses a variable that is not an array")
     width = sum(math.prod(s.type.shape[1:]) for s in arrays[1:])
@@ -161,10 +161,3 @@ def _node(log_z) -> Apply:
             "log_partition returned, or a node of diagnostics.find_log_partitions(model)."
         )
     return found.pop()
-
-
-def _holds_rows(value, n_points) -> bool:
-    return any(
-        isinstance(v, Constant) and getattr(v.type, "shape", ())[:1] == (n_points,)
-        for v in ancestors([value])
-    )
