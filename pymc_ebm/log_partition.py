@@ -308,8 +308,9 @@ def _estimator(
 def _statistics(split: SplitEnergy, reference: Reference) -> list[np.ndarray]:
     """Statistics at the points of a reference, in memory once for all graphs that use them."""
     held = _HELD.setdefault(reference, {})
-    arrays = [alive() for alive in held.get(split.fingerprint, [])]
-    if not arrays or any(a is None for a in arrays):
+    found = [alive() for alive in held.get(split.fingerprint, [])]
+    arrays = [a for a in found if a is not None]
+    if not arrays or len(arrays) < len(found):
         arrays = split.statistics_at(reference.points)
         held[split.fingerprint] = [weakref.ref(a) for a in arrays]
     return arrays

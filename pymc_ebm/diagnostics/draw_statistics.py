@@ -79,7 +79,7 @@ def streamed_statistics(
         totals.add(rows)
         without_weight += np.isneginf(rows).sum(axis=1)
         if of_coarse is not None:
-            coarse.add(_coarse(rows, reference, points))
+            coarse.add(_coarse(rows, of_coarse[points], reference.log_weights[points]))
     worst, shares = int(np.argmin(totals.ess)), _shares(c)
     level, likelihood = GroupSpread(reference, shares.sum()), GroupSpread(reference, c.sum())
     top, edge = TopLogWeights(reference.n_points), np.zeros(n_rows)
@@ -120,9 +120,8 @@ def _shared(shares: NDArray, log_z: NDArray) -> float:
     return shares[used] @ log_z[used]
 
 
-def _coarse(rows: NDArray, reference: Reference, points: slice = slice(None)) -> NDArray:
-    """Log weights of the coarser rule at the points, −inf at those that it does not use."""
-    coarse, fine = reference.coarse_log_weights[points], reference.log_weights[points]
+def _coarse(rows: NDArray, coarse: NDArray, fine: NDArray) -> NDArray:
+    """Log weights of the coarser rule, −inf at the points that it does not use."""
     used = np.isfinite(coarse)
     return np.where(used, rows + np.where(used, coarse - fine, 0.0), -np.inf)
 
@@ -131,7 +130,8 @@ def _quadrature_error(rows: NDArray, log_z: NDArray, reference: Reference) -> fl
     """Change of log Ẑ by a coarser rule, in nats: an upper bound where the rules converge."""
     if reference.coarse_log_weights is None:
         return 0.0
-    return _change(normalise(_coarse(rows, reference))[0], log_z)
+    coarse = _coarse(rows, reference.coarse_log_weights, reference.log_weights)
+    return _change(normalise(coarse)[0], log_z)
 
 
 def _change(coarse: NDArray, fine: NDArray) -> float:

@@ -10,6 +10,7 @@ import numba
 import numpy as np
 from llvmlite import ir
 from numba.extending import intrinsic
+from pytensor.link.numba.dispatch.basic import numba_njit
 
 __all__ = ["exp", "largest", "weigh", "weighted_sum"]
 
@@ -32,7 +33,6 @@ _C11 = 2.5100375832561234e-08
 
 _PLAIN = {"contract"}  # a · b + c in one instruction
 _SUMS = {"contract", "reassoc", "nsz"}
-_OPTIONS = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "error_model": "numpy"}
 
 
 @intrinsic
@@ -60,7 +60,7 @@ def _larger(typing_context, x, y):
     return numba.types.float64(numba.types.float64, numba.types.float64), codegen
 
 
-@numba.njit(fastmath=_PLAIN, **_OPTIONS)
+@numba_njit(fastmath=_PLAIN, error_model="numpy")
 def _mantissa(x, rounded):
     """Compute exp(x − n ln 2), n the integer nearest to x / ln 2, which is `rounded`."""
     r = x - rounded * _LN2_HIGH
@@ -72,7 +72,7 @@ def _mantissa(x, rounded):
     return p * r2 + r + 1.0
 
 
-@numba.njit(fastmath=_PLAIN, **_OPTIONS)
+@numba_njit(fastmath=_PLAIN, error_model="numpy")
 def exp(x):
     """Compute eˣ to the last bit or two, over the whole range, with NaN for NaN."""
     clipped = -746.0 if x < -746.0 else x
@@ -85,7 +85,7 @@ def exp(x):
     return _mantissa(clipped, shifted - _ROUND) * first * second
 
 
-@numba.njit(fastmath=_PLAIN, **_OPTIONS)
+@numba_njit(fastmath=_PLAIN, error_model="numpy")
 def _exp_of_negative(x):
     """Compute eˣ for x ≤ 0, with 0 below −708, and NaN for NaN."""
     clipped = -709.0 if x < -709.0 else x
@@ -95,7 +95,7 @@ def _exp_of_negative(x):
     return 0.0 if x < -708.0 else value
 
 
-@numba.njit(**_OPTIONS)
+@numba_njit(fastmath=False, error_model="numpy")
 def largest(x):
     """Largest of the numbers `x`; any number if one of them is NaN."""
     top = -np.inf
@@ -104,7 +104,7 @@ def largest(x):
     return top
 
 
-@numba.njit(fastmath=_SUMS, **_OPTIONS)
+@numba_njit(fastmath=_SUMS, error_model="numpy")
 def weigh(log_weights, top, weights):
     """Write exp(· − top) of log weights, none above `top`, into `weights`; return their sum.
 
@@ -118,7 +118,7 @@ def weigh(log_weights, top, weights):
     return total
 
 
-@numba.njit(fastmath=_SUMS, **_OPTIONS)
+@numba_njit(fastmath=_SUMS, error_model="numpy")
 def weighted_sum(weights, values):
     """Compute Σ w v, in float64."""
     total = 0.0

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from hashlib import sha256
 from textwrap import dedent, indent
 
-import numba
 import numpy as np
 from pytensor.link.numba.cache import compile_numba_function_src
 from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_and_cache_key
@@ -159,22 +158,21 @@ def join_lines(lines: list[str], spaces: int) -> str:
 
 
 _PLAIN = {"contract"}
-_OPTIONS = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "error_model": "numpy"}
 
 
-@numba.njit(**_OPTIONS)
+@numba_njit(fastmath=False, error_model="numpy")
 def _copy(values, out):
     for i in range(out.size):
         out[i] = values[i]
 
 
-@numba.njit(fastmath=_PLAIN, **_OPTIONS)
+@numba_njit(fastmath=_PLAIN, error_model="numpy")
 def _subtract(coefficient, statistic, out):
     for i in range(out.size):
         out[i] -= coefficient * statistic[i]
 
 
-@numba.njit(**_OPTIONS)
+@numba_njit(fastmath=False, error_model="numpy")
 def _transpose(table):
     rows = np.empty((table.shape[1], table.shape[0]))
     for j in range(table.shape[1]):
