@@ -1,6 +1,6 @@
 """Energy-based likelihoods in PyMC, with an estimated normaliser and an account of its error."""
 
-from pymc_ebm import diagnostics, energies, fitting, reference, sampling
+from pymc_ebm import diagnostics, energies, fitting, kernels, reference, sampling
 from pymc_ebm.diagnostics import ReferenceReport, compute_reference_stats, report
 from pymc_ebm.distribution import EBM
 from pymc_ebm.exchange import ExchangeMetropolis
@@ -18,6 +18,7 @@ __all__ = [
     "energies",
     "find_MLE",
     "fitting",
+    "kernels",
     "log_partition",
     "reference",
     "report",

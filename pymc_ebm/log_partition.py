@@ -1,5 +1,6 @@
 """The Op `LogPartition` and the function `log_partition` that applies it."""
 
+import weakref
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,7 +18,12 @@ from pymc_ebm.parameters import as_parameter, core_ndims
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.rows import distinct_rows
 
-__all__ = ["LogPartition", "log_partition"]
+__all__ = ["LogPartition", "log_partition", "value_and_gradient"]
+
+# PyMC builds the graph of a log-probability anew whenever it is asked for one.
+_HELD: weakref.WeakKeyDictionary[Reference, dict[str, list[weakref.ref]]] = (
+    weakref.WeakKeyDictionary()
+)
 
 
 class LogPartition(OpFromGraph):
@@ -58,7 +64,7 @@ class LogPartition(OpFromGraph):
         ]
         self._log_weights = (inputs, log_weights)
         wrt = [inputs[i] for i in self.differentiable]
-        outputs = [*_value_and_gradient(log_weights, wrt)]
+        outputs = [*value_and_gradient(log_weights, wrt)]
         self._gradients = (inputs, outputs[1:])
         connected = [[i in self.differentiable] * len(outputs) for i in range(len(inputs))]
         super().__init__(inputs, outputs, inline=True, connection_pattern=connected)
@@ -146,7 +152,7 @@ class LogPartition(OpFromGraph):
         return graph_replace(outputs, dict(zip(placeholders, inputs, strict=True)), strict=False)
 
 
-def _value_and_gradient(log_weights, wrt):
+def value_and_gradient(log_weights, wrt):
     """Log Σ_m exp(l_m) over the last axis and its derivatives, finite when every l_m is −inf."""
     top = log_weights.max(axis=-1, keepdims=True)
     top = pt.switch(pt.eq(top, -np.inf), 0.0, top)
@@ -275,7 +281,7 @@ def _estimator(
 ) -> tuple[LogPartition, list[Variable]]:
     """The Op for an energy at a reference, and its inputs for parameters of one batch shape."""
     if reference.transport is None:
-        statistics = split.statistics_at(reference.points)
+        statistics = _statistics(split, reference)
         arrays = [pt.constant(a) for a in (reference.log_weights, *statistics)]
         log_base = pt.dvector("log_base_weights")
         placeholders, log_weights = [log_base, *split.slots], log_base - split.value
@@ -297,6 +303,17 @@ def _estimator(
         reference=reference,
     )
     return op, [*params, *captured, *arrays]
+
+
+def _statistics(split: SplitEnergy, reference: Reference) -> list[np.ndarray]:
+    """Statistics at the points of a reference, in memory once for all graphs that use them."""
+    held = _HELD.setdefault(reference, {})
+    found = [alive() for alive in held.get(split.fingerprint, [])]
+    arrays = [a for a in found if a is not None]
+    if not arrays or len(arrays) < len(found):
+        arrays = split.statistics_at(reference.points)
+        held[split.fingerprint] = [weakref.ref(a) for a in arrays]
+    return arrays
 
 
 def _refuse_captured(*graphs, known) -> None:

@@ -18,6 +18,7 @@ ROOMS = [
     "rows",
     "checks",
     "log_partition",
+    "kernels",
     "sampling",
     "observed",
     "distribution",

@@ -19,7 +19,6 @@ from scipy import optimize, stats
 from pymc_ebm.diagnostics.normalisers import (
     Normaliser,
     find_log_partitions,
-    normaliser_graphs,
 )
 from pymc_ebm.diagnostics.weights import ess, normalise
 from pymc_ebm.distribution import EnergyRV
@@ -69,7 +68,12 @@ class CoverageVerdict:
 
 
 def check_coverage(
-    posterior: xr.Dataset, model: pm.Model, *, draws: int = 3, random_seed=0
+    posterior: xr.Dataset,
+    model: pm.Model,
+    normalisers: Sequence[Normaliser],
+    *,
+    draws: int = 3,
+    random_seed=0,
 ) -> dict[str, CoverageVerdict]:
     r"""Look for mass of the model where the reference has no points.
 
@@ -90,6 +94,8 @@ def check_coverage(
         Draws of the free parameters on their own scale, by chain and draw.
     model : pm.Model
         With values on that scale, as `on_own_scale` makes it.
+    normalisers : sequence of Normaliser
+        Of that model.
     draws : int
         Posterior draws at which to look, evenly spaced.
     random_seed : optional
@@ -111,7 +117,6 @@ def check_coverage(
     I. J. Good (1953), "The population frequencies of species", Biometrika 40, 237–264, for the
     share of draws that are beyond all seen before.
     """
-    _, normalisers = normaliser_graphs(model)
     data = _data_by_name(model)
     rng = np.random.default_rng(random_seed)
     stacked = posterior.stack(__draw__=("chain", "draw"))

@@ -11,6 +11,7 @@ from pytensor.graph.basic import Apply, Variable
 from scipy.optimize import linprog
 
 from pymc_ebm.diagnostics.coefficients import FAR, NEAR, Coefficients, NotApplicable, moving
+from pymc_ebm.diagnostics.extremes import all_points, extreme_points, statistics_of
 from pymc_ebm.diagnostics.normalisers import find_log_partitions
 from pymc_ebm.distribution import EnergyRV
 from pymc_ebm.energy import evaluate
@@ -27,6 +28,8 @@ _FLAT = 1e-9
 # Rows of parameters that are tied to each other can only be found inside, one by one.
 _MOST_TIED_ROWS = 50
 _MOST_STATISTICS = 64
+# Numbers in the statistics of the points beyond which a hull is first made of the extreme ones.
+_MOST_NUMBERS = 2**20
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,8 @@ class HullVerdict:
     verdict : str
         "inside", "outside" or "not applicable".
     margin : float
-        See `hull_margin`; of the worst row of parameters, and NaN where not applicable.
+        See `hull_margin`; of the worst row of parameters, and NaN where not applicable. Inside the
+        hull of very many points, a lower bound: that of the hull of the extreme ones.
     reason : str
         One sentence.
     """
@@ -211,7 +215,9 @@ def check_hull(
     return found
 
 
-def _verdict(model: pm.Model, rv: Variable, node: Apply, reference: Reference) -> HullVerdict:
+def _verdict(
+    model: pm.Model, rv: Variable, node: Apply, reference: Reference, every_point: bool = False
+) -> HullVerdict:
     split = node.op.split
     if reference.exact and reference.complete:
         raise NotApplicable("The reference is exact and complete.")
@@ -224,12 +230,12 @@ def _verdict(model: pm.Model, rv: Variable, node: Apply, reference: Reference) -
     if split.x.type.shape[0] is not None:
         raise NotApplicable("The energy takes one number of points only, and not the data's.")
     data = evaluate([model.rvs_to_values[rv]])[0].reshape(-1, *reference.event_shape)
-    of_data, of_points = (_statistics(split, x) for x in (data, reference.points))
+    of_data = statistics_of(split, data)
     if of_data.shape[1] > _MOST_STATISTICS:
         raise NotApplicable(f"There are {of_data.shape[1]} statistics, too many for a hull.")
-    weighted = np.isfinite(reference.log_weights) & np.isfinite(of_points).all(axis=1)
-    of_points = of_points[weighted]
-    if not weighted.any() or not np.isfinite(of_data).all():
+    few = every_point or reference.n_points * of_data.shape[1] <= _MOST_NUMBERS
+    of_points, n_points = (all_points if few else extreme_points)(split, reference)
+    if n_points == 0 or not np.isfinite(of_data).all():
         raise NotApplicable("The statistics of the data, or of every point, are not finite.")
     row_of_datum = _row_of_datum(model, rv, len(data))
     coefficients = Coefficients(model, node, np.vstack([of_data, of_points]))
@@ -251,7 +257,10 @@ def _verdict(model: pm.Model, rv: Variable, node: Apply, reference: Reference) -
     for r, (rank, basis) in enumerate(spans):
         mean = of_data[row_of_datum == r].mean(axis=0)
         margins.append(hull_margin(mean @ basis, of_points @ basis) if rank else np.inf)
-    margin, n_points = float(min(margins)), len(of_points)
+    margin = float(min(margins))
+    if margin < 1 - _TOLERANCE and not few:
+        # The hull of some of the points may end before that of all.
+        return _verdict(model, rv, node, reference, every_point=True)
     if margin >= 1 - _TOLERANCE:
         return HullVerdict(
             "inside",
@@ -274,14 +283,6 @@ def _per_point(slot) -> bool:
     if not slot.dtype.startswith("float") or not shape or shape[0] is not None:
         return False
     return None not in shape[1:]
-
-
-def _statistics(split, x) -> NDArray:
-    """Statistics of points or data ``(B, *event)``, as ``(B, K)``."""
-    values = split.statistics_at(x)
-    return np.column_stack(
-        [np.broadcast_to(v, (len(x), *v.shape[1:])).reshape(len(x), -1) for v in values]
-    )
 
 
 def _row_of_datum(model, rv, n_data) -> NDArray:

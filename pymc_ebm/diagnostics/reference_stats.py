@@ -11,16 +11,16 @@ import xarray as xr
 from numpy.typing import NDArray
 from pymc.model.transform.conditioning import remove_value_transforms
 from pymc.pytensorf import resolve_backend_compile_kwargs
-from pytensor.graph.basic import Apply
 
 from pymc_ebm.diagnostics.amplification import amplification_graphs
+from pymc_ebm.diagnostics.coverage import check_coverage
+from pymc_ebm.diagnostics.draw_statistics import draw_statistics, streamed_statistics
 from pymc_ebm.diagnostics.hull import check_hull
 from pymc_ebm.diagnostics.normalisers import normaliser_graphs
+from pymc_ebm.diagnostics.point_sweep import PointSweep
 from pymc_ebm.diagnostics.posterior_error import PosteriorError
 from pymc_ebm.diagnostics.provenance import check_same_model, describe
-from pymc_ebm.diagnostics.weights import ess, group_variance, normalise, pareto_k
 from pymc_ebm.progress import progress
-from pymc_ebm.reference.base import Reference
 
 __all__ = ["compute_reference_stats", "on_own_scale"]
 
@@ -131,24 +131,30 @@ def compute_reference_stats(
     check_same_model(idata, attributes)
     verdicts = {name: asdict(v) for name, v in check_hull(model).items() if name in nodes}
     attributes["hull"] = json.dumps(verdicts)
+    coverage = check_coverage(posterior, umodel, normalisers)
+    attributes["coverage"] = json.dumps({name: asdict(v) for name, v in coverage.items()})
 
+    sweeps = [PointSweep(normaliser) for normaliser in normalisers]
     function = umodel.compile_fn(
         inputs=umodel.value_vars,
         outs=[
-            *[normaliser.log_weights() for normaliser in normalisers],
             *amplification_graphs(factors, normalisers),
+            *[parameter for sweep in sweeps for parameter in sweep.parameters],
         ],
         on_unused_input="ignore",
         **resolve_backend_compile_kwargs(backend, compile_kwargs),
     )
-    stats, errors = _over_draws(function, posterior, nodes, progressbar)
+    stats, errors = _over_draws(function, posterior, sweeps, progressbar)
     sample_coords = {dim: posterior[dim] for dim in ("chain", "draw")}
     dataset = xr.Dataset(
         {name: (("chain", "draw", "ebm"), values) for name, values in stats.items()},
         coords={**sample_coords, "ebm": list(nodes)},
         attrs=attributes,
     )
-    groups = {"reference_stats": dataset, "reference_mcse": errors.assign_attrs(attributes)}
+    groups = {
+        "reference_stats": dataset,
+        "reference_mcse": errors.assign_attrs(attributes),
+    }
     if not extend_inferencedata:
         return xr.DataTree.from_dict(groups)
     for name, group in groups.items():
@@ -168,81 +174,35 @@ def on_own_scale(model: pm.Model) -> pm.Model:
 
 
 def _over_draws(
-    function: Any, posterior: xr.Dataset, nodes: dict[str, Apply], progressbar: bool
+    function: Any, posterior: xr.Dataset, sweeps: list[PointSweep], progressbar: bool
 ) -> tuple[dict[str, NDArray], xr.Dataset]:
     """Run over the draws one at a time: memory grows with draws or points, never their product."""
     shape = (posterior.sizes["chain"], posterior.sizes["draw"])
     n_draws = shape[0] * shape[1]
     draws = {name: posterior[name].transpose("chain", "draw", ...).to_numpy() for name in posterior}
     draws = {name: values.reshape(n_draws, *values.shape[2:]) for name, values in draws.items()}
-    stats = {name: np.empty((n_draws, len(nodes))) for name in _STATISTICS}
-    random = {
-        node.op.reference.fingerprint: node.op.reference
-        for node in nodes.values()
-        if not node.op.reference.exact
-    }
-    error = PosteriorError(posterior, random)
+    stats = {name: np.empty((n_draws, len(sweeps))) for name in _STATISTICS}
+    references = [sweep.reference for sweep in sweeps]
+    error = PosteriorError(posterior, {r.fingerprint: r for r in references if not r.exact})
     with progress(progressbar) as bar:
         task = bar.add_task("Computing reference statistics", total=n_draws)
         for s in range(n_draws):
             outputs = function({name: values[s] for name, values in draws.items()})
-            influences: dict[str, NDArray] = {}
-            for i, node in enumerate(nodes.values()):
-                reference = node.op.reference
-                one, influence = _draw_statistics(outputs[i], outputs[len(nodes) + i], reference)
-                for name, value in one.items():
+            first = len(sweeps)
+            for i, sweep in enumerate(sweeps):
+                last = first + len(sweep.parameters)
+                values, first = outputs[first:last], last
+                c = np.asarray(outputs[i], dtype=float).reshape(-1)
+
+                def add(points, influence, s=s, reference=sweep.reference):
+                    if not reference.exact:
+                        error.add(s, reference.fingerprint, points, influence)
+
+                of_draw = draw_statistics if sweep.fits(values) else streamed_statistics
+                for name, value in of_draw(sweep, values, c, add).items():
                     stats[name][s, i] = value
-                if not reference.exact:
-                    key = reference.fingerprint
-                    influences[key] = influences.get(key, 0.0) + influence
-            error.add(s, influences)
             bar.advance(task)
     return {name: v.reshape(*shape, -1) for name, v in stats.items()}, error.result()
-
-
-def _draw_statistics(
-    log_weights: NDArray, c: NDArray, reference: Reference
-) -> tuple[dict[str, float], NDArray]:
-    """Statistics of one normaliser at one posterior draw, and Σ_r c_r w̄_mr, ``(M,)``."""
-    rows = np.asarray(log_weights).reshape(-1, reference.n_points)
-    c = np.asarray(c, dtype=float).reshape(-1)
-    log_z, weights = normalise(rows)
-    sizes = ess(weights)
-    worst = int(np.argmin(sizes))
-    influence = c @ weights
-    total = c.sum()
-    # A normaliser that the log-probability ignores still has a value to show.
-    shares = c / total if total != 0 else np.full(c.size, 1 / c.size)
-    # 0 × −inf is NaN, and a row without a share has no say.
-    used = shares != 0
-    exact = reference.exact
-    edge = 0.0 if reference.edge is None else weights[:, reference.edge].sum(axis=1).max()
-    spread = lambda of_weights: group_variance(
-        reference.influence(of_weights), reference.groups, reference.unused_draws
-    )
-    return {
-        "log_partition": shares[used] @ log_z[used],
-        "log_partition_mcse": 0.0 if exact else np.sqrt(spread(shares @ weights)),
-        "ess": sizes[worst],
-        "pareto_k": -np.inf if exact else pareto_k(rows[worst]),
-        "amplification": total,
-        "loglik_variance": 0.0 if exact else spread(influence),
-        "zero_weight_share": np.isneginf(rows).mean(axis=1).max(),
-        "edge_weight": edge,
-        "quadrature_error": _quadrature_error(rows, log_z, reference),
-    }, influence
-
-
-def _quadrature_error(rows: NDArray, log_z: NDArray, reference: Reference) -> float:
-    """Change of log Ẑ by a coarser rule, in nats: an upper bound where the rules converge."""
-    coarse = reference.coarse_log_weights
-    if coarse is None:
-        return 0.0
-    used = np.isfinite(coarse)
-    by_half, _ = normalise(rows[:, used] + (coarse - reference.log_weights)[used])
-    # Two empty sums agree; the failure of log Ẑ itself is reported as such.
-    with np.errstate(invalid="ignore"):
-        return float(np.where(by_half == log_z, 0.0, np.abs(by_half - log_z)).max())
 
 
 def _free_posterior(idata: xr.DataTree, model: pm.Model, umodel: pm.Model) -> xr.Dataset:

@@ -3,11 +3,14 @@
 M points, G groups; log weights are in nats and the points are on the last axis.
 """
 
+import math
+
 import numpy as np
 from arviz_stats.base import array_stats
 from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
+    "TopLogWeights",
     "ess",
     "group_covariance",
     "group_sums",
@@ -217,19 +220,42 @@ def pareto_k(log_weights: ArrayLike) -> float:
         return -np.inf
     if log_weights.size < _FEWEST_FOR_KHAT:
         return np.nan
-    with np.errstate(all="ignore"):
-        # The public function takes log-likelihoods, whose weights are exp(−log-likelihood).
-        try:
-            _, k = array_stats.psislw(-log_weights)
-            spread = _without_ties(log_weights)
-            if spread is not log_weights:
-                _, k = array_stats.psislw(-spread)
-        except ValueError as error:
-            if "same" not in str(error):
-                raise
-            # A tail of ties: the weights are bounded by a value that many points reach.
+    return _fitted_k(log_weights)
+
+
+class TopLogWeights:
+    """The largest of log weights that come in blocks: all that `pareto_k` reads of many.
+
+    Parameters
+    ----------
+    n_points : int
+        How many will come.
+    """
+
+    def __init__(self, n_points: int):
+        self._n_points = n_points
+        self._tail = math.floor(3 * math.sqrt(n_points))
+        # ArviZ takes a tail of 3 √(n/r_eff) of n > 225/r_eff log weights, which six tails are.
+        self._most = 6 * self._tail
+        self._top = np.empty(0)
+        self._lowest = np.inf
+
+    def add(self, log_weights: NDArray) -> None:
+        """Take in log weights, ``(B,)``."""
+        self._lowest = np.minimum(self._lowest, log_weights.min())
+        self._top = np.concatenate([self._top, log_weights])
+        if self._top.size > self._most:
+            self._top = np.partition(self._top, -self._most)[-self._most :]
+
+    def pareto_k(self) -> float:
+        """`pareto_k` of all that came."""
+        if np.isnan(self._lowest):
+            return np.nan
+        if self._n_points <= self._most:
+            return pareto_k(self._top)
+        if self._top.max() - self._lowest <= _EQUAL_NATS:
             return -np.inf
-    return float(k) if np.isfinite(k) else np.nan
+        return _fitted_k(self._top, r_eff=9 * self._most / (self._tail + 0.5) ** 2)
 
 
 def _without_ties(log_weights: NDArray) -> NDArray:
@@ -270,3 +296,21 @@ def khat_threshold(n_points: int) -> float:
     A. Vehtari et al. (2024), "Pareto smoothed importance sampling", section 3.2.4.
     """
     return min(1 - 1 / np.log10(n_points), 0.7) if n_points > 1 else -np.inf
+
+
+def _fitted_k(log_weights: NDArray, r_eff: float = 1.0) -> float:
+    if not np.isfinite(log_weights.max()):
+        return np.nan
+    with np.errstate(all="ignore"):
+        # The public function takes log-likelihoods, whose weights are exp(−log-likelihood).
+        try:
+            _, k = array_stats.psislw(-log_weights, r_eff=r_eff)
+            spread = _without_ties(log_weights)
+            if spread is not log_weights:
+                _, k = array_stats.psislw(-spread, r_eff=r_eff)
+        except ValueError as error:
+            if "same" not in str(error):
+                raise
+            # A tail of ties: the weights are bounded by a value that many points reach.
+            return -np.inf
+    return float(k) if np.isfinite(k) else np.nan

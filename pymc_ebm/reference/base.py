@@ -242,7 +242,7 @@ class Reference:
         for array in (self.points, self.log_weights, self.groups, self.edge):
             if array is not None:
                 digest.update(f"{array.dtype.str}{array.shape}".encode())
-                digest.update(np.ascontiguousarray(array).tobytes())
+                digest.update(memoryview(np.ascontiguousarray(array).reshape(-1)).cast("B"))
         for bound in (self.support.lower, self.support.upper):
             digest.update(np.asarray(bound, dtype=float).tobytes())
         digest.update(f"{self.exact}{self.complete}{self.edge is None}{self.unused_draws}".encode())

@@ -1,0 +1,127 @@
+"""Loops over a block of numbers that LLVM turns into vector instructions.
+
+Numba calls the C library for every single ``exp``, which costs 5 ns; a polynomial that it can see
+through costs 0.3 ns. Each loop is a function of its own, because the licence to reorder sums would
+cancel the rounding by a large number inside the exponential, and the licence to assume that there
+is no NaN belongs to the search for a maximum alone.
+"""
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba.extending import intrinsic
+from pytensor.link.numba.dispatch.basic import numba_njit
+
+__all__ = ["exp", "largest", "weigh", "weighted_sum"]
+
+# Adding 1.5 · 2⁵² leaves a float64 rounded to an integer, in its last bits too.
+_ROUND = 6755399441055744.0
+_LOG2_E = 1.4426950408889634
+# ln 2 in two parts; the product of the first with any exponent is exact.
+_LN2_HIGH, _LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
+# (eʳ − 1 − r)/r² on |r| ≤ ln(2)/2, interpolated at Chebyshev nodes: relative error 2e-17.
+_C2 = 0.5000000000000001
+_C3 = 0.16666666666666669
+_C4 = 0.041666666666624164
+_C5 = 0.008333333333330065
+_C6 = 0.0013888888917196719
+_C7 = 0.00019841269863040545
+_C8 = 2.4801521322368692e-05
+_C9 = 2.7557268480310024e-06
+_C10 = 2.7620075879983367e-07
+_C11 = 2.5100375832561234e-08
+
+_PLAIN = {"contract"}  # a · b + c in one instruction
+_SUMS = {"contract", "reassoc", "nsz"}
+
+
+@intrinsic
+def _bits(typing_context, x):
+    """Read the bits of a float64 as an int64."""
+    codegen = lambda context, builder, signature, args: builder.bitcast(args[0], ir.IntType(64))
+    return numba.types.int64(numba.types.float64), codegen
+
+
+@intrinsic
+def _from_bits(typing_context, x):
+    """Read the bits of an int64 as a float64."""
+    codegen = lambda context, builder, signature, args: builder.bitcast(args[0], ir.DoubleType())
+    return numba.types.float64(numba.types.int64), codegen
+
+
+@intrinsic
+def _larger(typing_context, x, y):
+    """Give the larger of two numbers, in the one form that LLVM reduces by vectors."""
+
+    def codegen(context, builder, signature, args):
+        flags = ("nnan", "nsz")
+        return builder.select(builder.fcmp_ordered(">", *args, flags=flags), *args, flags=flags)
+
+    return numba.types.float64(numba.types.float64, numba.types.float64), codegen
+
+
+@numba_njit(fastmath=_PLAIN, error_model="numpy")
+def _mantissa(x, rounded):
+    """Compute exp(x − n ln 2), n the integer nearest to x / ln 2, which is `rounded`."""
+    r = x - rounded * _LN2_HIGH
+    r = r - rounded * _LN2_LOW
+    r2 = r * r
+    r4 = r2 * r2
+    p = ((_C7 * r + _C6) * r2 + (_C5 * r + _C4)) + ((_C11 * r + _C10) * r2 + (_C9 * r + _C8)) * r4
+    p = p * r2 + (_C3 * r + _C2)
+    return p * r2 + r + 1.0
+
+
+@numba_njit(fastmath=_PLAIN, error_model="numpy")
+def exp(x):
+    """Compute eˣ to the last bit or two, over the whole range, with NaN for NaN."""
+    clipped = -746.0 if x < -746.0 else x
+    clipped = 710.0 if clipped > 710.0 else clipped
+    shifted = clipped * _LOG2_E + _ROUND
+    n = _bits(shifted) - _bits(_ROUND)
+    # Two factors reach where 2ⁿ is no normal number.
+    half = n >> 1
+    first, second = _from_bits((half + 1023) << 52), _from_bits((n - half + 1023) << 52)
+    return _mantissa(clipped, shifted - _ROUND) * first * second
+
+
+@numba_njit(fastmath=_PLAIN, error_model="numpy")
+def _exp_of_negative(x):
+    """Compute eˣ for x ≤ 0, with 0 below −708, and NaN for NaN."""
+    clipped = -709.0 if x < -709.0 else x
+    shifted = clipped * _LOG2_E + _ROUND
+    power = _from_bits((_bits(shifted) + 1023) << 52)
+    value = _mantissa(clipped, shifted - _ROUND) * power
+    return 0.0 if x < -708.0 else value
+
+
+@numba_njit(fastmath=False, error_model="numpy")
+def largest(x):
+    """Largest of the numbers `x`; any number if one of them is NaN."""
+    top = -np.inf
+    for i in range(x.size):
+        top = _larger(top, x[i])
+    return top
+
+
+@numba_njit(fastmath=_SUMS, error_model="numpy")
+def weigh(log_weights, top, weights):
+    """Write exp(· − top) of log weights, none above `top`, into `weights`; return their sum.
+
+    The two arrays may be one.
+    """
+    total = 0.0
+    for i in range(weights.size):
+        weight = _exp_of_negative(log_weights[i] - top)
+        weights[i] = weight
+        total += weight
+    return total
+
+
+@numba_njit(fastmath=_SUMS, error_model="numpy")
+def weighted_sum(weights, values):
+    """Compute Σ w v, in float64."""
+    total = 0.0
+    for i in range(weights.size):
+        total += weights[i] * values[i]
+    return total

@@ -1,0 +1,173 @@
+"""The rewrite that puts the streaming Ops in the place of `LogPartition` when numba compiles."""
+
+import math
+
+import pytensor.tensor as pt
+from pytensor.compile.mode import optdb
+from pytensor.gradient import grad
+from pytensor.graph.basic import Apply, Variable
+from pytensor.graph.replace import graph_replace, vectorize_graph
+from pytensor.graph.rewriting.basic import MergeOptimizer, graph_rewriter
+
+from pymc_ebm.kernels.ops import BlockStream, LinearStream, Weigh
+from pymc_ebm.kernels.points_last import points_last
+from pymc_ebm.kernels.routes import choose
+from pymc_ebm.log_partition import LogPartition, value_and_gradient
+
+__all__ = ["stream_log_partition"]
+
+# Most points of a block, the numbers that an array of its points may have, and its fewest points.
+_BLOCK, _BLOCK_NUMBERS, _FEWEST = 2048, 2**14, 128
+
+
+@graph_rewriter
+def stream_log_partition(fgraph):
+    """Replace each `LogPartition` that can be evaluated block by block."""
+    nodes = [n for n in fgraph.toposort() if isinstance(n.op, LogPartition)]
+    if not nodes:
+        return
+    if len(nodes) > 1:
+        # A value here and a gradient there are one sweep.
+        MergeOptimizer().rewrite(fgraph)
+        nodes = [n for n in fgraph.toposort() if isinstance(n.op, LogPartition)]
+    # They register with numba, whose import takes as long as PyMC's own.
+    from pymc_ebm.kernels import blocks, linear, vector_functions  # noqa: F401
+
+    for node in nodes:
+        used = [k for k, output in enumerate(node.outputs) if fgraph.clients[output]]
+        name = choose(node).name
+        if name == "plain":
+            continue
+        outputs = (_linear if name == "linear" else _blocks)(node, used)
+        fgraph.replace_all(
+            [(node.outputs[k], outputs[k]) for k in used], reason="stream_log_partition"
+        )
+
+
+# Before PyTensor puts the graph inside in the place of the Op.
+optdb.register("stream_log_partition", stream_log_partition, "numba", position=-0.02)
+
+
+def _linear(node: Apply, used: list[int]) -> dict[int, Variable]:
+    """Outputs of a node whose energy is Σ_k c_k(θ) · T_k."""
+    op, split = node.op, node.op.split
+    whole = len(split.params) + len(split.captured)
+    log_base, *arrays = node.inputs[whole:]
+    statistics = [
+        a if a.ndim <= 2 else a.reshape((a.shape[0], math.prod(a.type.shape[1:]))) for a in arrays
+    ]
+    params = [v.type() for v in node.inputs[: len(split.params)]]
+    coefficients = _coefficients(op, params, arrays)
+    real = dict(zip([*params, *split.captured], node.inputs[:whole], strict=True))
+    gradients = [k for k in used if k > 0]
+    stream = LinearStream(statistics, with_gradient=bool(gradients))
+    value, *derivatives = stream(
+        log_base,
+        *statistics,
+        *graph_replace(coefficients, real, strict=False),
+        return_list=True,
+    )
+    outputs = {0: value.reshape(_batch_shape(node.inputs, op), ndim=op.batch_ndim)}
+    if gradients:
+        slots = [d.type() for d in derivatives]
+        inputs = [*params, *split.captured]
+        wrt = [inputs[op.differentiable[k - 1]] for k in gradients]
+        known = dict(zip(coefficients, slots, strict=True))
+        found = grad(None, wrt, known_grads=known, disconnected_inputs="ignore")
+        real |= dict(zip(slots, derivatives, strict=True))
+        outputs |= dict(zip(gradients, graph_replace(found, real, strict=False), strict=True))
+    return {k: v.astype(node.outputs[k].dtype) for k, v in outputs.items()}
+
+
+def _coefficients(op: LogPartition, params: list[Variable], arrays) -> list[Variable]:
+    """c_k at parameters with their batch dimensions, ``(R,)`` or ``(R, d_k)``."""
+    split = op.split
+    # The derivative of a linear function is the same at every point: here at one of zeros.
+    shapes = [a.type.shape[1:] for a in arrays]
+    zeros = [
+        pt.zeros((1, *shape), dtype=s.dtype) for s, shape in zip(split.slots, shapes, strict=True)
+    ]
+    rows = grad(split.value.sum(), split.slots, disconnected_inputs="ignore")
+    rows = graph_replace(rows, dict(zip(split.slots, zeros, strict=True)), strict=False)
+    rows = vectorize_graph([r[0] for r in rows], dict(zip(split.params, params, strict=True)))
+    found = []
+    for row, shape in zip(rows, shapes, strict=True):
+        if row.ndim < op.batch_ndim + len(shape):
+            row = pt.broadcast_to(row, (*_batch_shape(params, op), *shape))
+        width = (math.prod(shape),) if shape else ()
+        n_rows = math.prod(row.shape[i] for i in range(op.batch_ndim))
+        found.append(row.reshape((n_rows, *width), ndim=1 + len(width)).astype("float64"))
+    return found
+
+
+def _blocks(node: Apply, used: list[int]) -> dict[int, Variable]:
+    """Outputs of a node whose energy PyTensor evaluates block by block."""
+    op, split = node.op, node.op.split
+    n_params = len(split.params)
+    placeholders = [*split.params, *split.captured]
+    gradients = [k for k in used if k > 0]
+    wrt = [op.differentiable[k - 1] for k in gradients]
+    log_base = pt.dvector("log_base_weights")
+    inputs = [*placeholders, log_base, *split.slots]
+    log_weights = (log_base - split.value).astype("float64")
+    outputs = value_and_gradient(log_weights, [placeholders[i] for i in wrt])
+    energy, block_slots = points_last(split.value, split.slots)
+    block_weights = (log_base - energy).astype("float64")
+    weights, top, total = Weigh()(block_weights)
+    known = {block_weights: weights}
+    sums = (
+        grad(None, [placeholders[i] for i in wrt], known_grads=known, disconnected_inputs="ignore")
+        if wrt
+        else []
+    )
+    block = (
+        [*placeholders, log_base, *block_slots],
+        [top, total, *[v.astype("float64") for v in sums]],
+    )
+    # A single row of parameters is a batch of one, in which captured variables may take part.
+    n_rowed = n_params if op.batch_ndim else len(placeholders)
+    rows = [pt.tensor(dtype=v.dtype, shape=(None, *v.type.shape)) for v in placeholders[:n_rowed]]
+    whole = vectorize_graph(
+        [v.astype("float64") for v in outputs], dict(zip(placeholders, rows, strict=False))
+    )
+    whole = [
+        v if v.ndim > one.ndim else pt.broadcast_to(v, (rows[0].shape[0], *v.shape))
+        for v, one in zip(whole, outputs, strict=True)
+    ]
+    arrays = node.inputs[len(placeholders) :]
+    width = sum(math.prod(a.type.shape[1:]) for a in arrays[1:])
+    stream = BlockStream(
+        [*rows, *inputs[n_rowed:]],
+        whole,
+        block=block,
+        wrt=wrt,
+        n_rowed=n_rowed,
+        n_arrays=len(arrays),
+        block_size=min(max(_BLOCK_NUMBERS // width, _FEWEST), _BLOCK),
+    )
+    batch = _batch_shape(node.inputs, op)
+    core = lambda v: [v.shape[i] for i in range(op.batch_ndim, v.ndim)]
+    given = [
+        v.reshape((-1, *core(v)), ndim=1 + v.ndim - op.batch_ndim) if i < n_rowed else v
+        for i, v in enumerate(node.inputs)
+    ]
+    value, *found = stream(*given, return_list=True)
+    outputs = {0: value.reshape(batch, ndim=op.batch_ndim)}
+    for k, i, gradient in zip(gradients, wrt, found, strict=True):
+        if i < n_params:
+            outputs[k] = gradient.reshape(node.inputs[i].shape, ndim=node.inputs[i].ndim)
+        else:
+            outputs[k] = gradient.sum(axis=0)
+    return {k: v.astype(node.outputs[k].dtype) for k, v in outputs.items()}
+
+
+def _batch_shape(inputs, op) -> list[Variable]:
+    """Shape of the batch of parameters."""
+    if not op.batch_ndim:
+        return []
+    first = next(
+        v
+        for v, core in zip(inputs, op.split.params, strict=False)
+        if v.ndim - core.ndim == op.batch_ndim
+    )
+    return [first.shape[i] for i in range(op.batch_ndim)]

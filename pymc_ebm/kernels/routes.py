@@ -1,0 +1,163 @@
+"""Which of the ways to evaluate an estimated normaliser a compiled function takes, and why."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from pytensor.graph.basic import Apply, Variable
+from pytensor.graph.traversal import ancestors
+from pytensor.scalar.basic import Add, Cast, Mul, Neg, Sub, TrueDiv
+from pytensor.tensor.blockwise import Blockwise
+from pytensor.tensor.elemwise import DimShuffle, Elemwise
+from pytensor.tensor.math import Dot, Sum
+from pytensor.tensor.variable import TensorVariable
+
+from pymc_ebm.energy import SplitEnergy
+from pymc_ebm.hoisting import depends
+from pymc_ebm.log_partition import LogPartition
+
+__all__ = ["Route", "route"]
+
+
+@dataclass(frozen=True)
+class Route:
+    """How numba evaluates log Ẑ and its gradient.
+
+    Attributes
+    ----------
+    name : {"linear", "blocks", "plain"}
+        "linear": one sweep over the hoisted statistics, of which the energy is a linear function.
+        "blocks": one sweep over blocks of points, for each of which PyTensor evaluates the energy.
+        "plain": PyTensor's graph, with temporary arrays as long as the points.
+    reason : str
+        Why.
+    """
+
+    name: Literal["linear", "blocks", "plain"]
+    reason: str
+
+    def __str__(self):
+        return f"{self.name}: {self.reason}"
+
+
+def route(log_z: Variable | Apply) -> Route:
+    """Say how a function that numba compiles evaluates an estimated normaliser.
+
+    Functions for C and JAX always take the plain graph.
+
+    Parameters
+    ----------
+    log_z : TensorVariable or Apply
+        What `pymc_ebm.log_partition` returned, or a `LogPartition` node, such as
+        `pymc_ebm.diagnostics.find_log_partitions` lists for a model.
+
+    Returns
+    -------
+    Route
+
+    Raises
+    ------
+    ValueError
+        If there is no `LogPartition` in `log_z`, or several.
+
+    Examples
+    --------
+    >>> import pymc_ebm as ebm
+    >>> grid = ebm.reference.quadrature(-6, 6, 100)
+    >>> quartic = ebm.log_partition(lambda x, a: a * x**4, 1.0, reference=grid)
+    >>> print(ebm.kernels.route(quartic))
+    linear: the energy is linear in 1 number per point
+    >>> shifted = ebm.log_partition(lambda x, a: (x - a) ** 4, 1.0, reference=grid)
+    >>> print(ebm.kernels.route(shifted))
+    blocks: the energy is not linear in 1 number per point
+    """
+    return choose(_node(log_z))
+
+
+def choose(node: Apply) -> Route:
+    """`route` of a `LogPartition` node."""
+    op = node.op
+    split, n_points = op.split, op.reference.n_points
+    whole = len(split.params) + len(split.captured)
+    arrays = node.inputs[whole:]
+    if op.reference.transport is not None:
+        return Route("plain", "the points move with the parameters")
+    if split.x.type.shape[0] is not None:
+        return Route(
+            "plain", f"the energy takes {split.x.type.shape[0]} points and no other number"
+        )
+    if not split.slots or any(a.type.shape[0] not in (None, n_points) for a in arrays):
+        return Route("plain", "a part of the energy is the same for every point")
+    if any(None in a.type.shape[1:] for a in arrays):
+        return Route("plain", "the size of a point is not known")
+    if not all(isinstance(v, TensorVariable) for v in node.inputs):
+        return Route("plain", "the energy uses a variable that is not an array")
+    width = sum(math.prod(s.type.shape[1:]) for s in arrays[1:])
+    per_point = f"{width} number{'s' if width != 1 else ''} per point"
+    if is_linear(split):
+        return Route("linear", f"the energy is linear in {per_point}")
+    return Route("blocks", f"the energy is not linear in {per_point}")
+
+
+def is_linear(split: SplitEnergy) -> bool:
+    """Whether the graph of E is a sum of products of one statistic and things free of x."""
+    if not all(s.dtype.startswith("float") for s in split.slots):
+        return False
+    dependent = depends([split.value], split.slots)
+    seen: dict[Variable, bool] = {}
+
+    def linear(variable) -> bool:
+        if variable not in seen:
+            seen[variable] = variable in split.slots or _linear_step(variable.owner)
+        return seen[variable]
+
+    def _linear_step(node) -> bool:
+        moving = [v for v in node.inputs if v in dependent]
+        if isinstance(node.op, Elemwise):
+            match node.op.scalar_op:
+                case Add() | Sub():
+                    fits = len(moving) == len(node.inputs)
+                case Neg():
+                    fits = True
+                case Mul():
+                    fits = len(moving) == 1
+                case TrueDiv():
+                    fits = moving == [node.inputs[0]]
+                case Cast():
+                    fits = node.outputs[0].dtype == "float64"
+                case _:
+                    fits = False
+        elif isinstance(node.op, Sum):
+            fits = node.op.axis is not None and 0 not in node.op.axis
+        else:
+            fits = isinstance(node.op, DimShuffle) or (
+                is_product(node) and moving == [node.inputs[0]]
+            )
+        return fits and all(linear(v) for v in moving)
+
+    return split.value in dependent and linear(split.value)
+
+
+def is_product(node: Apply) -> bool:
+    """Whether a node is a product of a matrix with a matrix or vector, spelt ``dot`` or ``@``."""
+    op = node.op
+    if isinstance(op, Blockwise):
+        op = op.core_op
+    return isinstance(op, Dot) and node.inputs[0].ndim == 2 and node.inputs[1].ndim <= 2
+
+
+def _node(log_z) -> Apply:
+    if isinstance(log_z, Apply):
+        found = {log_z} if isinstance(log_z.op, LogPartition) else set()
+    else:
+        found = {
+            v.owner
+            for v in ancestors([log_z])
+            if v.owner is not None and isinstance(v.owner.op, LogPartition)
+        }
+    if len(found) != 1:
+        raise ValueError(
+            f"There are {len(found)} estimated normalisers in what route got. Give it one: what "
+            "log_partition returned, or a node of diagnostics.find_log_partitions(model)."
+        )
+    return found.pop()

@@ -1,0 +1,57 @@
+"""Memory that does not grow with the points: less than 64 MiB beyond 10 million of them."""
+
+import subprocess
+import sys
+
+import pytest
+
+# A process of its own. What it holds besides the points is a ballast larger than all that it has
+# used and given back before, so that the peak of the process is its present size.
+PROGRAM = """
+import resource, sys
+import arviz as az, numpy as np, pymc as pm, pytensor, pytensor.tensor as pt, pymc_ebm as ebm
+
+ENERGIES = {
+    "linear": lambda x, s: x**2 / (2 * s**2),
+    "blocks": lambda x, s: (x - 0.1 * s) ** 2 / (2 * s**2),
+}
+energy = ENERGIES[sys.argv[1]]
+
+def reference(n_points):
+    y = np.random.default_rng(1).normal(2, 4, size=n_points)
+    return ebm.reference.from_draws(y, -0.5 * ((y - 2) / 4) ** 2 - np.log(4 * np.sqrt(2 * np.pi)))
+
+def gradient(q):
+    s = pt.dscalar("s")
+    log_z = ebm.log_partition(energy, s, reference=q)
+    function = pytensor.function([s], [log_z, pt.grad(log_z, s)])
+    return lambda: function(1.5)
+
+def stats(q):
+    with pm.Model() as model:
+        s = pm.HalfNormal("s", 5)
+        ebm.EBM("x", s, energy=energy, reference=q, observed=[-1.0, 0.5, 2.0])
+    log_z = ebm.diagnostics.find_log_partitions(model)[0][1]
+    idata = az.from_dict({"posterior": {"s": np.array([[1.0, 1.5]])}})
+    options = dict(model=model, progressbar=False, extend_inferencedata=False)
+    return lambda log_z=log_z: ebm.compute_reference_stats(idata, **options)
+
+task = {"gradient": gradient, "stats": stats}[sys.argv[2]]
+task(reference(2000))()
+run = task(reference(10**7))
+ballast = np.ones(300_000_000)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+run()
+after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print((after - before) / (2**20 if sys.platform == "darwin" else 2**10))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("energy", ["linear", "blocks"])
+@pytest.mark.parametrize("task", ["gradient", "stats"])
+def test_peak_memory_beyond_the_points(energy, task):
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, energy, task], capture_output=True, text=True, check=True
+    )
+    assert float(done.stdout) < 64
