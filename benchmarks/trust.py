@@ -8,14 +8,16 @@ The posterior with the reference and the exact one are both on a grid of the par
 from the former are what a user would have; they go through `compute_reference_stats` and `report`.
 
 A posterior is wrong where its mean is off by more than 0.25 exact sd, or its sd by a factor outside
-0.8–1.25. It is sound where the mean is off by at most 0.1 sd, the sd by at most 10%, and the
-reference reaches all of the model by construction. What lies between counts for neither.
+0.8–1.25. It is sound where the reference reaches all of the model by construction, and six other
+references of the same make are off by at most 0.08 sd in the mean and 8% in the sd, root mean
+square; so soundness is no matter of luck. What is neither counts for neither.
 """
 
 import argparse
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pymc as pm
@@ -125,7 +127,7 @@ def setups(rng) -> list[Setup]:
     for n in (10, 30, 100, 300, 1000, 10_000):
         data = rng.normal(0, 2, n)
         grid = around(2.0, n)
-        more = max(4096, min(n * 10, 2**16))
+        more = int(np.clip(400 * n, 4096, 2**17))
         for label, law, draws, method, reaches in (
             ("wide", normal(0, 4), more, "iid", True),
             ("wide, antithetic", normal(0, 4), more, "antithetic", True),
@@ -236,8 +238,6 @@ def lattices(rng) -> list[Setup]:
         grid = np.linspace(max(b - 1.5 / np.sqrt(n), 0.001), b + 1.5 / np.sqrt(n), GRID)
 
         def chains(seed, data=data):
-            from functools import partial
-
             gibbs = partial(ebm.sampling.gibbs, reference=states, clusters=True, draws=1000)
             return ebm.reference.pooled(
                 spins, observed=data, start=(0.1,), sampler=gibbs, random_seed=seed,
@@ -263,36 +263,53 @@ def lattices(rng) -> list[Setup]:
     return found
 
 
-def judge(setup: Setup, seed: int) -> tuple[str, float, float, tuple[str, ...]]:
-    """Status, error of the mean in exact sds, ratio of sds, reasons."""
-    reference = setup.reference(seed)
-    theta = pt.dvector("theta")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        log_z = ebm.log_partition(setup.energy, theta, reference=reference)
-        estimated = pytensor.function([theta], log_z)(setup.grid)
-        with pm.Model() as model:
-            t = pm.Uniform("t", setup.grid[0], setup.grid[-1])
-            ebm.EBM("x", t, energy=setup.energy, reference=reference, observed=setup.data)
+def judge(setup: Setup, seed: int) -> tuple[str, str, float, float, tuple[str, ...]]:
+    """Kind and status; error of the mean in exact sds, ratio of sds; reasons."""
     x = np.asarray(setup.data)
     of_data = energies(setup.energy, x, setup.grid)
     exact = moments(setup.grid, -of_data - len(x) * setup.log_z(setup.grid))
-    found = -of_data - len(x) * np.where(np.isneginf(estimated), np.inf, estimated)
-    if not np.isfinite(found).any():
-        return "failed", np.inf, np.inf, ("No weight at any parameter.",)
-    mean, sd, p = moments(setup.grid, found)
+    mean, sd, p = estimated(setup, seed, of_data)
+    off, ratio = abs(mean - exact[0]) / exact[1], sd / exact[1]
+    kind = "between"
+    if not (off <= 0.25 and 0.8 < ratio < 1.25):
+        kind = "wrong"
+    elif setup.reaches:
+        others = [estimated(setup, 10_000 + seed + k, of_data) for k in range(6)]
+        means, sds = np.array([other[:2] for other in others]).T
+        if max(rms((means - exact[0]) / exact[1]), rms(sds / exact[1] - 1)) <= 0.08:
+            kind = "sound"
+    if not np.isfinite(p).all():
+        return kind, "failed", np.inf, np.inf, ("No weight at any parameter.",)
     rng = np.random.default_rng(seed)
     cumulative = np.cumsum(p)
     draws = np.interp(rng.random(400) * cumulative[-1], cumulative, setup.grid)
-    idata = xr.DataTree.from_dict(
-        {"posterior": xr.Dataset({"t": (("chain", "draw"), draws.reshape(2, 200))},
-                                 coords={"chain": range(2), "draw": range(200)})}
-    )  # fmt: skip
-    with warnings.catch_warnings():
+    posterior = xr.Dataset(
+        {"t": (("chain", "draw"), draws.reshape(2, 200))},
+        coords={"chain": range(2), "draw": range(200)},
+    )
+    idata = xr.DataTree.from_dict({"posterior": posterior})
+    with warnings.catch_warnings(), pm.Model() as model:
         warnings.simplefilter("ignore")
+        t = pm.Uniform("t", setup.grid[0], setup.grid[-1])
+        ebm.EBM("x", t, energy=setup.energy, reference=setup.reference(seed), observed=x)
         ebm.compute_reference_stats(idata, model=model, progressbar=False)
         verdict = ebm.report(idata)
-    return verdict.status, abs(mean - exact[0]) / exact[1], sd / exact[1], verdict.reasons
+    return kind, verdict.status, off, ratio, verdict.reasons
+
+
+def estimated(setup, seed, of_data):
+    """Mean, sd and probabilities of the posterior by one reference, on the grid."""
+    theta = pt.dvector("theta")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        log_z = ebm.log_partition(setup.energy, theta, reference=setup.reference(seed))
+        value = pytensor.function([theta], log_z)(setup.grid)
+    log_p = -of_data - len(setup.data) * np.where(np.isneginf(value), np.inf, value)
+    return moments(setup.grid, log_p)
+
+
+def rms(values):
+    return np.sqrt(np.mean(np.square(values)))
 
 
 def energies(energy, x, grid) -> np.ndarray:
@@ -305,6 +322,8 @@ def energies(energy, x, grid) -> np.ndarray:
 def moments(grid, log_p):
     """Mean, sd and probabilities of a density on a grid."""
     log_p = np.where(np.isfinite(log_p), log_p, -np.inf)
+    if np.isneginf(log_p).all():
+        return np.inf, np.inf, np.full(len(grid), np.nan)
     p = np.exp(log_p - log_p.max())
     p /= p.sum()
     mean = p @ grid
@@ -325,13 +344,7 @@ def main():
     against = []
     for i, setup in enumerate(chosen):
         for seed in range(options.seeds):
-            status, off, ratio, reasons = judge(setup, 1000 * seed + i)
-            if off > 0.25 or not 0.8 < ratio < 1.25:
-                kind = "wrong"
-            elif off <= 0.1 and 0.9 < ratio < 1.1 and setup.reaches:
-                kind = "sound"
-            else:
-                kind = "between"
+            kind, status, off, ratio, reasons = judge(setup, 1000 * seed + i)
             table[kind][status] += 1
             line = f"{setup.name}: {status}, mean off by {off:.3f} sd, sd ratio {ratio:.3f}"
             if options.list:

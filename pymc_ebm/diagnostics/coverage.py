@@ -149,6 +149,7 @@ class _Finding:
     missed: float
     place: NDArray | None
     n_modes: int
+    undecided: bool
 
 
 def _judge(findings: Sequence[_Finding], reference: Reference) -> CoverageVerdict:
@@ -178,6 +179,14 @@ def _judge(findings: Sequence[_Finding], reference: Reference) -> CoverageVerdic
         )
     known = not np.isnan(excess)
     modes = max(f.n_modes for f in findings)
+    if any(f.undecided for f in findings):
+        return CoverageVerdict(
+            "not checked",
+            "There is a mode with few points around it, and too few effective points to tell "
+            "whether that is chance.",
+            excess,
+            0.0,
+        )
     if not known and not modes:
         return CoverageVerdict(
             "not checked",
@@ -235,12 +244,11 @@ class _Probe:
         theta = self._row(values, row)
         excess, unreached, n_data = self._data_excess(theta, log_weights[row], row, len(sizes))
         modes = self._modes(theta, rng)
-        missed, place = _missed(
+        missed, place, undecided = _missed(
             modes, self._points(theta), weights[row], log_z[row], sizes[row], self.reference
         )
-        return _Finding(
-            excess, unreached, n_data * float(weights[row].max()), n_data, missed, place, len(modes)
-        )
+        expected = n_data * float(weights[row].max())
+        return _Finding(excess, unreached, expected, n_data, missed, place, len(modes), undecided)
 
     def _row(self, values, row) -> list[NDArray]:
         """Parameters of one row of the batch, each of its core shape, and what is captured."""
@@ -395,10 +403,10 @@ def _mode(x, energy, slope, scale) -> _Mode | None:
     return _Mode(x, curvature, log_mass)
 
 
-def _missed(modes, points, weights, log_z, size, reference) -> tuple[float, NDArray | None]:
-    """The largest share of mass in a mode that the points miss, and its place."""
+def _missed(modes, points, weights, log_z, size, reference) -> tuple[float, NDArray | None, bool]:
+    """The largest share of mass in a mode that the points miss, its place; whether one may be."""
     if not modes:
-        return 0.0, None
+        return 0.0, None, False
     log_masses = np.array([mode.log_mass for mode in modes])
     total = np.logaddexp.reduce(log_masses)
     if reference.absolute:
@@ -408,10 +416,11 @@ def _missed(modes, points, weights, log_z, size, reference) -> tuple[float, NDAr
     half = np.sqrt(stats.chi2(rows.shape[1]).median())
     carried = np.array([weights[mode.distance(rows) < half].sum() for mode in modes])
     expected = shares / 2
-    matters = (shares >= _LEAST_MASS) & (expected * size >= _FEWEST_EXPECTED)
-    lost = np.where(matters & (carried < _MISSED * expected), shares, 0.0)
+    empty = (shares >= _LEAST_MASS) & (carried < _MISSED * expected)
+    certain = expected * size >= _FEWEST_EXPECTED
+    lost = np.where(empty & certain, shares, 0.0)
     worst = int(lost.argmax())
-    return float(lost[worst]), modes[worst].place
+    return float(lost[worst]), modes[worst].place, bool((empty & ~certain).any())
 
 
 def _gradient(energy: Variable, x: Variable) -> Variable | None:
