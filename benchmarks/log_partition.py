@@ -11,6 +11,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import jax
@@ -26,6 +27,7 @@ from pytensor.compile.mode import get_mode
 import pymc_ebm as ebm
 
 jax.config.update("jax_enable_x64", True)
+warnings.filterwarnings("ignore", "PyTensor could not link to a BLAS")  # C takes its own then
 SECONDS = float(sys.argv[1]) if len(sys.argv) > 1 else 4.0  # of measuring, for each case
 STREAMED = get_mode("NUMBA")
 PLAIN = STREAMED.excluding("stream_log_partition")
