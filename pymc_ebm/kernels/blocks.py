@@ -24,7 +24,7 @@ from pymc_ebm.kernels import exponential
 from pymc_ebm.kernels.linear import join_lines
 from pymc_ebm.kernels.ops import BlockStream, Weigh
 
-_VERSION = 1
+_VERSION = 4
 
 
 def _points_last(block):
@@ -41,9 +41,7 @@ def _points_last_for(block):
         n_points, size = block.shape[0], block.size // block.shape[0]
         table = np.ascontiguousarray(block).reshape((n_points, size))
         rows = np.empty((size, n_points), block.dtype)
-        for j in range(size):
-            for i in range(n_points):
-                rows[j, i] = table[i, j]
+        exponential.transpose(table, rows)
         return rows.reshape((*block.shape[1:], n_points))
 
     return copied

@@ -12,7 +12,7 @@ from llvmlite import ir
 from numba.extending import intrinsic
 from pytensor.link.numba.dispatch.basic import numba_njit
 
-__all__ = ["exp", "largest", "weigh", "weighted_sum"]
+__all__ = ["exp", "largest", "sigmoid", "tanh", "transpose", "weigh", "weighted_sum"]
 
 # Adding 1.5 · 2⁵² leaves a float64 rounded to an integer, in its last bits too.
 _ROUND = 6755399441055744.0
@@ -61,15 +61,20 @@ def _larger(typing_context, x, y):
 
 
 @numba_njit(fastmath=_PLAIN, error_model="numpy")
-def _mantissa(x, rounded):
-    """Compute exp(x − n ln 2), n the integer nearest to x / ln 2, which is `rounded`."""
+def _mantissa_less_one(x, rounded):
+    """Compute exp(x − n ln 2) − 1, n the integer nearest to x / ln 2, which is `rounded`."""
     r = x - rounded * _LN2_HIGH
     r = r - rounded * _LN2_LOW
     r2 = r * r
     r4 = r2 * r2
     p = ((_C7 * r + _C6) * r2 + (_C5 * r + _C4)) + ((_C11 * r + _C10) * r2 + (_C9 * r + _C8)) * r4
     p = p * r2 + (_C3 * r + _C2)
-    return p * r2 + r + 1.0
+    return p * r2 + r
+
+
+@numba_njit(fastmath=_PLAIN, error_model="numpy")
+def _mantissa(x, rounded):
+    return _mantissa_less_one(x, rounded) + 1.0
 
 
 @numba_njit(fastmath=_PLAIN, error_model="numpy")
@@ -83,6 +88,25 @@ def exp(x):
     half = n >> 1
     first, second = _from_bits((half + 1023) << 52), _from_bits((n - half + 1023) << 52)
     return _mantissa(clipped, shifted - _ROUND) * first * second
+
+
+@numba_njit(fastmath=_PLAIN, error_model="numpy")
+def tanh(x):
+    """Compute tanh x from e⁻²ˣ − 1, which keeps its digits near zero."""
+    size = -x if x < 0 else x
+    clipped = -40.0 if size > 20.0 else -2.0 * size
+    shifted = clipped * _LOG2_E + _ROUND
+    rounded = shifted - _ROUND
+    power = _from_bits((_bits(shifted) + 1023) << 52)
+    less_one = _mantissa_less_one(clipped, rounded) * power + (power - 1.0)
+    value = -less_one / (2.0 + less_one)
+    return -value if x < 0 else value
+
+
+@numba_njit(fastmath=_PLAIN, error_model="numpy")
+def sigmoid(x):
+    """Compute 1/(1 + e⁻ˣ)."""
+    return 1.0 / (1.0 + exp(-x))
 
 
 @numba_njit(fastmath=_PLAIN, error_model="numpy")
@@ -125,3 +149,16 @@ def weighted_sum(weights, values):
     for i in range(weights.size):
         total += weights[i] * values[i]
     return total
+
+
+@numba_njit(fastmath=False, error_model="numpy")
+def transpose(table, rows):
+    """Write a table ``(B, d)`` into rows ``(d, B)``, a piece that stays in cache at a time."""
+    n_points, width = table.shape
+    piece = max(1024 // width, 16)
+    for low in range(0, n_points, piece):
+        high = min(low + piece, n_points)
+        for j in range(width):
+            column, row = table[low:high, j], rows[j, low:high]
+            for i in range(high - low):
+                row[i] = column[i]

@@ -16,7 +16,7 @@ from pymc_ebm.kernels import exponential
 from pymc_ebm.kernels.ops import LinearStream
 
 # Raised where the code below changes, as PyTensor keeps compiled functions on disk.
-_VERSION = 1
+_VERSION = 4
 # Most points of a block, and the numbers that their statistics may have: they stay in the second
 # level of cache.
 _BLOCK, _BLOCK_NUMBERS, _FEWEST = 512, 2**14, 64
@@ -175,7 +175,5 @@ def _subtract(coefficient, statistic, out):
 @numba_njit(fastmath=False, error_model="numpy")
 def _transpose(table):
     rows = np.empty((table.shape[1], table.shape[0]))
-    for j in range(table.shape[1]):
-        for i in range(table.shape[0]):
-            rows[j, i] = table[i, j]
+    exponential.transpose(table, rows)
     return rows

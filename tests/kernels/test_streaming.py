@@ -9,6 +9,7 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 from pytensor.compile.mode import get_mode
+from scipy import special
 
 import pymc_ebm as ebm
 from pymc_ebm.kernels import exponential
@@ -329,6 +330,18 @@ def apply_exp(x, out):
         out[i] = exponential.exp(x[i])
 
 
+@numba.njit
+def apply_tanh(x, out):
+    for i in range(x.size):
+        out[i] = exponential.tanh(x[i])
+
+
+@numba.njit
+def apply_sigmoid(x, out):
+    for i in range(x.size):
+        out[i] = exponential.sigmoid(x[i])
+
+
 def test_exponential():
     """Against NumPy's, to two units of the last digit, and at the ends of the range."""
     x = np.concatenate(
@@ -341,6 +354,18 @@ def test_exponential():
     apply_exp(ends, out[: ends.size])
     with np.errstate(over="ignore"):
         np.testing.assert_allclose(out[: ends.size], np.exp(ends), rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("function", "truth"), [(apply_tanh, np.tanh), (apply_sigmoid, special.expit)]
+)
+def test_functions_of_neural_energies(function, truth):
+    """Against NumPy's and SciPy's, to four units of the last digit, small arguments too."""
+    small = np.logspace(-300, 1, 1000)
+    x = np.concatenate([np.linspace(-30, 30, 100_001), small, -small, [np.inf, -np.inf, np.nan]])
+    out = np.empty_like(x)
+    function(x, out)
+    np.testing.assert_allclose(out, truth(x), rtol=9e-16)
 
 
 @pytest.mark.parametrize("op", ["linear", "blocks"])
