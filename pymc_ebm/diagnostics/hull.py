@@ -247,10 +247,12 @@ def _verdict(model: pm.Model, rv: Variable, node: Apply, reference: Reference) -
     )
     if free < independent and coefficients.n_rows > _MOST_TIED_ROWS:
         raise NotApplicable(tied)
+    # Projected, equal rows may differ by rounding, and each is a column of the linear programme.
+    distinct = np.unique(of_points, axis=0)
     margins = []
     for r, (rank, basis) in enumerate(spans):
         mean = of_data[row_of_datum == r].mean(axis=0)
-        margins.append(hull_margin(mean @ basis, of_points @ basis) if rank else np.inf)
+        margins.append(hull_margin(mean @ basis, distinct @ basis) if rank else np.inf)
     margin, n_points = float(min(margins)), len(of_points)
     if margin >= 1 - _TOLERANCE:
         return HullVerdict(
