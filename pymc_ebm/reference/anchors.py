@@ -323,7 +323,7 @@ class _Net:
         return float(np.logaddexp.reduce(law.energy(points) - energies) - np.log(self._count))
 
     def _pool(self, f) -> NDArray:
-        """Pool all chains from a first guess; the anchors that are not tied to the first."""
+        """Pool all chains from a first guess; the anchors whose log Z this does not tell."""
         parts = [a.statistics for a in self.anchors]
         parts += [self._of_points.statistics(points) for points in self._points_of_laws]
         self._statistics = [np.concatenate(part) for part in zip(*parts, strict=True)]
@@ -337,7 +337,7 @@ class _Net:
         self.log_partitions = mbar.solve(energies, counts, given, f)
         self._log_weights = -mbar.log_mixture(self.log_partitions, energies, counts)
         p = mbar.probabilities(self.log_partitions, energies, counts)
-        return mbar.untied(p.T @ p / counts[:, None])
+        return mbar.untied(p.T @ p / counts[:, None], given)
 
     def places_next_to(self, anchor, lower, upper) -> list[NDArray]:
         """Places on both sides of an anchor along the axes of its G, and not near another."""

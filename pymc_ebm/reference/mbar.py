@@ -8,6 +8,8 @@ import numpy as np
 from scipy.sparse.csgraph import connected_components
 
 _MOST_STEPS = 200
+# Where an anchor has less than this share of the points that it should have, f is far off.
+_FAR_OFF = 1e-3
 # Where a point of one anchor is less likely than this to belong to a neighbour, they are apart.
 LEAST_OVERLAP = 0.03
 
@@ -84,6 +86,12 @@ def solve(
     f = np.where(free, f - f[known] + given[known], given)
     value_now, p = _dual(f, energies, counts)
     for _ in range(_MOST_STEPS):
+        if (p.sum(axis=0) < _FAR_OFF * counts)[free].any():
+            # No curvature tells how far f_k is off, but the definition of Z(θ_k) does.
+            own = np.logaddexp.reduce(-energies - log_mixture(f, energies, counts)[:, None], axis=0)
+            f = np.where(free, own, given)
+            value_now, p = _dual(f, energies, counts)
+            continue
         gradient = counts - p.sum(axis=0)
         hessian = np.diag(p.sum(axis=0)) - p.T @ p
         step = np.zeros(n_anchors)
@@ -133,11 +141,13 @@ def response(p: np.ndarray, counts: np.ndarray, given: np.ndarray) -> np.ndarray
     return of_f.T - membership / counts
 
 
-def untied(overlap: np.ndarray) -> np.ndarray:
-    """Anchors that no row of sufficient overlaps ties to the first, indices ``(U,)``."""
+def untied(overlap: np.ndarray, given: np.ndarray) -> np.ndarray:
+    """Anchors that no row of sufficient overlaps ties to one whose log Z is given, indices."""
     near = np.maximum(overlap, overlap.T) >= LEAST_OVERLAP
+    known = np.flatnonzero(~np.isnan(given))
+    near[np.ix_(known, known)] = True
     labels = connected_components(near, directed=False)[1]
-    return np.flatnonzero(labels != labels[0])
+    return np.flatnonzero(labels != labels[known[0]])
 
 
 def _dual(f, energies, counts):
