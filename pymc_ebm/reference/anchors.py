@@ -71,9 +71,9 @@ def place_anchors(
     r"""Chains at anchors that cover the likelihood of the data.
 
     First the pilot: from `start`, chains at θ give E[∂E] and G(θ) = Cov[∂E/∂θ], and θ moves by the
-    scoring step G⁻¹(E[∂E] − mean of ∂E over the data), at most 2 units of G, until it has
-    arrived. From there outwards: of all θ two units from an anchor and not near another one, the
-    next anchor is the one of highest likelihood
+    scoring step G⁻¹(E[∂E] − mean of ∂E over the data), at most 2 units of G and halved where it
+    leads away from the data, until it has arrived. From there outwards: of all θ two units from an
+    anchor and not near another one, the next anchor is the one of highest likelihood
 
     .. math:: \hat ℓ(θ) = −\sum_n E(x_n \mid θ) − N \log \hat Z(θ)
 
@@ -134,22 +134,27 @@ def place_anchors(
         task = bar.add_task("Pilot", total=None)
         draws = draw(theta)
         net = _Net(energy, draws, observed, shapes, signature, rng)
+        anchor, rate = net.anchor(theta, draws), 1.0
         for _ in range(_MOST_STEPS):
-            anchor = net.anchor(theta, draws)
-            step = anchor.step(shapes)
-            length = np.sqrt(step @ anchor.metric @ step)
-            reached = np.clip(theta + step * min(1, _SPACING / length), lower, upper)
-            move = reached - theta
-            if np.sqrt(move @ anchor.metric @ move) < _ARRIVED:
-                break
-            theta = reached
-            draws = draw(theta)
+            step = anchor.solve(anchor.force, shapes)
+            step *= min(1, _SPACING / np.sqrt(step @ anchor.metric @ step))
+            whole = np.clip(anchor.theta + step, lower, upper)
+            arrived = _distance(whole, anchor) < _ARRIVED
+            theta = anchor.theta + rate * (whole - anchor.theta)
+            reached = net.anchor(theta, draw(theta))
             bar.advance(task)
+            nearer = anchor.shortfall(reached) < anchor.shortfall(anchor)
+            if nearer:
+                anchor, rate = reached, 1.0
+            else:
+                rate /= 2  # beyond a phase transition, for example
+            if arrived:
+                break
         else:
             raise ValueError(
                 f"The pilot has not arrived at a maximum of the likelihood after {_MOST_STEPS} "
-                f"steps, and is at {_spell(theta, shapes)}. Start nearer with initval= or start=, "
-                "or give thetas=."
+                f"steps, and is at {_spell(anchor.theta, shapes)}. Start nearer with initval= or "
+                "start=, or give thetas=."
             )
         net.add(anchor)
         bar.update(task, description="Anchors", completed=1)
@@ -159,7 +164,7 @@ def place_anchors(
         while True:
             # A new anchor may change what is known at all others.
             heights = np.array([net.height(k) for k in range(len(net.anchors))])
-            highest = max(heights.max(), net.log_likelihood(reached))
+            highest = heights.max()
             for anchor, height in zip(net.anchors, heights, strict=True):
                 if height >= highest - threshold and not anchor.passed:
                     frontier += net.places_next_to(anchor, lower, upper)
@@ -235,11 +240,10 @@ class _Anchor:
         # Whether the places next to it have been looked at.
         self.passed = False
 
-    def step(self, shapes) -> NDArray:
+    def solve(self, force, shapes) -> NDArray:
         """The scoring step G⁻¹ force."""
-        values, vectors = np.linalg.eigh(self.metric)
-        still = values <= _SINGULAR * max(self.scale, values.max())
-        along = vectors.T @ self.force
+        values, vectors, still = self._axes()
+        along = vectors.T @ force
         if (np.abs(along[still]) > 1e-6 * np.sqrt(self.scale)).any():
             raise ValueError(
                 f"The chains at {_spell(self.theta, shapes)} do not vary, so they do not say where "
@@ -247,6 +251,15 @@ class _Anchor:
                 "initval= or start=."
             )
         return vectors[:, ~still] @ (along[~still] / values[~still])
+
+    def shortfall(self, other) -> float:
+        """forceᵀ G⁻¹ force: how far the means at another θ are from the data's, in units of G."""
+        values, vectors, still = self._axes()
+        return float((((vectors.T @ other.force)[~still]) ** 2 / values[~still]).sum())
+
+    def _axes(self):
+        values, vectors = np.linalg.eigh(self.metric)
+        return values, vectors, values <= _SINGULAR * max(self.scale, values.max())
 
 
 class _Net:
