@@ -37,7 +37,7 @@ __all__ = [
 _MOST_DRAWS = 2**14
 # Up to so many states, all are enumerated.
 _MOST_STATES = 2**14
-# Numbers in the points of one anchor: 32 MiB.
+# Numbers in the points of one anchor, 32 MiB, and the sites that its chains visit for them.
 _MOST_NUMBERS = 2**22
 _PRIOR_DRAWS = 1000
 _FIRST_STATES = 32
@@ -181,10 +181,11 @@ def _chains(energy, params, signature, flat, values, support, progressbar) -> Re
     states = rng.choice(values, size=(_FIRST_STATES, *flat.shape[1:]))
     space = from_draws(states, np.zeros(_FIRST_STATES), support=support)
     size = math.prod(flat.shape[1:])
-    draws = int(np.clip(_MOST_NUMBERS // (4 * size), 100, 1000))
+    sweeps = max(_MOST_NUMBERS // (4 * size), 100)
+    draws = min(sweeps, 4000)
     sampler = partial(
-        gibbs, reference=space, values=values, draws=draws, tune=500, clusters=True,
-        return_inferencedata=False,
+        gibbs, reference=space, values=values, draws=draws, thin=sweeps // draws, tune=500,
+        clusters=True, return_inferencedata=False,
     )  # fmt: skip
     return pooled(
         energy,

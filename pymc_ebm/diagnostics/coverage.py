@@ -294,10 +294,13 @@ class _Probe:
             shapes = [np.shape(t) for t in theta[:n]]
             ends = np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1]
             terms = []
-            for anchor, log_z, count in zip(pool.anchors, pool.log_partitions, counts, strict=True):
+            known = zip(pool.anchors, pool.log_partitions, counts, strict=False)
+            for anchor, log_z, count in known:
                 parts = zip(np.split(anchor, ends), shapes, strict=True)
                 params = [part.reshape(shape) for part, shape in parts]
                 terms.append(np.log(count) - self._energy(x, *params, *captured) - log_z)
+            for law, count in zip(pool.laws, counts[len(terms) :], strict=True):
+                terms.append(np.log(count) - law.energy(x))
             return -np.logaddexp.reduce(terms, axis=0)
         if reference.proposal is None:
             return None

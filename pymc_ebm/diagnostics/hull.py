@@ -253,10 +253,12 @@ def _verdict(
     )
     if free < independent and coefficients.n_rows > _MOST_TIED_ROWS:
         raise NotApplicable(tied)
+    # Projected, equal rows may differ by rounding, and each is a column of the linear programme.
+    distinct = np.unique(of_points, axis=0)
     margins = []
     for r, (rank, basis) in enumerate(spans):
         mean = of_data[row_of_datum == r].mean(axis=0)
-        margins.append(hull_margin(mean @ basis, of_points @ basis) if rank else np.inf)
+        margins.append(hull_margin(mean @ basis, distinct @ basis) if rank else np.inf)
     margin = float(min(margins))
     if margin < 1 - _TOLERANCE and not few:
         # The hull of some of the points may end before that of all.

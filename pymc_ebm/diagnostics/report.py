@@ -9,7 +9,7 @@ import xarray as xr
 from pymc_ebm.diagnostics.provenance import stale_data
 from pymc_ebm.diagnostics.reference_report import ReferenceReport, Status
 from pymc_ebm.diagnostics.weights import khat_threshold
-from pymc_ebm.reference.pooled import LEAST_OVERLAP
+from pymc_ebm.reference.mbar import LEAST_OVERLAP
 
 __all__ = ["report"]
 
@@ -213,7 +213,7 @@ def _judge_coverage(name, coverage, failures, doubts, notes, remedies) -> None:
 
 def _judge_overlap(name, reference, doubts, remedies) -> None:
     with_others = 1 - np.diag(np.array(reference["overlap"]))
-    worst = int(with_others.argmin())
+    worst = int(with_others[: len(reference["anchors"])].argmin())
     if with_others[worst] < LEAST_OVERLAP:
         doubts.append(
             f"The chains of {name} at {reference['anchors'][worst]} overlap with no others: a "

@@ -40,8 +40,8 @@ def geyer(
     While the reference adds more than a share of the standard error to a parameter, a new one is
     fitted to points resampled at the estimate (the paper's section 3.2), with more draws, and J_BL
     is minimised again from there. Exact references, q(y|θ), which follows the parameters by
-    itself, and those of energies that take a fixed number of points (``wrap_jax``) stay as they
-    are.
+    itself, chains, and those of energies that take a fixed number of points (``wrap_jax``) stay as
+    they are.
 
     Parameters
     ----------
@@ -82,6 +82,8 @@ def geyer(
         if recenter
         and not reference.exact
         and reference.transport is None
+        # No law of independent draws follows what chains were needed for.
+        and reference.pool is None
         # Some energies, those of wrap_jax, take one number of points only.
         and problem.nodes[i].op.split.x.type.shape[0] is None
     ]
@@ -121,6 +123,13 @@ def geyer(
             f"{100 * mcse_share:.3g}%, after {len(found) - 1} new references of at most "
             f"{max_draws} draws. Allow more draws, or start from a better reference: for lattices "
             "and networks reference.pooled."
+        )
+        return replace(best, converged=False, reason=reason, path=path)
+    if recenter and least > mcse_share and any(r.pool is not None for r in own):
+        reason = (
+            f"The chains add {100 * least:.3g}% of a standard error, more than "
+            f"{100 * mcse_share:.3g}%. Give reference.chain or reference.pooled with "
+            f"{(least / mcse_share) ** 2:.2g} times the draws, and an anchor near the estimate."
         )
         return replace(best, converged=False, reason=reason, path=path)
     return replace(best, path=path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +14,9 @@ from pymc_ebm.energy import Energy
 from pymc_ebm.progress import progress
 from pymc_ebm.reference import mbar
 from pymc_ebm.reference.point_energies import PointEnergies
+from pymc_ebm.reference.site_law import SiteLaw
 
-__all__ = ["chain_draws", "place_anchors"]
+__all__ = ["Placement", "chain_draws", "place_anchors"]
 
 # Distance between neighbours, in standard deviations of what the energy says of θ by one event:
 # a point of one belongs to the other with probability 0.15 to 0.2.
@@ -30,6 +32,29 @@ _DRAWS_FOR_PLACING = 250
 _PROBABILITY = 0.999
 _STEP = 1e-5
 _SINGULAR = 1e-10
+# Values of a site, up to which their frequencies make a law of independent sites.
+_MOST_VALUES = 16
+
+
+class Placement(NamedTuple):
+    """Where the anchors are, the one nearest to the maximum first, and the chains there.
+
+    Attributes
+    ----------
+    thetas : list of list of ndarray
+        The parameters of each anchor.
+    draws : list of ndarray
+        ``(chain, draw, *event)`` of each.
+    laws : list of SiteLaw
+        Distributions that tie anchors without overlap to each other.
+    log_partitions : ndarray
+        log Ẑ of the anchors, then of the laws; relative to the first where there are no laws.
+    """
+
+    thetas: list[list[NDArray]]
+    draws: list[NDArray]
+    laws: list[SiteLaw]
+    log_partitions: NDArray
 
 
 def place_anchors(
@@ -42,18 +67,24 @@ def place_anchors(
     signature: str | None = None,
     random_seed=None,
     progressbar: bool = True,
-) -> tuple[list[list[NDArray]], list[NDArray], NDArray]:
+) -> Placement:
     r"""Chains at anchors that cover the likelihood of the data.
 
     First the pilot: from `start`, chains at θ give E[∂E] and G(θ) = Cov[∂E/∂θ], and θ moves by the
-    scoring step G⁻¹(E[∂E] − mean of ∂E over the data), at most 2 units of G, until it has
-    arrived. From there outwards: of all θ two units from an anchor and not near another one, the
-    next anchor is the one of highest likelihood
+    scoring step G⁻¹(E[∂E] − mean of ∂E over the data), at most 2 units of G and halved where it
+    leads away from the data, until it has arrived. From there outwards: of all θ two units from an
+    anchor and not near another one, the next anchor is the one of highest likelihood
 
     .. math:: \hat ℓ(θ) = −\sum_n E(x_n \mid θ) − N \log \hat Z(θ)
 
     with log Ẑ from the chains so far, until all others are too improbable: below the maximum by
     half the 0.999 quantile of χ² with as many degrees of freedom as there are parameters.
+
+    Chains may leave for states that no other anchor's reach, as those of networks do that fill up
+    at once (a phase transition). The log Z of such an anchor is found by way of independent sites
+    with the frequencies of its chains, whose log Z is 0, and likewise that of the first anchor.
+    Beyond the transition the likelihood is then known to be small. An anchor that this does not tie
+    to the others is left out, with a warning.
 
     Parameters
     ----------
@@ -71,11 +102,7 @@ def place_anchors(
 
     Returns
     -------
-    anchors : list of list of ndarray
-    draws : list of ndarray
-        ``(chain, draw, *event)`` of each.
-    log_partitions : ndarray
-        log Ẑ of each, relative to the first.
+    Placement
 
     Raises
     ------
@@ -85,7 +112,7 @@ def place_anchors(
     Warns
     -----
     UserWarning
-        The data allow more than 64 anchors cover.
+        The data allow more than 64 anchors cover; anchors that are left out.
 
     References
     ----------
@@ -106,38 +133,57 @@ def place_anchors(
     with progress(progressbar) as bar:
         task = bar.add_task("Pilot", total=None)
         draws = draw(theta)
-        net = _Net(energy, draws, observed, shapes, signature)
+        net = _Net(energy, draws, observed, shapes, signature, rng)
+        anchor, rate = net.anchor(theta, draws), 1.0
         for _ in range(_MOST_STEPS):
-            anchor = net.anchor(theta, draws)
-            length = np.sqrt(anchor.step @ anchor.metric @ anchor.step)
-            reached = np.clip(theta + anchor.step * min(1, _SPACING / length), lower, upper)
-            move = reached - theta
-            if np.sqrt(move @ anchor.metric @ move) < _ARRIVED:
-                break
-            theta = reached
-            draws = draw(theta)
+            step = anchor.solve(anchor.force, shapes)
+            step *= min(1, _SPACING / np.sqrt(step @ anchor.metric @ step))
+            whole = np.clip(anchor.theta + step, lower, upper)
+            arrived = _distance(whole, anchor) < _ARRIVED
+            theta = anchor.theta + rate * (whole - anchor.theta)
+            reached = net.anchor(theta, draw(theta))
             bar.advance(task)
+            nearer = anchor.shortfall(reached) < anchor.shortfall(anchor)
+            if nearer:
+                anchor, rate = reached, 1.0
+            else:
+                rate /= 2  # beyond a phase transition, for example
+            if arrived:
+                break
         else:
             raise ValueError(
                 f"The pilot has not arrived at a maximum of the likelihood after {_MOST_STEPS} "
-                f"steps, and is at {_spell(theta, shapes)}. Start nearer with initval= or start=, "
-                "or give thetas=."
+                f"steps, and is at {_spell(anchor.theta, shapes)}. Start nearer with initval= or "
+                "start=, or give thetas=."
             )
         net.add(anchor)
         bar.update(task, description="Anchors", completed=1)
         threshold = stats.chi2(len(theta)).ppf(_PROBABILITY) / 2
-        highest = net.log_likelihood(reached)
-        frontier: list[tuple[float, NDArray]] = []
+        frontier: list[NDArray] = []
+        lost: list[NDArray] = []
         while True:
-            newest = net.anchors[-1]
-            frontier = [(h, place) for h, place in frontier if _distance(place, newest) > _COVERED]
-            new = net.places_next_to(newest, lower, upper)
-            frontier += [(net.log_likelihood(place), place) for place in new]
-            highest = max(highest, net.height(-1), *(h for h, _ in frontier))
-            frontier = [(h, place) for h, place in frontier if h >= highest - threshold]
+            # A new anchor may change what is known at all others.
+            heights = np.array([net.height(k) for k in range(len(net.anchors))])
+            highest = heights.max()
+            for anchor, height in zip(net.anchors, heights, strict=True):
+                if height >= highest - threshold and not anchor.passed:
+                    frontier += net.places_next_to(anchor, lower, upper)
+                    anchor.passed = True
+            of_places = [net.log_likelihood(place) for place in frontier]
+            highest = max(highest, *of_places) if of_places else highest
+            near = [
+                a for a, h in zip(net.anchors, heights, strict=True) if h >= highest - threshold
+            ]
+            kept = [
+                (height, place)
+                for height, place in zip(of_places, frontier, strict=True)
+                if height >= highest - threshold
+                and all(_distance(place, anchor) > _COVERED for anchor in near)
+            ]
+            frontier = [place for _, place in kept]
             if not frontier:
                 break
-            if len(net.anchors) == _MOST_ANCHORS:
+            if len(net.anchors) + len(lost) == _MOST_ANCHORS:
                 warnings.warn(
                     f"{_MOST_ANCHORS} anchors do not cover all parameters that the data allow: "
                     f"{len(frontier)} places next to them are left out. Use narrower priors, or "
@@ -146,11 +192,21 @@ def place_anchors(
                     stacklevel=3,
                 )
                 break
-            _, theta = frontier.pop(int(np.argmax([h for h, _ in frontier])))
-            net.add(net.anchor(theta, draw(theta)))
+            theta = frontier.pop(int(np.argmax([height for height, _ in kept])))
+            if not net.add(net.anchor(theta, draw(theta))):
+                lost.append(theta)
             bar.advance(task)
+    if lost:
+        warnings.warn(
+            f"Chains at {len(lost)} places leave for states that no other chains reach, first at "
+            f"{_spell(lost[0], shapes)}, and log Z there is not known. Exclude these parameters by "
+            "the prior or domain=, or give a reference whose anchors lead there.",
+            UserWarning,
+            stacklevel=3,
+        )
     thetas = [_unravel(anchor.theta, shapes) for anchor in net.anchors]
-    return thetas, [anchor.draws for anchor in net.anchors], net.log_partitions
+    draws_of_all = [anchor.draws for anchor in net.anchors]
+    return Placement(thetas, draws_of_all, net.laws, net.log_partitions)
 
 
 def chain_draws(draws) -> NDArray:
@@ -166,32 +222,69 @@ def chain_draws(draws) -> NDArray:
     return draws
 
 
-class _Anchor:
-    """A chain at θ and what it says of the parameters around: G(θ) and the scoring step."""
+def given_by_laws(n_anchors: int, n_laws: int) -> NDArray:
+    """The log Z that are known: 0 of each law, and without laws 0 of the first anchor."""
+    given = np.full(n_anchors + n_laws, np.nan)
+    given[n_anchors:] = 0.0
+    if n_laws == 0:
+        given[0] = 0.0
+    return given
 
-    def __init__(self, theta, draws, statistics, metric, step):
+
+class _Anchor:
+    """A chain at θ and what it says of the parameters around: G(θ) and the force on θ."""
+
+    def __init__(self, theta, draws, statistics, metric, force, scale):
         self.theta, self.draws, self.statistics = theta, draws, statistics
-        self.metric, self.step = metric, step
+        self.metric, self.force, self.scale = metric, force, scale
+        # Whether the places next to it have been looked at.
+        self.passed = False
+
+    def solve(self, force, shapes) -> NDArray:
+        """The scoring step G⁻¹ force."""
+        values, vectors, still = self._axes()
+        along = vectors.T @ force
+        if (np.abs(along[still]) > 1e-6 * np.sqrt(self.scale)).any():
+            raise ValueError(
+                f"The chains at {_spell(self.theta, shapes)} do not vary, so they do not say where "
+                "the data are. Start from parameters at which the model's states vary, with "
+                "initval= or start=."
+            )
+        return vectors[:, ~still] @ (along[~still] / values[~still])
+
+    def shortfall(self, other) -> float:
+        """forceᵀ G⁻¹ force: how far the means at another θ are from the data's, in units of G."""
+        values, vectors, still = self._axes()
+        return float((((vectors.T @ other.force)[~still]) ** 2 / values[~still]).sum())
+
+    def _axes(self):
+        values, vectors = np.linalg.eigh(self.metric)
+        return values, vectors, values <= _SINGULAR * max(self.scale, values.max())
 
 
 class _Net:
-    """Chains at anchors, their energies at one another, and the likelihood that they estimate."""
+    """Chains at anchors, their energies at one another, and the likelihood that they estimate.
 
-    def __init__(self, energy, draws, observed, shapes, signature):
+    Laws of independent sites are columns of the energies behind those of the anchors, and their
+    points are rows behind theirs.
+    """
+
+    def __init__(self, energy, draws, observed, shapes, signature, rng):
         event = draws.shape[2:]
         data = np.reshape(observed, (-1, *event)).astype(draws.dtype)
-        self.shapes, self.n_data = shapes, len(data)
+        self.shapes, self.n_data, self._rng = shapes, len(data), rng
         zeros = [np.zeros(shape) for shape in shapes]
-        count = len(_some(draws))
-        self._of_points = PointEnergies(energy, event, draws.dtype, zeros, signature, count)
+        self._count = len(_some(draws))
+        self._of_points = PointEnergies(energy, event, draws.dtype, zeros, signature, self._count)
         # Those that need their number of points do not mind being told it.
         self._of_data = PointEnergies(energy, event, draws.dtype, zeros, signature, self.n_data)
         self._data = self._of_data.statistics(data)
         self.anchors: list[_Anchor] = []
+        self.laws: list[SiteLaw] = []
+        self._points_of_laws: list[NDArray] = []
         self.log_partitions = np.empty(0)
-        # Of the points that all anchors give to placing, by anchor: (M,), (M, K) and (M, ...)
+        # Of the points that anchors and laws give to placing: (M,) and (M, ...)
         self._log_weights = np.empty(0)
-        self._energies = np.empty((0, 0))
         self._statistics: list[NDArray] = []
 
     def anchor(self, theta, draws) -> _Anchor:
@@ -201,39 +294,63 @@ class _Net:
         of_data = self._slopes(self._of_data, self._data, theta).mean(axis=0)
         metric = np.atleast_2d(np.cov(of_points.T))
         force = of_points.mean(axis=0) - of_data
-        values, vectors = np.linalg.eigh(metric)
-        scale = np.abs(of_points).max() ** 2
-        still = values <= _SINGULAR * max(scale, values.max())
-        along = vectors.T @ force
-        if (np.abs(along[still]) > 1e-6 * np.sqrt(scale)).any():
-            raise ValueError(
-                f"The chains at {_spell(theta, self.shapes)} do not vary, so they do not say where "
-                "the data are. Start from parameters at which the model's states vary, with "
-                "initval= or start=."
-            )
-        step = vectors[:, ~still] @ (along[~still] / values[~still])
-        return _Anchor(theta, draws, statistics, metric, step)
+        return _Anchor(theta, draws, statistics, metric, force, np.abs(of_points).max() ** 2)
 
-    def add(self, anchor: _Anchor) -> None:
-        """Take in an anchor and pool all chains again."""
-        rows = [self._at(self._of_points, anchor.statistics, a.theta) for a in self.anchors]
-        rows.append(self._at(self._of_points, anchor.statistics, anchor.theta))
-        energies = np.stack(rows, axis=1)
-        guess = 0.0
-        if self.anchors:
-            guess = self._log_partition(anchor.theta)
-            column = self._at(self._of_points, self._statistics, anchor.theta)[:, None]
-            self._energies = np.concatenate([np.hstack([self._energies, column]), energies])
-            pairs = zip(self._statistics, anchor.statistics, strict=True)
-            self._statistics = [np.concatenate(pair) for pair in pairs]
-        else:
-            self._energies, self._statistics = energies, anchor.statistics
+    def add(self, anchor: _Anchor) -> bool:
+        """Take in an anchor, tied to the others by a law if need be, and pool all again.
+
+        False where it cannot be tied; it is then left out.
+        """
+        n, n_laws, before = len(self.anchors), len(self.laws), self.log_partitions
+        guess = self._log_partition(anchor.theta) if n else 0.0
         self.anchors.append(anchor)
-        counts = np.full(len(self.anchors), len(energies))
-        self.log_partitions = mbar.solve(
-            self._energies, counts, 0, 0.0, np.append(self.log_partitions, guess)
-        )
-        self._log_weights = -mbar.log_mixture(self.log_partitions, self._energies, counts)
+        if n not in self._pool(np.insert(before, n, guess)):
+            return True
+        if self._has_laws():
+            f = before
+            if not self.laws:
+                f = f - f[0] + self._new_law(self.anchors[0])
+            value = self._new_law(anchor)
+            f = np.concatenate([f[:n], [value], np.zeros(len(self.laws))])
+            if n not in self._pool(f):
+                return True
+        del self.anchors[n:], self.laws[n_laws:], self._points_of_laws[n_laws:]
+        self._pool(before)
+        return False
+
+    def _has_laws(self) -> bool:
+        if self.anchors[0].draws.dtype.kind not in "iu":
+            return False
+        return len(self._values()) <= _MOST_VALUES
+
+    def _values(self) -> NDArray:
+        return np.unique(np.concatenate([np.unique(a.draws) for a in self.anchors]))
+
+    def _new_law(self, anchor) -> float:
+        """Take in the law of an anchor's chains; log Ẑ of the anchor by it alone."""
+        law = SiteLaw(_some(anchor.draws), self._values())
+        points = law.draw(self._rng, self._count)
+        self.laws.append(law)
+        self._points_of_laws.append(points)
+        energies = self._at(self._of_points, self._of_points.statistics(points), anchor.theta)
+        return float(np.logaddexp.reduce(law.energy(points) - energies) - np.log(self._count))
+
+    def _pool(self, f) -> NDArray:
+        """Pool all chains from a first guess; the anchors whose log Z this does not tell."""
+        parts = [a.statistics for a in self.anchors]
+        parts += [self._of_points.statistics(points) for points in self._points_of_laws]
+        self._statistics = [np.concatenate(part) for part in zip(*parts, strict=True)]
+        columns = [self._at(self._of_points, self._statistics, a.theta) for a in self.anchors]
+        if self.laws:
+            points = [*(_some(a.draws) for a in self.anchors), *self._points_of_laws]
+            columns += [law.energy(np.concatenate(points)) for law in self.laws]
+        energies = np.stack(columns, axis=1)
+        counts = np.full(energies.shape[1], self._count)
+        given = given_by_laws(len(self.anchors), len(self.laws))
+        self.log_partitions = mbar.solve(energies, counts, given, f)
+        self._log_weights = -mbar.log_mixture(self.log_partitions, energies, counts)
+        p = mbar.probabilities(self.log_partitions, energies, counts)
+        return mbar.untied(p.T @ p / counts[:, None], given)
 
     def places_next_to(self, anchor, lower, upper) -> list[NDArray]:
         """Places on both sides of an anchor along the axes of its G, and not near another."""

@@ -5,12 +5,22 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from scipy.sparse.csgraph import connected_components
+
+from pymc_ebm.reference.site_law import SiteLaw
 
 _MOST_STEPS = 200
+# Where an anchor has less than this share of the points that it should have, f is far off.
+_FAR_OFF = 1e-3
+# Where a point of one anchor is less likely than this to belong to others, they are apart.
+LEAST_OVERLAP = 0.03
 
 
 class Pool(NamedTuple):
     """Chains at K anchors θ_k pooled into one set of M points.
+
+    Where J distributions of independent sites, whose log Z is 0, tie them to each other, these
+    come after the anchors.
 
     Attributes
     ----------
@@ -19,13 +29,14 @@ class Pool(NamedTuple):
     log_partitions : ndarray
         log Ẑ(θ_k) in nats, ``(K,)``; relative to the first where none is known.
     overlap : ndarray
-        ``(K, K)``: the probability that a point of anchor k belongs to anchor l. Rows sum to 1;
-        neighbours below about 0.03 are too far apart.
+        ``(K + J, K + J)``: the probability that a point of anchor k belongs to anchor l. Rows sum
+        to 1; neighbours below about 0.03 are too far apart.
     probabilities : ndarray
-        p_mk, the probability that point m belongs to anchor k, ``(M, K)``.
+        p_mk, the probability that point m belongs to anchor k, ``(M, K + J)``.
     response : ndarray
-        ``(M, K)``: with φ_m the influence of the point weights on a result, that of the points,
+        ``(M, K + J)``: with φ_m the influence of the point weights on a result, that of the points,
         which also made the log Ẑ(θ_k), is φ + response · (probabilitiesᵀ φ).
+    laws : tuple of SiteLaw
     """
 
     anchors: np.ndarray
@@ -33,13 +44,13 @@ class Pool(NamedTuple):
     overlap: np.ndarray
     probabilities: np.ndarray
     response: np.ndarray
+    laws: tuple[SiteLaw, ...] = ()
 
 
 def solve(
     energies: np.ndarray,
     counts: np.ndarray,
-    known: int,
-    value: float,
+    given: np.ndarray,
     first: np.ndarray | None = None,
 ) -> np.ndarray:
     r"""Log Z of every anchor, by Newton's method on the convex dual.
@@ -52,10 +63,8 @@ def solve(
         E(y_m | θ_k), ``(M, K)``.
     counts : ndarray of int
         Points of each anchor, ``(K,)``, in the order of the points.
-    known : int
-        The anchor whose log Z is given.
-    value : float
-        It.
+    given : ndarray
+        log Z of the anchors of which it is known, ``(K,)``, at least one, and NaN of the others.
     first : ndarray, optional
         Where to begin; by default thermodynamic integration from each anchor to the next.
 
@@ -76,12 +85,20 @@ def solve(
     """
     n_anchors = len(counts)
     f = _trapezoid(energies, counts) if first is None else first
+    free = np.isnan(given)
+    known = int(np.argmin(free))
+    f = np.where(free, f - f[known] + given[known], given)
     # Where energies are large, F is a small difference of large sums unless they begin at 0.
     least = energies.min(axis=0)
-    energies, f = energies - least, f + least
-    free = np.arange(n_anchors) != known
+    energies, f, given = energies - least, f + least, given + least
     value_now, p = _dual(f, energies, counts)
     for _ in range(_MOST_STEPS):
+        if (p.sum(axis=0) < _FAR_OFF * counts)[free].any():
+            # No curvature tells how far f_k is off, but the definition of Z(θ_k) does.
+            own = np.logaddexp.reduce(-energies - log_mixture(f, energies, counts)[:, None], axis=0)
+            f = np.where(free, own, given)
+            value_now, p = _dual(f, energies, counts)
+            continue
         gradient = counts - p.sum(axis=0)
         hessian = np.diag(p.sum(axis=0)) - p.T @ p
         step = np.zeros(n_anchors)
@@ -90,8 +107,7 @@ def solve(
         while True:
             slope = gradient @ step
             if abs(slope) < 1e-14 * counts.sum() or rate < 1e-10:
-                f = f - least
-                return f - f[known] + value
+                return f - least
             new_value, new_p = _dual(f - rate * step, energies, counts)
             if new_value <= value_now - 1e-4 * rate * slope + 1e-13 * abs(value_now):
                 break
@@ -113,22 +129,31 @@ def log_mixture(f: np.ndarray, energies: np.ndarray, counts: np.ndarray) -> np.n
     return np.logaddexp.reduce(np.log(counts) - energies - f, axis=1)
 
 
-def response(p: np.ndarray, counts: np.ndarray, known: int) -> np.ndarray:
+def response(p: np.ndarray, counts: np.ndarray, given: np.ndarray) -> np.ndarray:
     r"""How the f_k, and the n_k, follow the points: `Pool.response`.
 
     With O = pᵀp, N = diag(n) and C the membership of the points, the derivative of f by the log
-    weight of the points is (N − O)⁻¹(pᵀ − O N⁻¹ Cᵀ) with f of the known anchor fixed, and the
+    weight of the points is (N − O)⁻¹(pᵀ − O N⁻¹ Cᵀ) with the given f fixed, and the
     mixture log Σ_k n_k exp(−E_mk − f_k) follows both f_k and n_k.
     """
     n_anchors = len(counts)
     membership = np.repeat(np.eye(n_anchors), counts, axis=0)
     overlap = p.T @ p
     right = p.T - overlap / counts @ membership.T
-    free = np.arange(n_anchors) != known
+    free = np.isnan(given)
     of_f = np.zeros((n_anchors, len(p)))
     left = (np.diag(counts) - overlap)[np.ix_(free, free)]
     of_f[free] = np.linalg.lstsq(left, right[free], rcond=None)[0]
     return of_f.T - membership / counts
+
+
+def untied(overlap: np.ndarray, given: np.ndarray) -> np.ndarray:
+    """Anchors that no row of sufficient overlaps ties to one whose log Z is given, indices."""
+    near = np.maximum(overlap, overlap.T) >= LEAST_OVERLAP
+    known = np.flatnonzero(~np.isnan(given))
+    near[np.ix_(known, known)] = True
+    labels = connected_components(near, directed=False)[1]
+    return np.flatnonzero(labels != labels[known[0]])
 
 
 def _dual(f, energies, counts):

@@ -10,16 +10,18 @@ import numpy as np
 
 from pymc_ebm.energy import Energy
 from pymc_ebm.reference import mbar
-from pymc_ebm.reference.anchors import chain_draws, place_anchors
+from pymc_ebm.reference.anchors import chain_draws, given_by_laws, place_anchors
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.reference.batches import batches
-from pymc_ebm.reference.mbar import Pool
+from pymc_ebm.reference.mbar import LEAST_OVERLAP, Pool
 from pymc_ebm.reference.point_energies import PointEnergies
+from pymc_ebm.reference.site_law import SiteLaw
 
-# Where a point of one anchor is less likely than this to belong to others, they are apart.
-LEAST_OVERLAP = 0.03
 # Of placed anchors together: enough for an error below a percent of a posterior sd.
 _ENOUGH_POINTS = 2**16
+# More runs at the anchor nearest to the maximum, on which the estimate and most of the posterior
+# rest. It may keep half of the points.
+_MORE_RUNS = 3
 
 
 def pooled(
@@ -90,7 +92,7 @@ def pooled(
     -----
     UserWarning
         Neighbouring anchors that hardly overlap; chains with too few independent batches; data
-        that allow more than 48 anchors cover.
+        that allow more than 64 anchors cover; anchors that `place_anchors` leaves out.
 
     References
     ----------
@@ -115,17 +117,22 @@ def pooled(
         raise ValueError("Give one of sampler= and draws=: how to draw at the anchors.")
     rng = np.random.default_rng(random_seed)
     guess = None
+    laws: list[SiteLaw] = []
     if thetas is None:
         if sampler is None or observed is None or start is None:
             raise ValueError(
                 "There are no anchors. Give thetas=, or sampler=, observed= and start= to place "
                 "them."
             )
-        thetas, draws, guess = place_anchors(
+        thetas, draws, laws, guess = place_anchors(
             energy, observed, start, sampler, bounds=bounds, signature=signature, random_seed=rng,
             progressbar=progressbar,
         )  # fmt: skip
-        draws = [d[:, :: _thinning(draws)] for d in draws]
+        more = [
+            sampler(energy, *thetas[0], signature=signature, random_seed=rng, progressbar=False)
+            for _ in range(_MORE_RUNS)
+        ]
+        draws = _thinned([np.concatenate([draws[0], *map(chain_draws, more)]), *draws[1:]])
     anchors = [[np.asarray(p, dtype=float) for p in theta] for theta in thetas]
     if draws is None:
         draws = [
@@ -143,6 +150,8 @@ def pooled(
     event_shape = chains[0].shape[2:]
     points = np.concatenate([c.reshape(-1, *event_shape) for c in chains])
     counts = np.array([c.shape[0] * c.shape[1] for c in chains])
+    of_laws = [law.draw(rng, int(counts[-1])) for law in laws]
+    points = np.concatenate([points, *of_laws])
     energies, series = _energies(energy, points, anchors, signature)
     if not np.isfinite(energies).all():
         raise ValueError(
@@ -150,28 +159,35 @@ def pooled(
             f"{len(points)} points, at one of the anchors. Anchors must share their support."
         )
     groups, first = [], 0
-    for c, part in zip(chains, np.split(series, np.cumsum(counts)[:-1]), strict=True):
+    for c, part in zip(chains, np.split(series, np.cumsum(counts)), strict=False):
         labels = batches(part.reshape(*c.shape[:2], -1)) + first
         first = int(labels.max()) + 1
         groups.append(labels.ravel())
-    known, value = _known(log_partitions, len(anchors))
-    f = mbar.solve(energies, counts, known or 0, value, guess)
+    groups.append(first + np.arange(len(points) - counts.sum()))
+    energies = np.column_stack([energies, *(law.energy(points) for law in laws)])
+    counts = np.concatenate([counts, np.array([len(y) for y in of_laws], dtype=int)])
+    given = given_by_laws(len(anchors), len(laws))
+    known = _known(log_partitions, len(anchors))
+    if not np.isnan(known).all():
+        given[: len(anchors)] = known
+    f = mbar.solve(energies, counts, given, guess)
     p = mbar.probabilities(f, energies, counts)
     pool = Pool(
         anchors=np.array([np.concatenate([np.ravel(v) for v in theta]) for theta in anchors]),
-        log_partitions=f,
+        log_partitions=f[: len(anchors)],
         overlap=p.T @ p / counts[:, None],
         probabilities=p,
-        response=mbar.response(p, counts, known or 0),
+        response=mbar.response(p, counts, given),
+        laws=tuple(laws),
     )
-    _check_overlap(pool.overlap)
+    _check_overlap(pool)
     return Reference(
         points=points,
         log_weights=-mbar.log_mixture(f, energies, counts),
         groups=np.concatenate(groups),
         support=support,
         description=_description(len(anchors), guess is not None),
-        absolute=known is not None,
+        absolute=bool(laws) or not np.isnan(known).all(),
         pool=pool,
     )
 
@@ -186,29 +202,32 @@ def _energies(energy, points, anchors, signature):
     return energies, np.column_stack([energies, *(s for s in statistics if s.ndim == 1)])
 
 
-def _thinning(draws) -> int:
-    """Every how many draws are kept, where there are more than enough points in all."""
-    points = sum(d.shape[0] * d.shape[1] for d in draws)
-    return max(round(points / _ENOUGH_POINTS), 1)
+def _thinned(draws) -> list:
+    """Draws of all anchors, where there are more than enough points in all.
+
+    The first may keep half of them.
+    """
+    shares = [_ENOUGH_POINTS / 2] * len(draws)
+    shares[1:] = [_ENOUGH_POINTS / 2 / max(len(draws) - 1, 1)] * (len(draws) - 1)
+    every = [max(round(d.shape[0] * d.shape[1] / n), 1) for d, n in zip(draws, shares, strict=True)]
+    return [d[:, ::k] for d, k in zip(draws, every, strict=True)]
 
 
-def _known(log_partitions, n_anchors) -> tuple[int | None, float]:
+def _known(log_partitions, n_anchors) -> np.ndarray:
+    """The log Z that the caller knows, ``(K,)``, NaN where not."""
     values = list(log_partitions) if log_partitions is not None else [None] * n_anchors
     if len(values) != n_anchors:
         raise ValueError(
             f"There are {len(values)} log_partitions for {n_anchors} anchors. Give None where log "
             "Z is not known."
         )
-    for k, value in enumerate(values):
-        if value is not None:
-            return k, float(value)
-    return None, 0.0
+    return np.array([np.nan if value is None else float(value) for value in values])
 
 
-def _check_overlap(overlap):
+def _check_overlap(pool):
     # With all others together; the order of anchors means nothing.
-    with_others = 1 - np.diag(overlap)
-    if len(overlap) == 1 or (with_others >= LEAST_OVERLAP).all():
+    with_others = 1 - np.diag(pool.overlap)[: len(pool.anchors)]
+    if len(pool.overlap) == 1 or (with_others >= LEAST_OVERLAP).all():
         return
     k = int(with_others.argmin())
     warnings.warn(
