@@ -22,6 +22,10 @@ __all__ = [
 # Log weights that agree this well differ by rounding alone; a tail fitted to rounding is noise.
 _EQUAL_NATS = 1e-9
 
+# Steps of the tail within this range are no tail: Hill's estimate of k, the mean log excess over
+# the smallest, is below it.
+_FLAT_NATS = 0.5
+
 # ArviZ takes a fifth of a small sample as its tail and needs five points there.
 _FEWEST_FOR_KHAT = 25
 
@@ -201,8 +205,9 @@ def pareto_k(log_weights: ArrayLike) -> float:
     -------
     float
         Above 0.7 the estimate is unreliable, above 1 the weights have no mean. −inf when all
-        weights, or all of the largest ones, are equal: there is no tail. NaN when a weight is NaN
-        or infinite, when one dominates, when all are zero, or below 25 points.
+        weights, or all of the largest ones, are equal, or come in steps within half a nat: there
+        is no tail. NaN when a weight is NaN or infinite, when one dominates, when all are zero, or
+        below 25 points.
 
     References
     ----------
@@ -223,6 +228,8 @@ def pareto_k(log_weights: ArrayLike) -> float:
             _, k = array_stats.psislw(-log_weights)
             spread = _without_ties(log_weights)
             if spread is not log_weights:
+                if top - np.sort(log_weights)[-_tail_size(log_weights.size)] < _FLAT_NATS:
+                    return -np.inf
                 _, k = array_stats.psislw(-spread)
         except ValueError as error:
             if "same" not in str(error):
@@ -230,6 +237,11 @@ def pareto_k(log_weights: ArrayLike) -> float:
             # A tail of ties: the weights are bounded by a value that many points reach.
             return -np.inf
     return float(k) if np.isfinite(k) else np.nan
+
+
+def _tail_size(n_points: int) -> int:
+    """How many of the largest weights ArviZ fits."""
+    return int(np.ceil(min(n_points / 5, 3 * np.sqrt(n_points))))
 
 
 def _without_ties(log_weights: NDArray) -> NDArray:

@@ -112,6 +112,15 @@ def test_pareto_k_of_a_bounded_lattice_statistic(rng):
         assert pareto_k(theta * t - mixture) < 0
 
 
+def test_pareto_k_of_steps_that_almost_meet():
+    """Weights within 1% of one another have no tail, wherever the steps lie.
+
+    Levels and counts as of a 3 by 4 lattice near β = 0, where the weight rises and then falls.
+    """
+    levels = np.array([0.0, -0.00193, -0.00934, -0.00939, -0.04109, -0.5])
+    assert pareto_k(np.repeat(levels, [144, 38, 316, 9, 640, 10_853])) < 0
+
+
 def test_pareto_k_without_a_tail(rng):
     assert pareto_k(np.full(100, 3.0)) == -np.inf
     assert pareto_k(3 + 1e-13 * rng.normal(size=1000)) == -np.inf
