@@ -25,6 +25,10 @@ __all__ = [
 # Log weights that agree this well differ by rounding alone; a tail fitted to rounding is noise.
 _EQUAL_NATS = 1e-9
 
+# Steps of the tail within this range are no tail: Hill's estimate of k, the mean log excess over
+# the smallest, is below it.
+_FLAT_NATS = 0.5
+
 # ArviZ takes a fifth of a small sample as its tail and needs five points there.
 _FEWEST_FOR_KHAT = 25
 
@@ -204,8 +208,9 @@ def pareto_k(log_weights: ArrayLike) -> float:
     -------
     float
         Above 0.7 the estimate is unreliable, above 1 the weights have no mean. −inf when all
-        weights, or all of the largest ones, are equal: there is no tail. NaN when a weight is NaN
-        or infinite, when one dominates, when all are zero, or below 25 points.
+        weights, or all of the largest ones, are equal, or come in steps within half a nat: there
+        is no tail. NaN when a weight is NaN or infinite, when one dominates, when all are zero, or
+        below 25 points.
 
     References
     ----------
@@ -258,6 +263,11 @@ class TopLogWeights:
         return _fitted_k(self._top, r_eff=9 * self._most / (self._tail + 0.5) ** 2)
 
 
+def _tail_size(n_points: int, r_eff: float) -> int:
+    """How many of the largest weights ArviZ fits."""
+    return int(np.ceil(min(n_points / 5, 3 * np.sqrt(n_points / r_eff))))
+
+
 def _without_ties(log_weights: NDArray) -> NDArray:
     """Equal log weights spread evenly over the gap to the next smaller ones.
 
@@ -265,16 +275,18 @@ def _without_ties(log_weights: NDArray) -> NDArray:
     which is continuous, fits steps at random.
     """
     ordered = np.sort(log_weights)
+    none = int(np.isneginf(ordered).sum())  # weights of zero have no place on the scale
+    zeros, ordered = ordered[:none], ordered[none:]
     step = np.flatnonzero(np.diff(ordered, prepend=-np.inf) > _EQUAL_NATS)
     if len(step) in (1, len(ordered)):
         return log_weights
     count = np.diff(step, append=len(ordered))
     level = ordered[step]
     gap = np.diff(level, prepend=level[0])
-    gap[~np.isfinite(gap)] = 0.0  # above weights of zero
     place = np.arange(len(ordered)) - np.repeat(step, count)
     down = np.where(count > 1, gap, 0.0)
-    return ordered - np.repeat(down, count) * (place + 0.5) / np.repeat(count, count)
+    spread = ordered - np.repeat(down, count) * (place + 0.5) / np.repeat(count, count)
+    return np.concatenate([zeros, spread])
 
 
 def khat_threshold(n_points: int) -> float:
@@ -307,6 +319,9 @@ def _fitted_k(log_weights: NDArray, r_eff: float = 1.0) -> float:
             _, k = array_stats.psislw(-log_weights, r_eff=r_eff)
             spread = _without_ties(log_weights)
             if spread is not log_weights:
+                tail = np.sort(log_weights)[-_tail_size(log_weights.size, r_eff) :]
+                if tail[-1] - tail[0] < _FLAT_NATS:
+                    return -np.inf
                 _, k = array_stats.psislw(-spread, r_eff=r_eff)
         except ValueError as error:
             if "same" not in str(error):

@@ -91,6 +91,14 @@ def test_pareto_k_has_the_right_sign(rng):
     assert pareto_k(0.2 * rng.exponential(size=1_000_000)) < 0.5
 
 
+def test_pareto_k_with_weights_of_zero(rng):
+    """Points outside the support have none, and do not count as steps."""
+    log_weights = np.where(rng.random(20_000) < 0.7, np.log1p(rng.pareto(2.0, 20_000)), -np.inf)
+    found = pareto_k(log_weights)
+    assert abs(found - 0.5) < 0.15  # three standard errors
+    assert abs(pareto_k(np.ceil(8 * log_weights) / 8) - found) < 0.05
+
+
 @pytest.mark.parametrize("alpha", [1.2, 2.0, 5.0])
 def test_pareto_k_of_weights_in_steps(alpha, rng):
     """Statistics of integers make weights in steps; k-hat is that of the weights between them.
@@ -110,6 +118,15 @@ def test_pareto_k_of_a_bounded_lattice_statistic(rng):
     mixture = np.logaddexp(-slope * t, slope * (t - 1000.0))
     for theta in np.linspace(-slope, slope, 41):
         assert pareto_k(theta * t - mixture) < 0
+
+
+def test_pareto_k_of_steps_that_almost_meet():
+    """Weights within 1% of one another have no tail, wherever the steps lie.
+
+    Levels and counts as of a 3 by 4 lattice near β = 0, where the weight rises and then falls.
+    """
+    levels = np.array([0.0, -0.00193, -0.00934, -0.00939, -0.04109, -0.5])
+    assert pareto_k(np.repeat(levels, [144, 38, 316, 9, 640, 10_853])) < 0
 
 
 def test_pareto_k_without_a_tail(rng):
