@@ -2,7 +2,8 @@
 
 For each case the ratio of medians of interleaved runs, on one thread but for JAX, which uses all
 cores: the plain graph that numba compiles, the same in C, and JAX's ``jit(value_and_grad)`` of the
-hand-written estimate. The last column is our time over that of reading a and the statistics once.
+hand-written estimate. The last column is our time over that of reading the weights and the points
+once.
 """
 
 import os
