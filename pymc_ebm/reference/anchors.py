@@ -159,40 +159,39 @@ def place_anchors(
         net.add(anchor)
         bar.update(task, description="Anchors", completed=1)
         threshold = stats.chi2(len(theta)).ppf(_PROBABILITY) / 2
-        frontier: list[NDArray] = []
+        frontier: list[tuple[float, NDArray]] = []
         lost: list[NDArray] = []
         while True:
-            # A new anchor may change what is known at all others.
             heights = np.array([net.height(k) for k in range(len(net.anchors))])
-            highest = heights.max()
             for anchor, height in zip(net.anchors, heights, strict=True):
-                if height >= highest - threshold and not anchor.passed:
-                    frontier += net.places_next_to(anchor, lower, upper)
+                if height >= heights.max() - threshold and not anchor.passed:
+                    new = net.places_next_to(anchor, lower, upper)
+                    frontier += [(net.log_likelihood(place), place) for place in new]
                     anchor.passed = True
-            of_places = [net.log_likelihood(place) for place in frontier]
-            highest = max(highest, *of_places) if of_places else highest
-            near = [
-                a for a, h in zip(net.anchors, heights, strict=True) if h >= highest - threshold
-            ]
-            kept = [
+            best, frontier = _highest(net, frontier)
+            least = max(best, heights.max()) - threshold
+            near = [a for a, h in zip(net.anchors, heights, strict=True) if h >= least]
+            frontier = [
                 (height, place)
-                for height, place in zip(of_places, frontier, strict=True)
-                if height >= highest - threshold
-                and all(_distance(place, anchor) > _COVERED for anchor in near)
+                for height, place in frontier
+                if all(_distance(place, anchor) > _COVERED for anchor in near)
             ]
-            frontier = [place for _, place in kept]
-            if not frontier:
+            best, frontier = _highest(net, frontier)
+            if best < least:
+                # The others' heights are those of when they were found.
+                frontier = [(net.log_likelihood(place), place) for _, place in frontier]
+                best, frontier = _highest(net, frontier)
+            if best < least:
                 break
             if len(net.anchors) + len(lost) == _MOST_ANCHORS:
                 warnings.warn(
-                    f"{_MOST_ANCHORS} anchors do not cover all parameters that the data allow: "
-                    f"{len(frontier)} places next to them are left out. Use narrower priors, or "
-                    "fewer parameters.",
+                    f"{_MOST_ANCHORS} anchors do not cover all parameters that the data allow. "
+                    "Use narrower priors, or fewer parameters.",
                     UserWarning,
                     stacklevel=3,
                 )
                 break
-            theta = frontier.pop(int(np.argmax([height for height, _ in kept])))
+            _, theta = frontier.pop(0)
             if not net.add(net.anchor(theta, draw(theta))):
                 lost.append(theta)
             bar.advance(task)
@@ -207,6 +206,22 @@ def place_anchors(
     thetas = [_unravel(anchor.theta, shapes) for anchor in net.anchors]
     draws_of_all = [anchor.draws for anchor in net.anchors]
     return Placement(thetas, draws_of_all, net.laws, net.log_partitions)
+
+
+def _highest(net, frontier) -> tuple[float, list[tuple[float, NDArray]]]:
+    """The largest log likelihood of the places, which then comes first; −inf for none.
+
+    It alone is computed again, until it stays the largest: new anchors change it.
+    """
+    if not frontier:
+        return -np.inf, frontier
+    while True:
+        frontier = sorted(frontier, key=lambda one: -one[0])
+        before, place = frontier[0]
+        now = net.log_likelihood(place)
+        frontier[0] = (now, place)
+        if len(frontier) == 1 or now >= frontier[1][0] or now == before:
+            return now, frontier
 
 
 def chain_draws(draws) -> NDArray:

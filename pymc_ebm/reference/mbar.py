@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.sparse.csgraph import connected_components
 
 from pymc_ebm.reference.site_law import SiteLaw
 
@@ -148,12 +147,25 @@ def response(p: np.ndarray, counts: np.ndarray, given: np.ndarray) -> np.ndarray
 
 
 def untied(overlap: np.ndarray, given: np.ndarray) -> np.ndarray:
-    """Anchors that no row of sufficient overlaps ties to one whose log Z is given, indices."""
-    near = np.maximum(overlap, overlap.T) >= LEAST_OVERLAP
-    known = np.flatnonzero(~np.isnan(given))
-    near[np.ix_(known, known)] = True
-    labels = connected_components(near, directed=False)[1]
-    return np.flatnonzero(labels != labels[known[0]])
+    """Anchors that overlaps do not tie to those whose log Z is given, indices.
+
+    Groups of anchors join where the smaller one's points belong to the other often enough, on
+    average: with many parameters an anchor has many neighbours and shares little with each.
+    """
+    shared = np.maximum(overlap, overlap.T)
+    known = ~np.isnan(given)
+    # By anchor and group, those whose log Z is given being the first.
+    members = np.column_stack([known, np.eye(len(given), dtype=bool)[:, ~known]]).astype(float)
+    while members.shape[1] > 1:
+        sizes = members.sum(axis=0)
+        between = members.T @ shared @ members / np.minimum.outer(sizes, sizes)
+        np.fill_diagonal(between, 0)
+        i, j = sorted(np.unravel_index(between.argmax(), between.shape))
+        if between[i, j] < LEAST_OVERLAP:
+            break
+        members[:, i] += members[:, j]
+        members = np.delete(members, j, axis=1)
+    return np.flatnonzero(members[:, 0] == 0)
 
 
 def _dual(f, energies, counts):
