@@ -2,8 +2,8 @@
 
 Periodic lattices of 8 × 8, 16 × 16 and 32 × 32 spins at β = 0.2, 0.4 and the critical point, by
 chains at anchors from β = 0, where log Z = D log 2, to the critical point. The exact values are
-those of Kaufman (1949). With 30 seeds, ``--seeds 30 --sides 8 16``, the error reported is compared
-with the spread of the estimates, which is then known within 13%.
+those of Kaufman (1949). With ``--seeds 30 --sides 8 16`` the error reported is compared with the
+spread of the estimates, which 30 seeds tell within 13%, and 100 within 7%.
 """
 
 import argparse

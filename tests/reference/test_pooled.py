@@ -164,10 +164,11 @@ def lattice_estimate(side, draws, seed):
         [(b,) for b in CRITICAL * u * (4 - u) / 3],
         sampler=partial(
             ebm.sampling.gibbs, reference=space, draws=draws, tune=200, clusters=True,
-            progressbar=False, return_inferencedata=False,
+            return_inferencedata=False,
         ),
         log_partitions=[side**2 * np.log(2), *[None] * (len(u) - 1)],
         random_seed=rng,
+        progressbar=False,
     )  # fmt: skip
     s = q.points
     pairs = (s * (np.roll(s, 1, -1) + np.roll(s, 1, -2))).sum((1, 2), dtype=float)
