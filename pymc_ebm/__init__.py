@@ -1,6 +1,6 @@
 """Energy-based likelihoods in PyMC, with an estimated normaliser and an account of its error."""
 
-from pymc_ebm import diagnostics, energies, fitting, reference, sampling
+from pymc_ebm import diagnostics, energies, fitting, plots, reference, sampling
 from pymc_ebm.diagnostics import ReferenceReport, compute_reference_stats, report
 from pymc_ebm.distribution import EBM
 from pymc_ebm.exchange import ExchangeMetropolis
@@ -19,6 +19,7 @@ __all__ = [
     "find_MLE",
     "fitting",
     "log_partition",
+    "plots",
     "reference",
     "report",
     "sampling",
