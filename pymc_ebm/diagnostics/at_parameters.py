@@ -14,6 +14,7 @@ from pymc_ebm.diagnostics.reference_stats import on_own_scale
 from pymc_ebm.diagnostics.weights import group_variance, normalise
 from pymc_ebm.distribution import EnergyRV
 from pymc_ebm.energy import evaluate
+from pymc_ebm.parameters import without_unit_batch
 from pymc_ebm.reference import mbar
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.reference.point_energies import PointEnergies
@@ -41,7 +42,7 @@ class NormaliserValues(NamedTuple):
     reference: Reference
 
     def log_partition(self) -> tuple[float, float]:
-        """log Ẑ, the c-weighted mean over rows, and its Monte Carlo standard error, in nats."""
+        """Log Ẑ, the c-weighted mean over rows, and its Monte Carlo standard error, in nats."""
         log_z, weights = normalise(self.log_weights)
         c, total = self.amplification, self.amplification.sum()
         shares = c / total if total != 0 else np.full(c.size, 1 / c.size)
@@ -175,30 +176,29 @@ def data_log_weights(
     for rv in umodel.observed_RVs:
         if not isinstance(rv.owner.op, EnergyRV):
             continue
-        spec, params = rv.owner.op.spec, rv.owner.op.dist_params(rv.owner)
+        spec, cores = rv.owner.op.spec, rv.owner.op.ndims_params
+        params = without_unit_batch(rv.owner.op.dist_params(rv.owner), cores)
         data = evaluate([umodel.rvs_to_values[rv]])[0].reshape(-1, *spec.reference.event_shape)
         values = umodel.compile_fn(
             inputs=umodel.value_vars,
             outs=[umodel.logp(vars=[rv], sum=False)[0], *umodel.replace_rvs_by_values(params)],
             on_unused_input="ignore",
         )({v.name: np.asarray(point[v.name], dtype=v.dtype) for v in umodel.value_vars})
-        log_base = _log_base(spec, data, values[1:])
+        log_base = _log_base(spec, data, values[1:], cores)
         if log_base is not None:
             found[rv.name] = log_base + np.ravel(values[0])
     return found
 
 
-def _log_base(spec, data: NDArray, params: Sequence[NDArray]) -> NDArray | None:
+def _log_base(spec, data: NDArray, params, cores: Sequence[int]) -> NDArray | None:
     """a(x) of data, ``(N,)``; None where the law behind the points is not known."""
     reference = spec.reference
     if reference.pool is not None:
         pool = reference.pool
-        cores = [np.shape(p) for p in params]
-        ends = np.cumsum([int(np.prod(shape)) for shape in cores])
-        if len(data) == 0 or ends[-1] != pool.anchors.shape[1]:
-            return None
+        shapes = [np.shape(p)[np.ndim(p) - n :] for p, n in zip(params, cores, strict=True)]
+        ends = np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1]
         anchors = [
-            [part.reshape(s) for part, s in zip(np.split(row, ends[:-1]), cores, strict=True)]
+            [part.reshape(s) for part, s in zip(np.split(row, ends), shapes, strict=True)]
             for row in pool.anchors
         ]
         energies = PointEnergies(

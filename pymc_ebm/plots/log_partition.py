@@ -8,14 +8,14 @@ import xarray as xr
 from arviz_plots import PlotCollection, visuals
 from numpy.typing import ArrayLike, NDArray
 
-from pymc_ebm.diagnostics.at_parameters import NormalisersAt
-from pymc_ebm.plots.layout import label_rows, panels, scalar_draws
+from pymc_ebm.diagnostics.at_parameters import NormalisersAt, NormaliserValues
+from pymc_ebm.diagnostics.weights import group_variance
+from pymc_ebm.plots.layout import element_label, label_panels, panels, scalar_draws
 
 __all__ = ["plot_log_partition"]
 
 _NORMAL_95 = 1.96
 _STEPS = 100
-_Y_LABELS = {"log_partition": "log Ẑ, nats", "difference": "error, nats"}
 
 
 def plot_log_partition(
@@ -30,31 +30,35 @@ def plot_log_partition(
     model=None,
     **pc_kwargs: Any,
 ) -> PlotCollection:
-    r"""Plot log Ẑ along a parameter, with its 95% band (the paper's Figure 1 for any model).
+    r"""Plot log Ẑ along a parameter with its 95% band, and what that does to the log-likelihood.
 
     .. math:: \log \hat Z(θ) ± 1.96 \operatorname{mcse}(θ)
 
-    The panels above have log Ẑ, those below its error alone: the band around 0 and, where the
-    exact log Z is given, the difference of the two. A constant error does nothing to a posterior;
-    an error that changes along the parameter does.
+    is in the upper panel, the paper's Figure 1 for any model. An error that is the same at every θ
+    does nothing to a posterior. The lower panel has what does: the band of the error of the
+    log-likelihood relative to that at a start θ₀,
+
+    .. math:: ± 1.96 \sqrt{C_{θθ} + C_{θ_0θ_0} − 2 C_{θθ_0}},
+
+    which is 0 at θ₀, from φ_m = Σ_r c_r w̄_mr. Where it reaches a nat, the reference moves the
+    posterior.
 
     Parameters
     ----------
     idata : xr.DataTree, optional
-        With a posterior group. The parameter goes over the range of its draws, the others stay at
-        their posterior means.
+        With a posterior group. The parameter goes over the range of its draws, with θ₀ at their
+        mean, and the others stay at their posterior means.
     var_name : str, optional
         The parameter; the only one by default.
     values : array_like, optional
-        Values that it takes, ``(T,)``. Needed without a posterior.
+        Values that it takes, ``(T,)``. Needed without a posterior, where θ₀ is the middle one.
     point : dict, optional
         Values of the other parameters, instead of their posterior means.
     coords : dict, optional
         Which element of a parameter that is an array, as ``{dimension: label}``.
     exact : callable, optional
-        Exact log Z in nats, ``(T,)``, of the values. It belongs to the row of parameters that the
-        model has; where the reference knows log Z up to a constant, it is relative to that at the
-        first anchor.
+        Exact log Z in nats of ``(T,)`` values. Where the reference knows log Z up to a constant,
+        as `Reference.absolute` says, so does log Ẑ, and only the lower panels compare.
     ebm : sequence of str, optional
         Normalisers to show, by their names in ``reference_stats``. All by default.
     model : pm.Model, optional
@@ -66,7 +70,8 @@ def plot_log_partition(
     Returns
     -------
     PlotCollection
-        Its ``viz`` has the visuals ``band`` and ``line``.
+        Its ``viz`` has the visuals ``band`` and ``line``, each for the variables
+        ``log_partition`` and ``loglik``.
 
     Raises
     ------
@@ -76,7 +81,7 @@ def plot_log_partition(
     Notes
     -----
     A normaliser with a batch of parameter rows is shown as the mean over rows, weighted by the
-    amplification, as in ``reference_stats``.
+    amplification c, as in ``reference_stats``.
 
     References
     ----------
@@ -88,58 +93,83 @@ def plot_log_partition(
 
     >>> import numpy as np, pymc as pm, pymc_ebm as ebm
     >>> q = ebm.reference.independent(pm.Normal.dist(2, 4), draws=500, random_seed=1)
+    >>> gaussian = lambda x, s: x**2 / (2 * s**2)
     >>> with pm.Model() as model:
     ...     sigma = pm.HalfNormal("sigma", 5)
-    ...     ebm.EBM(
-    ...         "x", sigma, energy=lambda x, s: x**2 / (2 * s**2), reference=q, observed=[-1.0, 2.0]
-    ...     )
+    ...     x = ebm.EBM("x", sigma, energy=gaussian, reference=q, observed=[-1.0, 2.0])
     ...     pc = ebm.plots.plot_log_partition(
     ...         values=np.linspace(0.5, 4, 50),
     ...         exact=lambda sigma: np.log(sigma * np.sqrt(2 * np.pi)),
     ...     )
-    x ~ EBM(sigma)
     """
     at = NormalisersAt(model, ebm)
     name = _one(at.parameters, var_name)
-    default, element = _element(idata, name, (point or {}).get(name), coords)
+    default, start, element = _along(idata, name, (point or {}).get(name), coords)
     if values is None and default is None:
         raise ValueError(
             f"There is no range of {name}. Pass what pm.sample returned, or give values=."
         )
     grid = np.asarray(default if values is None else values, dtype=float).ravel()
-    middle = at.point(idata, {**(point or {}), name: element(grid[0])})
-    found = [
-        [normaliser.log_partition() for normaliser in at({**middle, name: element(t)}).values()]
-        for t in grid
-    ]
-    log_z, mcse = np.moveaxis(np.array(found), -1, 0)
-    curves = {"estimate": log_z}
-    if exact is not None:
-        truth = np.broadcast_to(np.asarray(exact(grid), dtype=float), grid.shape)
-        curves["exact"] = np.broadcast_to(truth[:, None], log_z.shape)
-    coordinates = {"curve": list(curves), "ebm": list(at.references)}
-    lines = xr.DataArray(list(curves.values()), dims=("curve", "theta", "ebm"), coords=coordinates)
-    half = xr.DataArray(_NORMAL_95 * mcse, dims=("theta", "ebm"), coords={"ebm": lines["ebm"]})
-    return _draw(name, grid, lines, half, pc_kwargs)
-
-
-def _draw(name, grid, lines, half, pc_kwargs) -> PlotCollection:
-    estimate = lines.sel(curve="estimate", drop=True)
-    # The same twice: as it is, and relative to the estimate, where the error can be seen.
-    y = xr.Dataset({"log_partition": lines, "difference": lines - estimate})
-    centre = xr.Dataset({"log_partition": estimate, "difference": 0 * estimate})
-    x = xr.DataArray(grid, dims="theta")
-    along = lambda data, **axes: xr.concat(
-        [xr.full_like(data, 0) + x if v is None else v for v in axes.values()], dim="axis"
+    start = grid[len(grid) // 2] if start is None else start
+    fixed = at.point(idata, {**(point or {}), name: element(start)})
+    at_value = lambda t: list(at({**fixed, name: element(t)}).values())
+    at_start, along = at_value(start), [at_value(t) for t in grid]
+    log_z, mcse = np.moveaxis(np.array([[v.log_partition() for v in row] for row in along]), -1, 0)
+    of_difference = np.array(
+        [[_difference_mcse(*pair) for pair in zip(row, at_start, strict=True)] for row in along]
     )
+    absolute = [v.reference.absolute for v in at_start]
+    curves = {"estimate": (log_z, np.zeros_like(log_z))}
+    if exact is not None:
+        truth = lambda t: np.asarray(exact(np.asarray(t, dtype=float)), dtype=float).reshape(-1, 1)
+        error = lambda t, row: (
+            -np.array([v.amplification.sum() for v in row])
+            * (truth(t)[0] - [v.log_partition()[0] for v in row])
+        )
+        curves["exact"] = (
+            np.where(absolute, truth(grid), np.nan),
+            np.array([error(t, row) for t, row in zip(grid, along, strict=True)])
+            - error(start, at_start),
+        )
+    labels = {"curve": list(curves), "ebm": list(at.references)}
+    above, below = (np.stack(arrays) for arrays in zip(*curves.values(), strict=True))
+    dims = ("curve", "theta", "ebm")
+    lines = xr.Dataset({"log_partition": (dims, above), "loglik": (dims, below)}, coords=labels)
+    half = xr.Dataset(
+        {
+            "log_partition": (dims[1:], _NORMAL_95 * mcse),
+            "loglik": (dims[1:], _NORMAL_95 * of_difference),
+        },
+        coords={"ebm": labels["ebm"]},
+    )
+    return _draw(element_label(name, coords), grid, lines, half, all(absolute), pc_kwargs)
+
+
+def _difference_mcse(here: NormaliserValues, there: NormaliserValues) -> float:
+    """Standard error of the difference of two log-likelihoods that share their points, nats."""
+    reference = here.reference
+    if reference.exact:
+        return 0.0
+    influence = here.influence() - there.influence()
+    return float(np.sqrt(group_variance(influence, reference.groups, reference.unused_draws)))
+
+
+def _draw(x_label, grid, lines, half, absolute, pc_kwargs) -> PlotCollection:
     pc_kwargs.setdefault("aes", {"color": ["curve"]})
-    pc = panels(y, **pc_kwargs)
-    band = along(centre, x=None, y_bottom=centre - half, y_top=centre + half)
-    band = band.rename(axis="kwarg").assign_coords(kwarg=["x", "y_bottom", "y_top"])
+    pc = panels(lines, **pc_kwargs)
+    centre = lines.sel(curve="estimate", drop=True)
+    x = xr.DataArray(grid, dims="theta")
+    band = xr.concat([xr.zeros_like(centre) + x, centre - half, centre + half], dim="kwarg")
+    band = band.assign_coords(kwarg=["x", "y_bottom", "y_top"])
     pc.map(visuals.fill_between_y, "band", data=band, ignore_aes="all", color="C0", alpha=0.3)
-    line = along(y, x=None, y=y).rename(axis="plot_axis").assign_coords(plot_axis=["x", "y"])
-    pc.map(visuals.line_xy, "line", data=line)
-    label_rows(pc, y, _Y_LABELS, name)
+    line = xr.concat([xr.zeros_like(lines) + x, lines], dim="plot_axis")
+    pc.map(visuals.line_xy, "line", data=line.assign_coords(plot_axis=["x", "y"]))
+    constant = "" if absolute else " + constant"
+    y_labels = {
+        "log_partition": f"log Ẑ{constant}, nats",
+        "loglik": "error of the\nlog-likelihood, nats",
+    }
+    label_panels(pc, lines["ebm"].to_numpy().tolist(), y_labels, x_label)
     if lines.sizes["curve"] > 1:
         pc.add_legend("curve", title="")
     return pc
@@ -156,11 +186,11 @@ def _one(parameters: Sequence[str], var_name: str | None) -> str:
     return var_name
 
 
-def _element(idata, name, given, coords) -> tuple[NDArray | None, Callable[[float], NDArray]]:
-    """Range of the draws of a parameter, or of one element, and its array with that replaced."""
+def _along(idata, name, given, coords) -> tuple[NDArray | None, float | None, Callable]:
+    """Range and mean of the draws of a parameter, or of one element, and its array at a value."""
     posterior = idata["posterior"] if idata is not None and "posterior" in idata.children else {}
     if name not in posterior:
-        return None, np.asarray
+        return None, None, np.asarray
     draws = posterior[name]
     chosen = scalar_draws(draws, coords)
     mean = draws.mean(("chain", "draw"))
@@ -171,4 +201,5 @@ def _element(idata, name, given, coords) -> tuple[NDArray | None, Callable[[floa
         array.loc[coords or {}] = value
         return array.to_numpy()
 
-    return np.linspace(chosen.min().item(), chosen.max().item(), _STEPS), element
+    steps = np.linspace(chosen.min().item(), chosen.max().item(), _STEPS)
+    return steps, chosen.mean().item(), element

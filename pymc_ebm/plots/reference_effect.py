@@ -1,18 +1,17 @@
 """What the draws of the references did to the marginals of a posterior."""
 
 from collections.abc import Mapping, Sequence
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 import xarray as xr
-from arviz_base import rcParams
-from arviz_plots import PlotCollection, plot_dist
+from arviz_base.labels import BaseLabeller
+from arviz_plots import PlotCollection, visuals
 from arviz_plots.plots.utils import process_group_variables_coords, set_wrap_layout
 from numpy.typing import NDArray
 
 from pymc_ebm.diagnostics.other_references import other_log_weights
-from pymc_ebm.plots.layout import group
+from pymc_ebm.plots.layout import figure_defaults, group
 
 __all__ = ["plot_reference_effect"]
 
@@ -61,7 +60,7 @@ def plot_reference_effect(
     Returns
     -------
     PlotCollection
-        Its ``viz`` has the visuals ``others``, along the dimension ``reference``, and ``dist``.
+        Its ``viz`` has the visuals ``others``, along the dimension ``reference``, and ``this``.
 
     Raises
     ------
@@ -107,25 +106,25 @@ def plot_reference_effect(
     others = posterior.isel(sample=picked).expand_dims(by=[_OTHERS])
     this = posterior.expand_dims(by=[_THIS])
     pc = _panels(posterior, num_references, pc_kwargs)
-    plain: dict[str, Any] = {
-        "point_estimate": False,
-        "point_estimate_text": False,
-        "credible_interval": False,
-    }
-    plot = lambda dataset, **visuals: plot_dist(
-        dataset,
-        group=None,
-        sample_dims=["sample"],
-        plot_collection=pc,
-        kind="kde",
-        visuals={**plain, **visuals},
-        aes_by_visuals={"dist": ["color", "overlay"]},
-    )
-    plot(others, dist={"alpha": 0.3, "width": 0.8}, title=False)
-    pc.rename_visuals(dist="others")
-    plot(this, dist={"width": 2})
+    of_others, of_this = (dataset.azstats.kde(dim="sample") for dataset in (others, this))
+    pc.map(visuals.line_xy, "others", data=of_others, alpha=0.3, width=0.8)
+    pc.map(visuals.line_xy, "this", data=of_this, ignore_aes={"overlay"}, width=2)
+    _limit_heights(pc, of_others, of_this)
+    plain: dict[str, Any] = {"data": posterior, "ignore_aes": "all", "store_artist": False}
+    pc.map(visuals.labelled_title, "title", subset_info=True, labeller=BaseLabeller(), **plain)
+    pc.map(visuals.remove_axis, "remove_axis", axis="y", **plain)
     pc.add_legend("by", title="")
     return pc
+
+
+def _limit_heights(pc: PlotCollection, others: xr.Dataset, this: xr.Dataset) -> None:
+    """Leave room for this posterior where others are spikes at the outermost draws."""
+    height = lambda density: density.sel(plot_axis="y")
+    top = height(this).max(("by", "kde_dim"))
+    highest = np.minimum(1.05 * height(others).max(("by", "reference", "kde_dim")), 2.5 * top)
+    limit = lambda da, target: visuals.set_ylim(da, target, (0, max(da.max().item(), 0)))
+    both = xr.concat([highest, 1.05 * top], dim="bound")
+    pc.map(limit, "ylim", data=both, ignore_aes="all", store_artist=False)
 
 
 def _panels(posterior: xr.Dataset, num_references: int, pc_kwargs) -> PlotCollection:
@@ -133,15 +132,11 @@ def _panels(posterior: xr.Dataset, num_references: int, pc_kwargs) -> PlotCollec
         by=[_OTHERS, _THIS], reference=np.arange(num_references)
     )
     dims = [dim for dim in posterior.dims if dim != "sample"]
-    backend = pc_kwargs.pop("backend", None) or rcParams["plot.backend"]
-    pc_kwargs["figure_kwargs"] = dict(pc_kwargs.get("figure_kwargs", {}))
     pc_kwargs.setdefault("cols", ["__variable__", *dims])
     pc_kwargs.setdefault("aes", {"color": ["by"], "overlay": ["reference"]})
     pc_kwargs.setdefault("color", ["C1", "C0"])
-    bknd = import_module(f"arviz_plots.backend.{backend}")
-    return PlotCollection.wrap(
-        template, backend=backend, **set_wrap_layout(pc_kwargs, bknd, template)
-    )
+    bknd, pc_kwargs = figure_defaults(pc_kwargs)
+    return PlotCollection.wrap(template, **set_wrap_layout(pc_kwargs, bknd, template))
 
 
 def _resampled(log_weights: NDArray) -> NDArray:

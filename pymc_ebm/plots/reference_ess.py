@@ -9,7 +9,7 @@ import xarray as xr
 from arviz_plots import PlotCollection, visuals
 
 from pymc_ebm.diagnostics.weights import khat_threshold
-from pymc_ebm.plots.layout import group, label_rows, panels, scalar_draws
+from pymc_ebm.plots.layout import element_label, group, label_panels, panels, scalar_draws
 
 __all__ = ["plot_reference_ess"]
 
@@ -26,7 +26,8 @@ def plot_reference_ess(
 
     The dashed line is the limit :math:`\min(1 − 1/\log_{10} M,\; 0.7)` of k-hat, above which a few
     points carry the estimate. Draws where k-hat is undefined, because one point has all of the
-    weight, are crosses on the line k = 1. An exact reference has no k-hat.
+    weight, are crosses on the line k = 1. Exact references, and weights of which the largest are all
+    equal, have no k-hat and no mark.
 
     Parameters
     ----------
@@ -88,13 +89,20 @@ def plot_reference_ess(
     if undefined["pareto_k"].any():
         marks = xr.concat([x + 0 * undefined, xr.ones_like(undefined)], dim="plot_axis")
         marks = marks.assign_coords(plot_axis=["x", "y"]).where(undefined)
-        pc.map(visuals.scatter_xy, "undefined", data=marks, ignore_aes="all", marker="x", color="C3")
-    limits = [khat_threshold(points[name]) for name in stats["ebm"].to_numpy()]
-    limit = xr.Dataset({"pareto_k": ("ebm", limits)}, coords={"ebm": stats["ebm"]})
-    pc.map(
-        visuals.hline, "threshold", data=limit, ignore_aes="all", color="B1", linestyle="C1"
+        pc.map(
+            visuals.scatter_xy, "undefined", data=marks, ignore_aes="all", marker="x", color="C3"
+        )
+    names = stats["ebm"].to_numpy().tolist()
+    limits = [khat_threshold(points[name]) for name in names]
+    limit = xr.Dataset({"pareto_k": ("ebm", limits)}, coords={"ebm": names})
+    pc.map(visuals.hline, "threshold", data=limit, ignore_aes="all", color="B1", linestyle="C1")
+    label_panels(
+        pc,
+        names,
+        {"ess": "ESS", "pareto_k": "k-hat"},
+        "draw" if var_name is None else element_label(var_name, coords),
+        [f"{name}: {points[name]:,} points" for name in names],
     )
-    label_rows(pc, finite, {"ess": "ESS", "pareto_k": "k-hat"}, "draw" if var_name is None else var_name)
     if stats.sizes["chain"] > 1:
         pc.add_legend("chain")
     return pc

@@ -9,7 +9,7 @@ from arviz_plots import PlotCollection, visuals
 from numpy.typing import ArrayLike, NDArray
 
 from pymc_ebm.diagnostics.at_parameters import NormalisersAt, data_log_weights
-from pymc_ebm.plots.layout import group, label_rows, panels
+from pymc_ebm.plots.layout import group, label_panels, panels
 
 __all__ = ["plot_reference_weights"]
 
@@ -18,6 +18,7 @@ _NATS_SHOWN = 15.0
 _BINS = 40
 _FEWEST_FOR_HISTOGRAM = 30
 _RUG = -0.04
+_HISTOGRAM = ("histogram", "left_edges", "right_edges")
 
 
 def plot_reference_weights(
@@ -57,7 +58,8 @@ def plot_reference_weights(
     Returns
     -------
     PlotCollection
-        Its ``viz`` has the visuals ``hist``, ``largest``, ``rug`` and ``beyond``.
+        Its ``viz`` has the visuals ``hist``, ``largest`` and, where there are data, ``rug``, by the
+        dimension ``of``.
 
     Raises
     ------
@@ -109,37 +111,39 @@ def _at_draw(idata, draw, parameters) -> dict[str, NDArray]:
 
 
 def _draw(names, shown, pc_kwargs) -> PlotCollection:
-    histograms = [[_histogram(of, *shown[n]) for of in shown[n]] for n in names]
+    known = any(len(data) for _, data in shown.values())
+    beyond = any((data > points.max()).any() for points, data in shown.values())
+    kinds = ["points", *["data"] * known, *["data beyond all points"] * beyond]
+    bins = [
+        [_histogram(of, *shown[n]) for of in (*shown[n], np.empty(0))[: len(kinds)]] for n in names
+    ]
     hist = xr.Dataset(
-        {"weights": (("ebm", "of", "plot_axis", "bin"), np.array(histograms))},
-        coords={
-            "ebm": names,
-            "of": ["points", "data"],
-            "plot_axis": ["histogram", "left_edges", "right_edges"],
-        },
+        {"weights": (("ebm", "of", "plot_axis", "bin"), np.array(bins))},
+        coords={"ebm": names, "of": kinds, "plot_axis": list(_HISTOGRAM)},
     )
     pc_kwargs.setdefault("aes", {"color": ["of"]})
+    pc_kwargs.setdefault("color", ["C0", "C1", "C3"][: len(kinds)])
     pc = panels(hist, **pc_kwargs)
     pc.map(visuals.hist, "hist", data=hist, alpha=0.5, edgecolor="none")
-    largest = np.array([shown[n][0].max() for n in names])
-    pc.map(
-        visuals.vline, "largest", data=_by_ebm(names, largest), ignore_aes="all", color="B1",
-        linestyle="C1",
-    )  # fmt: skip
-    below = _RUG * np.nanmax(hist["weights"].sel(plot_axis="histogram").to_numpy())
-    for label, wanted, style in (
-        ("rug", lambda x, top: x <= top, {}),
-        ("beyond", lambda x, top: x > top, {"color": "C3"}),
-    ):
-        rug = [shown[n][1][wanted(shown[n][1], top)] for n, top in zip(names, largest, strict=True)]
-        if any(len(r) for r in rug):
-            ticks = _by_ebm(names, _padded(rug)).expand_dims(of=["data"])
-            pc.map(
-                visuals.scatter_x, label, data=ticks, y=below, marker="|", size=60, alpha=0.7,
-                ignore_aes="all" if style else frozenset(), **style,
-            )  # fmt: skip
-    label_rows(pc, hist, {"weights": "density"}, "log weight above the average, nats")
-    pc.add_legend("of", title="")
+    largest = [shown[n][0].max() for n in names]
+    lines = xr.Dataset({"weights": ("ebm", largest)}, coords={"ebm": names})
+    pc.map(visuals.vline, "largest", data=lines, ignore_aes="all", color="B1", linestyle="C1")
+    if known:
+        rugs = []
+        for n, top in zip(names, largest, strict=True):
+            x = shown[n][1]
+            marks = [np.where(x <= top, x, np.nan), np.where(x > top, x, np.nan)]
+            rugs.append(marks[: len(kinds) - 1])
+        widest = max(rug[0].size for rug in rugs)
+        rugs = [[np.pad(x, (0, widest - x.size), constant_values=np.nan) for x in r] for r in rugs]
+        rug = xr.Dataset(
+            {"weights": (("ebm", "of", "datum"), np.array(rugs))},
+            coords={"ebm": names, "of": kinds[1:]},
+        )
+        below = _RUG * np.nanmax(hist["weights"].sel(plot_axis="histogram").to_numpy())
+        pc.map(visuals.scatter_x, "rug", data=rug, y=below, marker="|", size=60, alpha=0.7)
+        pc.add_legend("of", title="")
+    label_panels(pc, names, {"weights": "density"}, "log weight above the average, nats")
     return pc
 
 
@@ -155,13 +159,3 @@ def _histogram(of: NDArray, points: NDArray, data: NDArray) -> NDArray:
     if len(of) < _FEWEST_FOR_HISTOGRAM:
         return np.full((3, _BINS), np.nan)
     return np.array([counts / len(of) / (edges[1] - edges[0]), edges[:-1], edges[1:]])
-
-
-def _by_ebm(names, values) -> xr.Dataset:
-    dims = ("ebm", "datum")[: np.ndim(values)]
-    return xr.Dataset({"weights": (dims, values)}, coords={"ebm": names})
-
-
-def _padded(rows: list[NDArray]) -> NDArray:
-    width = max(map(len, rows))
-    return np.array([np.pad(r, (0, width - len(r)), constant_values=np.nan) for r in rows])
