@@ -37,7 +37,7 @@ def element_label(name: str, coords: Mapping[str, Any] | None) -> str:
 
 
 def figure_defaults(pc_kwargs: dict[str, Any], **figure_kwargs: Any) -> tuple[Any, dict[str, Any]]:
-    """The back end's module, and keywords of a PlotCollection with those of its figure filled in."""
+    """The back end's module, and keywords of a PlotCollection with those of its figure added."""
     backend = pc_kwargs.get("backend") or rcParams["plot.backend"]
     if backend == "matplotlib":
         # The styles of ArviZ have it; without it a legend lies on the panels.

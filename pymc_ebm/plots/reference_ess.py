@@ -26,8 +26,8 @@ def plot_reference_ess(
 
     The dashed line is the limit :math:`\min(1 − 1/\log_{10} M,\; 0.7)` of k-hat, above which a few
     points carry the estimate. Draws where k-hat is undefined, because one point has all of the
-    weight, are crosses on the line k = 1. Exact references, and weights of which the largest are all
-    equal, have no k-hat and no mark.
+    weight, are crosses on the line k = 1. Exact references, and weights of which the largest are
+    all equal, have no k-hat and no mark.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def plot_reference_ess(
     at = xr.concat([0 * finite.fillna(0) + x, finite], dim="plot_axis")
     at = at.assign_coords(plot_axis=["x", "y"])
     pc.map(visuals.scatter_xy, "draws", data=at, size=8, alpha=0.6)
-    undefined = (np.isnan(stats["pareto_k"])).to_dataset()
+    undefined = np.isnan(stats[["pareto_k"]])
     if undefined["pareto_k"].any():
         marks = xr.concat([x + 0 * undefined, xr.ones_like(undefined)], dim="plot_axis")
         marks = marks.assign_coords(plot_axis=["x", "y"]).where(undefined)
