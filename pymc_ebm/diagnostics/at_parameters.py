@@ -136,8 +136,9 @@ class NormalisersAt:
                 f"The model has no parameter {', '.join(unknown)}. Its parameters are "
                 f"{', '.join(self.parameters)}."
             )
-        has_posterior = idata is not None and "posterior" in idata.children
-        posterior = idata["posterior"].to_dataset() if has_posterior else xr.Dataset()
+        posterior = xr.Dataset()
+        if idata is not None and "posterior" in idata.children:
+            posterior = idata["posterior"].to_dataset()
         missing = [n for n in self.parameters if n not in given and n not in posterior]
         if missing:
             raise ValueError(

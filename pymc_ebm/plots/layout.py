@@ -57,7 +57,7 @@ def group(idata: xr.DataTree, name: str, remedy: str) -> xr.Dataset:
 def scalar_draws(draws: xr.DataArray, coords: Mapping[str, Any] | None) -> xr.DataArray:
     """Draws of one number; ValueError where `coords` leave a dimension of an array open."""
     chosen = draws.sel(coords or {})
-    left = [dim for dim in chosen.dims if dim not in ("chain", "draw")]
+    left = [str(dim) for dim in chosen.dims if dim not in ("chain", "draw")]
     if left:
         raise ValueError(
             f"{draws.name} is an array with dimensions {', '.join(left)}. Choose an element with "

@@ -178,7 +178,7 @@ def _draw(x_label, grid, lines, half, absolute, pc_kwargs) -> PlotCollection:
 def _one(parameters: Sequence[str], var_name: str | None) -> str:
     if var_name is None and len(parameters) == 1:
         return parameters[0]
-    if var_name not in parameters:
+    if var_name is None or var_name not in parameters:
         raise ValueError(
             f"var_name is {var_name!r}, and the parameters are {', '.join(parameters)}. Choose "
             "the one along which to plot."

@@ -85,9 +85,10 @@ def plot_reference_ess(
     at = xr.concat([0 * finite.fillna(0) + x, finite], dim="plot_axis")
     at = at.assign_coords(plot_axis=["x", "y"])
     pc.map(visuals.scatter_xy, "draws", data=at, size=8, alpha=0.6)
-    undefined = np.isnan(stats[["pareto_k"]])
+    undefined = stats[["pareto_k"]].isnull()
     if undefined["pareto_k"].any():
-        marks = xr.concat([x + 0 * undefined, xr.ones_like(undefined)], dim="plot_axis")
+        ones = xr.ones_like(undefined, dtype=float)
+        marks = xr.concat([0 * ones + x, ones], dim="plot_axis")
         marks = marks.assign_coords(plot_axis=["x", "y"]).where(undefined)
         pc.map(
             visuals.scatter_xy, "undefined", data=marks, ignore_aes="all", marker="x", color="C3"

@@ -76,7 +76,7 @@ def test_chains_without_an_absolute_log_partition_compare_differences(make, rng)
     values = [1.5, 2.0, 2.5]
     pc = plot_log_partition(values=values, exact=log_normal, model=make(reference, [-1.8, 1.8]))
     axes = pc.get_viz("plot", "log_partition", ebm="x")
-    assert len(axes.get_lines()) == 1
+    assert np.isnan(line(pc, "log_partition", "exact")[:, 1]).all()
     assert axes.get_ylabel() == "log Ẑ + constant, nats"
     sd = band(pc, "loglik")[1] / 1.96
     difference = line(pc, "loglik", "exact")[:, 1]

@@ -34,7 +34,7 @@ def test_means_of_the_curves_spread_by_the_reference_mcse(make, seed):
 
 
 def test_draws_that_were_thrown_away_count(make, seed, rng):
-    """A share p of kept draws adds (1 − p)/(p M) to the variance of log Ẑ, the same at every θ."""
+    """The deviates have the variance of the group formula, in which they are groups of weight 0."""
     reference = ebm.reference.independent(pm.Normal.dist(2, 4), 2000, random_seed=seed)
     half = reference.restricted_to((-3, 7))
     z = ebm.diagnostics.other_references._deviates(half, 4000, rng)
