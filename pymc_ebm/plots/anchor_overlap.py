@@ -87,11 +87,11 @@ def plot_anchor_overlap(
     if ax is None:
         side = float(np.clip(1.6 + 0.42 * n, 3.5, 9))
         _, ax = plt.subplots(figsize=figsize or (1.15 * side, side), layout="constrained")
-    image = ax.imshow(overlap, **{"cmap": "Blues", "vmin": 0, "vmax": 1, **kwargs})
+    image = ax.imshow(overlap, **{"cmap": "Blues", "vmin": 0, **kwargs})
     ax.figure.colorbar(image, ax=ax, label="probability", shrink=0.8)
     if text or (text is None and n <= _MOST_WITH_TEXT):
         for (row, column), value in np.ndenumerate(overlap):
-            colour = "white" if value > 0.5 else "0.2"
+            colour = "white" if value > 0.5 * overlap.max() else "0.2"
             ax.text(column, row, f"{value:.2f}", ha="center", va="center", color=colour, fontsize=8)
     alone = np.flatnonzero(1 - np.diag(overlap) < LEAST_OVERLAP) if n > 1 else np.empty(0, int)
     ax.plot(alone, alone, "x", color="C3", markersize=14, label="tied to no others")
