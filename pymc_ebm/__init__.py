@@ -1,6 +1,6 @@
 """Energy-based likelihoods in PyMC, with an estimated normaliser and an account of its error."""
 
-from pymc_ebm import diagnostics, energies, fitting, kernels, reference, sampling
+from pymc_ebm import diagnostics, energies, fitting, kernels, plots, reference, sampling
 from pymc_ebm.diagnostics import ReferenceReport, compute_reference_stats, report
 from pymc_ebm.distribution import EBM
 from pymc_ebm.exchange import ExchangeMetropolis
@@ -20,6 +20,7 @@ __all__ = [
     "fitting",
     "kernels",
     "log_partition",
+    "plots",
     "reference",
     "report",
     "sampling",

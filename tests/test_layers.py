@@ -26,9 +26,10 @@ ROOMS = [
     "exchange",
     "diagnostics",
     "fitting",
+    "plots",
 ]
 # Only these know ArviZ; sampling takes the effective size of its chains from it.
-KNOW_ARVIZ = {"diagnostics", "sampling"}
+KNOW_ARVIZ = {"diagnostics", "plots", "sampling"}
 PACKAGE = Path(pymc_ebm.__file__).parent
 FILES = [p for p in PACKAGE.rglob("*.py") if p.parent != PACKAGE or p.stem != "__init__"]
 

@@ -1,0 +1,92 @@
+"""The weights that data would have as points of the reference."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pymc as pm
+from numpy.typing import ArrayLike, NDArray
+
+from pymc_ebm.diagnostics.reference_stats import on_own_scale
+from pymc_ebm.distribution import EnergyRV
+from pymc_ebm.energy import evaluate
+from pymc_ebm.parameters import without_unit_batch
+from pymc_ebm.reference import mbar
+from pymc_ebm.reference.point_energies import PointEnergies
+
+__all__ = ["data_log_weights"]
+
+# Points at which log q is compared with the base weights, to see whether it made them.
+_POINTS_TO_COMPARE = 200
+
+
+def data_log_weights(
+    point: Mapping[str, ArrayLike], model: pm.Model | None = None
+) -> dict[str, NDArray]:
+    r"""Log of the normalised weight that each datum would have as a point of the reference.
+
+    .. math:: a(x_n) − E(x_n \mid θ_n) − \log \hat Z(θ_n), \qquad a(x) = −\log q(x) − \log M
+
+    and :math:`a(x) = −\log \sum_k n_k \exp(−E(x \mid θ_k) − \log \hat Z(θ_k))` for pooled chains.
+
+    Parameters
+    ----------
+    point : dict
+        Parameters on their own scale.
+    model : pm.Model, optional
+        The model of the context by default.
+
+    Returns
+    -------
+    dict of ndarray
+        ``(N,)`` in nats, by the name of each observed `EBM` whose reference has a density that is
+        known at the data.
+    """
+    model = pm.modelcontext(model)
+    umodel = on_own_scale(model)
+    found = {}
+    for rv in umodel.observed_RVs:
+        if not isinstance(rv.owner.op, EnergyRV):
+            continue
+        spec, cores = rv.owner.op.spec, rv.owner.op.ndims_params
+        params = without_unit_batch(rv.owner.op.dist_params(rv.owner), cores)
+        data = evaluate([umodel.rvs_to_values[rv]])[0].reshape(-1, *spec.reference.event_shape)
+        values = umodel.compile_fn(
+            inputs=umodel.value_vars,
+            outs=[umodel.logp(vars=[rv], sum=False)[0], *umodel.replace_rvs_by_values(params)],
+            on_unused_input="ignore",
+        )({v.name: np.asarray(point[v.name], dtype=v.dtype) for v in umodel.value_vars})
+        log_base = _log_base(spec, data, values[1:], cores)
+        if log_base is not None:
+            found[rv.name] = log_base + np.ravel(values[0])
+    return found
+
+
+def _log_base(spec, data: NDArray, params, cores: Sequence[int]) -> NDArray | None:
+    """a(x) of data, ``(N,)``; None where the law behind the points is not known."""
+    reference = spec.reference
+    if reference.pool is not None:
+        pool = reference.pool
+        shapes = [np.shape(p)[np.ndim(p) - n :] for p, n in zip(params, cores, strict=True)]
+        ends = np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1]
+        anchors = [
+            [part.reshape(s) for part, s in zip(np.split(row, ends), shapes, strict=True)]
+            for row in pool.anchors
+        ]
+        energies = PointEnergies(
+            spec.energy, data.shape[1:], data.dtype, anchors[0], spec.signature, len(data)
+        )
+        statistics = energies.statistics(data)
+        at_anchors = np.stack([energies(statistics, theta) for theta in anchors], axis=1)
+        counts = pool.probabilities.sum(axis=0)
+        return -mbar.log_mixture(pool.log_partitions, at_anchors, counts)
+    if reference.proposal is None:
+        return None
+    if reference.transport is not None:
+        log_q = reference.proposal.log_density(data, *params)
+        return -log_q - np.log(reference.n_points)
+    some = np.linspace(0, reference.n_points - 1, _POINTS_TO_COMPARE).astype(int)
+    own = reference.log_weights[some] + reference.proposal.log_density(reference.points[some])
+    # log M, or that of all draws where a support has dropped some; anything else is another law.
+    if not np.ptp(own) < 1e-6:
+        return None
+    return own[0] - reference.proposal.log_density(data)

@@ -1,0 +1,100 @@
+"""The grid of panels that several figures share, and groups of a DataTree that they read."""
+
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from arviz_base import rcParams
+from arviz_plots import PlotCollection, visuals
+from arviz_plots.plots.utils import set_grid_layout
+
+__all__ = ["element_label", "figure_defaults", "group", "label_panels", "panels", "scalar_draws"]
+
+_PLAIN: dict[str, Any] = {"ignore_aes": "all", "store_artist": False}
+
+
+def panels(dataset: xr.Dataset, **pc_kwargs: Any) -> PlotCollection:
+    """A row of panels for each variable and a column for each normaliser.
+
+    Parameters
+    ----------
+    dataset : xr.Dataset
+        With the dimension ``ebm``.
+    **pc_kwargs
+        Passed to ``arviz_plots.PlotCollection.grid``.
+    """
+    pc_kwargs.setdefault("rows", ["__variable__"])
+    pc_kwargs.setdefault("cols", ["ebm"])
+    bknd, pc_kwargs = figure_defaults(pc_kwargs, sharex="col")
+    return PlotCollection.grid(dataset, **set_grid_layout(pc_kwargs, bknd, dataset))
+
+
+def element_label(name: str, coords: Mapping[str, Any] | None) -> str:
+    """A parameter and which of its elements, ``sigma[long]``."""
+    return f"{name}[{', '.join(map(str, coords.values()))}]" if coords else name
+
+
+def figure_defaults(pc_kwargs: dict[str, Any], **figure_kwargs: Any) -> tuple[Any, dict[str, Any]]:
+    """The back end's module, and keywords of a PlotCollection with those of its figure added."""
+    backend = pc_kwargs.get("backend") or rcParams["plot.backend"]
+    if backend == "matplotlib":
+        # The styles of ArviZ have it; without it a legend lies on the panels.
+        figure_kwargs["layout"] = "constrained"
+    figure_kwargs |= pc_kwargs.get("figure_kwargs", {})
+    bknd = import_module(f"arviz_plots.backend.{backend}")
+    return bknd, {**pc_kwargs, "backend": backend, "figure_kwargs": figure_kwargs}
+
+
+def group(idata: xr.DataTree, name: str, remedy: str) -> xr.Dataset:
+    """A group of a DataTree; ValueError with the remedy where it is missing."""
+    if name not in idata.children:
+        raise ValueError(f"The DataTree has no group {name}. {remedy}")
+    return idata[name].to_dataset()
+
+
+def scalar_draws(draws: xr.DataArray, coords: Mapping[str, Any] | None) -> xr.DataArray:
+    """Draws of one number; ValueError where `coords` leave a dimension of an array open."""
+    chosen = draws.sel(coords or {})
+    left = [str(dim) for dim in chosen.dims if dim not in ("chain", "draw")]
+    if left:
+        raise ValueError(
+            f"{draws.name} is an array with dimensions {', '.join(left)}. Choose an element with "
+            f"coords={{{left[0]!r}: ...}}."
+        )
+    return chosen
+
+
+def label_panels(
+    pc: PlotCollection,
+    ebm: Sequence[str],
+    y_labels: Mapping[str, str],
+    x_label: str,
+    titles: Sequence[str] | None = None,
+) -> None:
+    """Labels of the vertical axes on the left, of the horizontal ones below, and titles on top.
+
+    Parameters
+    ----------
+    pc : PlotCollection
+        As `panels` makes it.
+    ebm : sequence of str
+        Its columns.
+    y_labels : dict of str
+        By variable, from top to bottom.
+    x_label : str
+    titles : sequence of str, optional
+        By column; their names, where there are several, by default.
+    """
+    names, rows = list(ebm), list(y_labels)
+    bare = xr.Dataset({v: ("ebm", np.zeros(len(names))) for v in rows}, {"ebm": names})
+    for variable, text in y_labels.items():
+        left = bare[[variable]].isel(ebm=[0])
+        pc.map(visuals.labelled_y, "ylabel", data=left, text=text, **_PLAIN)
+    pc.map(visuals.labelled_x, "xlabel", data=bare[rows[-1:]], text=x_label, **_PLAIN)
+    if titles is None and len(names) > 1:
+        titles = names
+    for name, text in zip(names, titles or [], strict=False):
+        top = bare[rows[:1]].sel(ebm=[name])
+        pc.map(visuals.labelled_title, "title", data=top, text=text, **_PLAIN)
