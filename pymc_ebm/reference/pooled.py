@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -157,6 +158,16 @@ def pooled(
     known, value = _known(log_partitions, len(anchors))
     f = mbar.solve(energies, counts, known or 0, value, guess)
     p = mbar.probabilities(f, energies, counts)
+    remake = None
+    if sampler is not None:
+        settings = {
+            "thetas": anchors,
+            "log_partitions": log_partitions,
+            "signature": signature,
+            "support": support,
+        }
+        n_chains = sum(c.shape[0] for c in chains)
+        remake = partial(_remake, energy, sampler, n_chains, settings)
     pool = Pool(
         anchors=np.array([np.concatenate([np.ravel(v) for v in theta]) for theta in anchors]),
         log_partitions=f,
@@ -173,7 +184,14 @@ def pooled(
         description=_description(len(anchors), guess is not None),
         absolute=known is not None,
         pool=pool,
+        remake=remake,
     )
+
+
+def _remake(energy, sampler, n_chains, settings, draws, random_seed, model_draws):
+    """Longer chains at the same anchors."""
+    longer = partial(sampler, draws=-(-draws // n_chains))
+    return pooled(energy, sampler=longer, random_seed=random_seed, progressbar=False, **settings)
 
 
 def _energies(energy, points, anchors, signature):
