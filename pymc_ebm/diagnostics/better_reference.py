@@ -96,15 +96,8 @@ def better_reference(
     check_same_model(idata, describe(model, {n.name: n.nodes[0] for n in normalisers}))
     shared: dict[str, list[Normaliser]] = {}
     for normaliser in normalisers:
-        old = _reference(normaliser)
-        if not old.exact:
-            shared.setdefault(old.fingerprint, []).append(normaliser)
-            if old.remake is None:
-                raise ValueError(
-                    f"Of the reference of {normaliser.name} ({old.description or 'by hand'}) only "
-                    "the points are known, so that no better one can be made. Give reference={"
-                    f"{normaliser.name!r}: ...}} with more points or of a better fit."
-                )
+        if not _reference(normaliser).exact:
+            shared.setdefault(_reference(normaliser).fingerprint, []).append(normaliser)
     if not shared:
         raise ValueError(
             "The model has no random reference, so that more points do not help. Give reference=, "
@@ -117,6 +110,13 @@ def better_reference(
     for group in shared.values():
         old = _reference(group[0])
         size = draws if times is None else _draws(old, times, model, group)
+        if old.remake is None:
+            name = group[0].name
+            raise ValueError(
+                f"Of the reference of {name} ({old.description or 'by hand'}) only the points are "
+                f"known, so that no better one can be made. Give reference={{{name!r}: ...}} with "
+                "more points or of a better fit."
+            )
         new = old.remake(size, rng, lambda group=group: _model_draws(group, umodel, posterior, rng))
         found.update({normaliser.name: new for normaliser in group})
     return found

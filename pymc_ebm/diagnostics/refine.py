@@ -1,6 +1,7 @@
 """`refine`: a posterior reweighted to better references, without sampling again."""
 
 import json
+import secrets
 from collections.abc import Mapping
 
 import numpy as np
@@ -130,19 +131,19 @@ def refine(
         )
     old = dict(find_log_partitions(model))
     check_same_model(idata, describe(model, old))
-    seed = np.random.SeedSequence(random_seed)
+    entropy = _entropy(random_seed)
     default = reference is None
     if reference is None:
         reference = better_reference(
-            idata, draws=draws, model=model, random_seed=seed.entropy, progressbar=progressbar
+            idata, draws=draws, model=model, random_seed=entropy, progressbar=progressbar
         )
     new_model = replace_reference(model, reference)
     log_ratios = _log_ratios(umodel, on_own_scale(new_model), posterior, progressbar)
     weights, khat = smoothed_weights(log_ratios)
     limit = khat_threshold(n_draws)
     if not khat <= limit:
-        _refuse(khat, limit, float(ess(weights)), n_draws, default, draws, seed.entropy)
-    rng = np.random.default_rng(seed.spawn(1)[0])
+        _refuse(khat, limit, float(ess(weights)), n_draws, default, draws, entropy)
+    rng = np.random.default_rng([entropy, 1])
     index = _systematic(weights, rng)
     refined = _resampled(idata, index, new_model)
     compute_reference_stats(refined, model=new_model, progressbar=progressbar)
@@ -162,7 +163,7 @@ def refine(
                 "pareto_k": float(khat),
                 "pareto_k_limit": float(limit),
                 "ess": float(ess(weights)),
-                "random_seed": str(seed.entropy),
+                "random_seed": str(entropy),
                 "references": json.dumps(
                     {
                         name: {
@@ -240,6 +241,11 @@ def _refuse(khat, limit, size, n_draws, default, draws, entropy) -> None:
         f"ess is {size:.3g}): the posteriors with the two references are too far apart. Sample "
         f"again with the better one: with ebm.replace_reference(model, {made}): pm.sample()."
     )
+
+
+def _entropy(random_seed: int | None) -> int:
+    """The seed, or one that can be told afterwards."""
+    return secrets.randbits(64) if random_seed is None else int(random_seed)
 
 
 def _systematic(weights: NDArray, rng: np.random.Generator) -> NDArray:
