@@ -377,6 +377,9 @@ def test_a_seed_is_told_and_repeats_the_result(idata, coarse):
     first = refine(idata, draws=1024, model=model)
     seed = int(first["refinement"].attrs["random_seed"])
     second = refine(idata, draws=1024, model=model, random_seed=seed)
+    told = json.loads(first["refinement"].attrs["references"])["y"]["new"]
+    made = ebm.better_reference(idata, draws=1024, model=model, random_seed=seed)["y"]
+    assert made.fingerprint == told["fingerprint"]
     xr.testing.assert_identical(first["posterior"].to_dataset(), second["posterior"].to_dataset())
 
 
