@@ -1,7 +1,14 @@
 """Energy-based likelihoods in PyMC, with an estimated normaliser and an account of its error."""
 
 from pymc_ebm import diagnostics, energies, fitting, kernels, plots, reference, sampling
-from pymc_ebm.diagnostics import ReferenceReport, compute_reference_stats, report
+from pymc_ebm.diagnostics import (
+    ReferenceReport,
+    better_reference,
+    compute_reference_stats,
+    refine,
+    replace_reference,
+    report,
+)
 from pymc_ebm.distribution import EBM
 from pymc_ebm.exchange import ExchangeMetropolis
 from pymc_ebm.fitting import PointEstimate, find_MLE
@@ -13,6 +20,7 @@ __all__ = [
     "LogPartition",
     "PointEstimate",
     "ReferenceReport",
+    "better_reference",
     "compute_reference_stats",
     "diagnostics",
     "energies",
@@ -22,6 +30,8 @@ __all__ = [
     "log_partition",
     "plots",
     "reference",
+    "refine",
+    "replace_reference",
     "report",
     "sampling",
 ]

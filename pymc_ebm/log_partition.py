@@ -119,6 +119,37 @@ class LogPartition(OpFromGraph):
         given = dict(zip(placeholders, inputs, strict=False))
         return vectorize_graph(self.split.at(self.split.x), {self.split.x: points, **given})
 
+    def with_reference(self, reference: Reference, *inputs: Variable) -> TensorVariable:
+        """Graph of the log Ẑ that another reference gives, ``(*batch,)``.
+
+        Parameters
+        ----------
+        reference : Reference
+            Points of the same event shape.
+        *inputs : Variable
+            Inputs of a node of this Op.
+
+        Returns
+        -------
+        TensorVariable
+
+        Raises
+        ------
+        ValueError
+            An energy that takes the old number of points only, or a q(y|θ) of other parameters.
+        """
+        split, n_points = self.split, self.split.x.type.shape[0]
+        if n_points not in (None, reference.n_points):
+            raise ValueError(
+                f"The energy takes {n_points} points only, and the new reference has "
+                f"{reference.n_points}. Write the model with the new reference."
+            )
+        n_params = len(split.params)
+        _check_follows(reference, n_params)
+        captured = inputs[n_params : n_params + len(split.captured)]
+        op, arguments = _estimator(split, reference, inputs[:n_params], captured)
+        return op(*arguments, return_list=True)[0]
+
     def pullback(self, inputs, outputs, cotangents):
         """Vector-Jacobian product: eq. 12 for log Ẑ, the Hessian for the gradient outputs."""
         value, *gradients = cotangents
@@ -225,12 +256,7 @@ def log_partition(
     0.59487534
     """
     check_reference(reference)
-    follows = getattr(reference.transport, "n_params", len(params))
-    if follows != len(params):
-        raise ValueError(
-            f"The function for q(y|θ) takes {follows} parameters, and the energy gets "
-            f"{len(params)}. Give it those of the energy, in their order."
-        )
+    _check_follows(reference, len(params))
     variables = [as_parameter(p) for p in params]
     names = [p.name or f"parameter {i}" for i, p in enumerate(variables)]
     cores = core_ndims(signature, len(variables))
@@ -257,6 +283,15 @@ def log_partition(
     check_log_weights(op, inputs, names)
     log_z = op(*inputs, return_list=True)[0]
     return log_z if kind is None else log_z[kind]
+
+
+def _check_follows(reference: Reference, n_params: int) -> None:
+    follows = getattr(reference.transport, "n_params", n_params)
+    if follows != n_params:
+        raise ValueError(
+            f"The function for q(y|θ) takes {follows} parameters, and the energy gets "
+            f"{n_params}. Give it those of the energy, in their order."
+        )
 
 
 def _distinct(variables, cores) -> tuple[list[TensorVariable], np.ndarray | None]:

@@ -20,9 +20,10 @@ from pymc_ebm.diagnostics.normalisers import normaliser_graphs
 from pymc_ebm.diagnostics.point_sweep import PointSweep
 from pymc_ebm.diagnostics.posterior_error import PosteriorError
 from pymc_ebm.diagnostics.provenance import check_same_model, describe
+from pymc_ebm.diagnostics.replace_reference import without_initial_values
 from pymc_ebm.progress import progress
 
-__all__ = ["compute_reference_stats", "on_own_scale"]
+__all__ = ["compute_reference_stats", "flat_draws", "free_posterior", "on_own_scale"]
 
 _STATISTICS = (
     "log_partition",
@@ -125,7 +126,7 @@ def compute_reference_stats(
             f"The model has no estimated normaliser{_among(var_names)}. Use pymc_ebm.EBM, or "
             "pymc_ebm.log_partition inside a pm.Potential, and pass that model."
         )
-    posterior = _free_posterior(idata, model, umodel)
+    posterior = free_posterior(idata, model, umodel)
     nodes = {normaliser.name: normaliser.nodes[0] for normaliser in normalisers}
     attributes = describe(model, nodes)
     check_same_model(idata, attributes)
@@ -164,13 +165,8 @@ def compute_reference_stats(
 
 def on_own_scale(model: pm.Model) -> pm.Model:
     """A copy whose values are parameters as the posterior holds them, without transforms."""
-    initial = model.rvs_to_initial_values
-    # PyMC copies no model with initial values, and they play no part here.
-    model.rvs_to_initial_values = {}
-    try:
+    with without_initial_values(model):
         return remove_value_transforms(model)
-    finally:
-        model.rvs_to_initial_values = initial
 
 
 def _over_draws(
@@ -179,8 +175,7 @@ def _over_draws(
     """Run over the draws one at a time: memory grows with draws or points, never their product."""
     shape = (posterior.sizes["chain"], posterior.sizes["draw"])
     n_draws = shape[0] * shape[1]
-    draws = {name: posterior[name].transpose("chain", "draw", ...).to_numpy() for name in posterior}
-    draws = {name: values.reshape(n_draws, *values.shape[2:]) for name, values in draws.items()}
+    draws = flat_draws(posterior)
     stats = {name: np.empty((n_draws, len(sweeps))) for name in _STATISTICS}
     references = [sweep.reference for sweep in sweeps]
     error = PosteriorError(posterior, {r.fingerprint: r for r in references if not r.exact})
@@ -205,7 +200,14 @@ def _over_draws(
     return {name: v.reshape(*shape, -1) for name, v in stats.items()}, error.result()
 
 
-def _free_posterior(idata: xr.DataTree, model: pm.Model, umodel: pm.Model) -> xr.Dataset:
+def flat_draws(posterior: xr.Dataset) -> dict[str, NDArray]:
+    """Values ``(S, ...)`` by name, chain after chain."""
+    n_draws = posterior.sizes["chain"] * posterior.sizes["draw"]
+    draws = {name: posterior[name].transpose("chain", "draw", ...).to_numpy() for name in posterior}
+    return {str(name): v.reshape(n_draws, *v.shape[2:]) for name, v in draws.items()}
+
+
+def free_posterior(idata: xr.DataTree, model: pm.Model, umodel: pm.Model) -> xr.Dataset:
     """Draws of the model's free parameters, in the number types that its functions take."""
     if "posterior" not in idata.children:
         raise ValueError("There is no posterior group. Pass what pm.sample returned.")

@@ -11,7 +11,7 @@ from pymc_ebm.diagnostics.reference_report import ReferenceReport, Status
 from pymc_ebm.diagnostics.weights import khat_threshold
 from pymc_ebm.reference.mbar import LEAST_OVERLAP
 
-__all__ = ["report"]
+__all__ = ["added_error", "report"]
 
 # Shares of the posterior sd that a reference may add to a mean or sd.
 _GOOD_SHARE = 0.1
@@ -97,7 +97,7 @@ def report(idata: xr.DataTree) -> ReferenceReport:
         _judge_normaliser(name, stats.sel(ebm=name), references[name], failures, doubts, remedies)
     attributes = idata["reference_stats"].attrs
     _judge_hull(json.loads(attributes.get("hull", "{}")), failures, remedies)
-    added = _added_error(idata)
+    added = added_error(idata)
     notes: list[str] = []
     random = [name for name, reference in references.items() if not reference["exact"]]
     if random:
@@ -255,7 +255,8 @@ def _judge_added_error(added, bits, references, random, failures, doubts, notes,
         )
 
 
-def _added_error(idata: xr.DataTree) -> dict[str, dict[str, float]]:
+def added_error(idata: xr.DataTree) -> dict[str, dict[str, float]]:
+    """Share of its posterior sd that the references add to each parameter's "mean" and "sd"."""
     mcse = idata["reference_mcse"].to_dataset()
     sd = idata["posterior"].to_dataset()[list(mcse.data_vars)].std(("chain", "draw"))
     # A parameter that never moved has nothing to compare with, and nothing added either.

@@ -60,6 +60,10 @@ class Reference:
     proposal : Proposal, optional
         Fresh draws of q and its log density, where the reference knows them. It plays no part in
         the estimate of log Z nor in the fingerprint.
+    remake : callable, optional
+        ``remake(draws, random_seed, model_draws)`` makes a reference of the same kind with other
+        points, at least `draws` of them. ``model_draws()`` gives draws of the model,
+        ``(B, *event)``, for one that adapts to them. Like `proposal` it is no part of the estimate.
 
     Raises
     ------
@@ -88,6 +92,7 @@ class Reference:
     absolute: bool = True
     pool: Pool | None = None
     proposal: Proposal | None = None
+    remake: Callable[..., Reference] | None = None
 
     def __post_init__(self):
         keep = lambda name, value: object.__setattr__(self, name, value)

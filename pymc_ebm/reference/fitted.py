@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from pymc_ebm.reference.base import Reference
 from pymc_ebm.reference.laws import BinaryLaw, MixtureLaw, proposal_of
 from pymc_ebm.reference.memory import check_memory
 from pymc_ebm.reference.support import Support, normalise_support
-from pymc_ebm.reference.uniforms import uniforms
+from pymc_ebm.reference.uniforms import balanced, uniforms
 
 
 def fitted(
@@ -102,6 +103,19 @@ def fitted(
         support=box,
         description=f"fitted to {len(rows)} {kind}",
         proposal=proposal_of(law, event),
+        remake=partial(_remake, box, event_ndim, scramblings),
+    )
+
+
+def _remake(support, event_ndim, scramblings, draws, random_seed, model_draws):
+    """A reference fitted to draws of the model in place of the data."""
+    return fitted(
+        model_draws(),
+        balanced(draws, scramblings),
+        support=support,
+        event_ndim=event_ndim,
+        random_seed=random_seed,
+        scramblings=scramblings,
     )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pymc as pm
@@ -16,7 +18,7 @@ from pymc_ebm.reference.base import Reference
 from pymc_ebm.reference.memory import check_memory
 from pymc_ebm.reference.proposal import of_distribution
 from pymc_ebm.reference.transported import transported
-from pymc_ebm.reference.uniforms import uniforms
+from pymc_ebm.reference.uniforms import balanced, uniforms
 
 
 def independent(
@@ -68,13 +70,15 @@ def independent(
     Reference(Normal, sobol, 1024 points, event shape (), 16 groups, support the whole line)
     """
     rng = np.random.default_rng(random_seed)
+    remake = partial(_remake, dist, support, scramblings)
     if not isinstance(dist, Variable):
         if not callable(dist):
             raise TypeError(
                 f"dist is a {type(dist).__name__}, not a PyMC distribution. "
                 "Give one such as pm.Normal.dist(0, 3), or a function of the parameters."
             )
-        return transported(dist, draws, method, rng, support, scramblings)
+        moving = transported(dist, draws, method, rng, support, scramblings)
+        return replace(moving, remake=remake)
     event_shape = tuple(int(n) for n in dist.shape.eval())
     size = math.prod(event_shape)
     check_memory(draws, size, "Use fewer draws.")
@@ -92,7 +96,17 @@ def independent(
         support=support,
         description=f"{_name(dist)}, {method}",
         proposal=of_distribution(dist, event_shape),
+        remake=remake,
     )
+
+
+def _remake(dist, support, scramblings, draws, random_seed, model_draws):
+    """Sobol points of the same q, or independent ones where it has no quantile function."""
+    given = {"random_seed": random_seed, "support": support, "scramblings": scramblings}
+    try:
+        return independent(dist, balanced(draws, scramblings), "sobol", **given)
+    except NotImplementedError:
+        return independent(dist, draws, **given)
 
 
 def _by_uniforms(dist, event_shape, draws, method, rng, scramblings):

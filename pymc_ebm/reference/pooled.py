@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -172,6 +173,16 @@ def pooled(
         given[: len(anchors)] = known
     f = mbar.solve(energies, counts, given, guess)
     p = mbar.probabilities(f, energies, counts)
+    remake = None
+    if sampler is not None:
+        settings = {
+            "thetas": anchors,
+            "log_partitions": log_partitions,
+            "signature": signature,
+            "support": support,
+        }
+        n_chains = sum(c.shape[0] for c in chains)
+        remake = partial(_remake, energy, sampler, n_chains, settings)
     pool = Pool(
         anchors=np.array([np.concatenate([np.ravel(v) for v in theta]) for theta in anchors]),
         log_partitions=f[: len(anchors)],
@@ -189,7 +200,14 @@ def pooled(
         description=_description(len(anchors), guess is not None),
         absolute=bool(laws) or not np.isnan(known).all(),
         pool=pool,
+        remake=remake,
     )
+
+
+def _remake(energy, sampler, n_chains, settings, draws, random_seed, model_draws):
+    """Longer chains at the same anchors."""
+    longer = partial(sampler, draws=-(-draws // n_chains))
+    return pooled(energy, sampler=longer, random_seed=random_seed, progressbar=False, **settings)
 
 
 def _energies(energy, points, anchors, signature):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 
 import numpy as np
@@ -54,6 +55,17 @@ def uniforms(method: str, draws: int, n_dim: int, rng, scramblings: int = 16):
         )
     # Quantiles of 0 and 1 are infinite.
     return np.clip(u, 2.0**-53, 1 - 2.0**-53), groups
+
+
+def balanced(draws: int, scramblings: int = 16) -> int:
+    """Number of draws, not below `draws`, that makes scramblings of a power of two.
+
+    Examples
+    --------
+    >>> balanced(5000)
+    8192
+    """
+    return scramblings * 2 ** max(math.ceil(math.log2(draws / scramblings)), 0)
 
 
 def _sobol(draws, n_dim, rng, scramblings):
