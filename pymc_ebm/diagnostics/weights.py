@@ -22,6 +22,11 @@ __all__ = [
 # Log weights that agree this well differ by rounding alone; a tail fitted to rounding is noise.
 _EQUAL_NATS = 1e-9
 
+# Where the largest of so many tail weights is less than e times the smallest there is no tail: with
+# k = 0.7 it would be 25 times as large. A fit then follows the steps and ties of the bulk.
+_FEWEST_FOR_RANGE = 100
+_LEAST_RANGE = 1.0
+
 # ArviZ takes a fifth of a small sample as its tail and needs five points there.
 _FEWEST_FOR_KHAT = 25
 
@@ -200,8 +205,9 @@ def pareto_k(log_weights: ArrayLike) -> float:
     Returns
     -------
     float
-        Above 0.7 the estimate is unreliable, above 1 the weights have no mean. −inf when all
-        weights, or all of the largest ones, are equal: there is no tail. NaN when a weight is NaN
+        Above 0.7 the estimate is unreliable, above 1 the weights have no mean. −inf where
+        there is no tail: all of the largest weights are equal, or within a factor e if they are
+        100 or more. NaN when a weight is NaN
         or infinite, when one dominates, when all are zero, or below 25 points.
 
     References
@@ -217,6 +223,10 @@ def pareto_k(log_weights: ArrayLike) -> float:
         return -np.inf
     if log_weights.size < _FEWEST_FOR_KHAT:
         return np.nan
+    n_tail = int(min(log_weights.size / 5, 3 * np.sqrt(log_weights.size)))
+    if n_tail >= _FEWEST_FOR_RANGE:
+        if top - np.partition(log_weights, -n_tail)[-n_tail] < _LEAST_RANGE:
+            return -np.inf
     with np.errstate(all="ignore"):
         # The public function takes log-likelihoods, whose weights are exp(−log-likelihood).
         try:
