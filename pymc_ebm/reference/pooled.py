@@ -15,6 +15,7 @@ from pymc_ebm.reference.base import Reference
 from pymc_ebm.reference.batches import batches
 from pymc_ebm.reference.mbar import LEAST_OVERLAP, Pool
 from pymc_ebm.reference.point_energies import PointEnergies
+from pymc_ebm.reference.site_law import SiteLaw
 
 # Of placed anchors together: enough for an error below a percent of a posterior sd.
 _ENOUGH_POINTS = 2**16
@@ -115,7 +116,8 @@ def pooled(
     if (sampler is None) == (draws is None):
         raise ValueError("Give one of sampler= and draws=: how to draw at the anchors.")
     rng = np.random.default_rng(random_seed)
-    guess, laws = None, []
+    guess = None
+    laws: list[SiteLaw] = []
     if thetas is None:
         if sampler is None or observed is None or start is None:
             raise ValueError(
