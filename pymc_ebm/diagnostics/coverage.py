@@ -16,6 +16,7 @@ from pytensor.gradient import NullTypeGradError
 from pytensor.graph.basic import Variable
 from scipy import optimize, stats
 
+from pymc_ebm.diagnostics.log_base_weights import log_base_weights
 from pymc_ebm.diagnostics.normalisers import (
     Normaliser,
     find_log_partitions,
@@ -279,38 +280,18 @@ class _Probe:
             if n_rows != len(data):
                 return np.nan, 0.0, 0
             data = data[row : row + 1]
-        log_base = self._log_base(data, theta)
+        n = len(self._cores)
+        log_base = log_base_weights(
+            self.reference,
+            data,
+            theta[:n],
+            [np.shape(p) for p in theta[:n]],
+            lambda anchor: self._energy(data, *anchor, *theta[n:]),
+        )
         if log_base is None:
             return np.nan, 0.0, 0
         excess = log_base - self._energy(data, *theta) - log_weights.max()
         return float(excess.max()), float((excess > _MARGIN).sum()), len(data)
-
-    def _log_base(self, x, theta) -> NDArray | None:
-        """a(x), the log base weight that a point at x would have."""
-        reference, n = self.reference, len(self._cores)
-        if reference.pool is not None:
-            pool, captured = reference.pool, theta[n:]
-            counts = pool.probabilities.sum(axis=0)
-            shapes = [np.shape(t) for t in theta[:n]]
-            ends = np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1]
-            terms = []
-            known = zip(pool.anchors, pool.log_partitions, counts, strict=False)
-            for anchor, log_z, count in known:
-                parts = zip(np.split(anchor, ends), shapes, strict=True)
-                params = [part.reshape(shape) for part, shape in parts]
-                terms.append(np.log(count) - self._energy(x, *params, *captured) - log_z)
-            for law, count in zip(pool.laws, counts[len(terms) :], strict=True):
-                terms.append(np.log(count) - law.energy(x))
-            return -np.logaddexp.reduce(terms, axis=0)
-        if reference.proposal is None:
-            return None
-        log_q = reference.proposal.log_density(x, *theta[:n])
-        if reference.transport is not None:
-            return -log_q - np.log(reference.n_points)
-        # The points tell how many draws there were, of which a support may have dropped some.
-        some = np.linspace(0, reference.n_points - 1, 25).astype(int)
-        own = reference.proposal.log_density(reference.points[some]) + reference.log_weights[some]
-        return np.median(own[np.isfinite(own)]) - log_q
 
     def _modes(self, theta, rng) -> list[_Mode]:
         """Modes with a curvature, by descent from data, points and places outside."""

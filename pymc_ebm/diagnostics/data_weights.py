@@ -6,17 +6,14 @@ import numpy as np
 import pymc as pm
 from numpy.typing import ArrayLike, NDArray
 
+from pymc_ebm.diagnostics.log_base_weights import log_base_weights
 from pymc_ebm.diagnostics.reference_stats import on_own_scale
 from pymc_ebm.distribution import EnergyRV
 from pymc_ebm.energy import evaluate
 from pymc_ebm.parameters import without_unit_batch
-from pymc_ebm.reference import mbar
 from pymc_ebm.reference.point_energies import PointEnergies
 
 __all__ = ["data_log_weights"]
-
-# Points at which log q is compared with the base weights, to see whether it made them.
-_POINTS_TO_COMPARE = 200
 
 
 def data_log_weights(
@@ -63,30 +60,16 @@ def data_log_weights(
 
 def _log_base(spec, data: NDArray, params, cores: Sequence[int]) -> NDArray | None:
     """a(x) of data, ``(N,)``; None where the law behind the points is not known."""
-    reference = spec.reference
-    if reference.pool is not None:
-        pool = reference.pool
-        shapes = [np.shape(p)[np.ndim(p) - n :] for p, n in zip(params, cores, strict=True)]
-        ends = np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1]
-        anchors = [
-            [part.reshape(s) for part, s in zip(np.split(row, ends), shapes, strict=True)]
-            for row in pool.anchors
-        ]
-        energies = PointEnergies(
-            spec.energy, data.shape[1:], data.dtype, anchors[0], spec.signature, len(data)
-        )
-        statistics = energies.statistics(data)
-        at_anchors = np.stack([energies(statistics, theta) for theta in anchors], axis=1)
-        counts = pool.probabilities.sum(axis=0)
-        return -mbar.log_mixture(pool.log_partitions, at_anchors, counts)
-    if reference.proposal is None:
-        return None
-    if reference.transport is not None:
-        log_q = reference.proposal.log_density(data, *params)
-        return -log_q - np.log(reference.n_points)
-    some = np.linspace(0, reference.n_points - 1, _POINTS_TO_COMPARE).astype(int)
-    own = reference.log_weights[some] + reference.proposal.log_density(reference.points[some])
-    # log M, or that of all draws where a support has dropped some; anything else is another law.
-    if not np.ptp(own) < 1e-6:
-        return None
-    return own[0] - reference.proposal.log_density(data)
+    shapes = [np.shape(p)[np.ndim(p) - n :] for p, n in zip(params, cores, strict=True)]
+    energies = PointEnergies(
+        spec.energy,
+        data.shape[1:],
+        data.dtype,
+        [np.zeros(shape) for shape in shapes],
+        spec.signature,
+        len(data),
+    )
+    statistics = energies.statistics(data)
+    return log_base_weights(
+        spec.reference, data, params, shapes, lambda theta: energies(statistics, theta)
+    )

@@ -25,9 +25,10 @@ __all__ = [
 # Log weights that agree this well differ by rounding alone; a tail fitted to rounding is noise.
 _EQUAL_NATS = 1e-9
 
-# Steps of the tail within this range are no tail: Hill's estimate of k, the mean log excess over
-# the smallest, is below it.
-_FLAT_NATS = 0.5
+# Where the largest of so many tail weights is less than e times the smallest there is no tail: with
+# k = 0.7 it would be 25 times as large. A fit then follows the steps and ties of the bulk.
+_FEWEST_FOR_RANGE = 100
+_LEAST_RANGE = 1.0
 
 # ArviZ takes a fifth of a small sample as its tail and needs five points there.
 _FEWEST_FOR_KHAT = 25
@@ -207,10 +208,10 @@ def pareto_k(log_weights: ArrayLike) -> float:
     Returns
     -------
     float
-        Above 0.7 the estimate is unreliable, above 1 the weights have no mean. −inf when all
-        weights, or all of the largest ones, are equal, or come in steps within half a nat: there
-        is no tail. NaN when a weight is NaN or infinite, when one dominates, when all are zero, or
-        below 25 points.
+        Above 0.7 the estimate is unreliable, above 1 the weights have no mean. −inf where there is
+        no tail: all of the largest weights are equal, or within a factor e if they are 100 or more.
+        NaN when a weight is NaN or infinite, when one dominates, when all are zero, or below 25
+        points.
 
     References
     ----------
@@ -311,17 +312,18 @@ def khat_threshold(n_points: int) -> float:
 
 
 def _fitted_k(log_weights: NDArray, r_eff: float = 1.0) -> float:
-    if not np.isfinite(log_weights.max()):
+    top, n_tail = log_weights.max(), _tail_size(log_weights.size, r_eff)
+    if not np.isfinite(top):
         return np.nan
+    if n_tail >= _FEWEST_FOR_RANGE:
+        if top - np.partition(log_weights, -n_tail)[-n_tail] < _LEAST_RANGE:
+            return -np.inf
     with np.errstate(all="ignore"):
         # The public function takes log-likelihoods, whose weights are exp(−log-likelihood).
         try:
             _, k = array_stats.psislw(-log_weights, r_eff=r_eff)
             spread = _without_ties(log_weights)
             if spread is not log_weights:
-                tail = np.sort(log_weights)[-_tail_size(log_weights.size, r_eff) :]
-                if tail[-1] - tail[0] < _FLAT_NATS:
-                    return -np.inf
                 _, k = array_stats.psislw(-spread, r_eff=r_eff)
         except ValueError as error:
             if "same" not in str(error):

@@ -92,10 +92,10 @@ def solve(
     energies, f, given = energies - least, f + least, given + least
     value_now, p = _dual(f, energies, counts)
     for _ in range(_MOST_STEPS):
-        if (p.sum(axis=0) < _FAR_OFF * counts)[free].any():
+        if (p.sum(axis=0) < _FAR_OFF * counts).any():
             # No curvature tells how far f_k is off, but the definition of Z(θ_k) does.
             own = np.logaddexp.reduce(-energies - log_mixture(f, energies, counts)[:, None], axis=0)
-            f = np.where(free, own, given)
+            f = np.where(free, own - own[known] + given[known], given)
             value_now, p = _dual(f, energies, counts)
             continue
         gradient = counts - p.sum(axis=0)

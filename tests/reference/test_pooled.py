@@ -11,7 +11,9 @@ from scipy.special import logsumexp
 import pymc_ebm as ebm
 from pymc_ebm.diagnostics.weights import group_variance
 from pymc_ebm.energies import ising
+from pymc_ebm.reference import mbar
 from pymc_ebm.reference.batches import autocorrelation_time, batches
+from pymc_ebm.reference.site_law import SiteLaw
 
 LOG_Z = lambda s: np.log(np.sqrt(2 * np.pi) * np.asarray(s))
 
@@ -198,6 +200,29 @@ def test_ising_16_by_16(seed):
     found, error = lattice_estimate(16, 5000, seed)
     assert (error <= 0.05).all()
     assert (abs(found - LATTICE_LOG_Z[16]) < 4 * error).all()
+
+
+def test_laws_of_independent_sites_sum_to_one(rng):
+    values = np.array([-1, 0, 1])
+    rows = rng.choice(values, size=(200, 2, 3), p=[0.7, 0.2, 0.1])
+    rows[:, 0, 0] = 1
+    law = SiteLaw(rows, values)
+    states = np.stack(np.meshgrid(*[values] * 6), axis=-1).reshape(-1, 2, 3)
+    np.testing.assert_allclose(np.exp(-law.energy(states)).sum(), 1, rtol=1e-12)
+    share = (law.draw(rng, 20_000) == 1).mean(axis=0)
+    # Four standard errors: √(0.25/20,000) at most.
+    assert (abs(share.ravel() - law.probabilities[2]) < 4 * 0.0036).all()
+
+
+def test_bridge_weights_from_guesses_that_are_far_off(rng):
+    """log Z of Gaussians: the guess gives all points to one anchor, where nothing is curved."""
+    scales = np.array([1.0, 1.5, 2.0])
+    y = np.concatenate([s * rng.normal(size=2000) for s in scales])
+    energies = gaussian(y[:, None], scales)
+    given = np.array([LOG_Z(1.0), np.nan, np.nan])
+    f = mbar.solve(energies, np.full(3, 2000), given, np.array([0.0, 500.0, -800.0]))
+    # Standard errors of log Z are about 0.01.
+    np.testing.assert_allclose(f, LOG_Z(scales), atol=0.05)
 
 
 def test_what_is_refused(rng):
