@@ -24,6 +24,7 @@ from pymc_ebm.diagnostics.normalisers import (
 from pymc_ebm.diagnostics.weights import ess, normalise
 from pymc_ebm.distribution import EnergyRV
 from pymc_ebm.energy import evaluate
+from pymc_ebm.kernels.routes import choose
 from pymc_ebm.reference.base import Reference
 
 __all__ = ["CoverageVerdict", "check_coverage"]
@@ -41,6 +42,7 @@ _MISSED = 0.2
 # Effective points that must be expected around a mode before their absence says anything.
 _FEWEST_EXPECTED = 7
 _STARTS = 12
+_MOST_POINTS = 2**18
 _MOST_DIMENSIONS = 20
 _STEPS = 60
 
@@ -191,8 +193,8 @@ def _judge(findings: Sequence[_Finding], reference: Reference) -> CoverageVerdic
     if not known and not modes:
         return CoverageVerdict(
             "not checked",
-            "The density of the reference at the data is not known, and the energy has no modes "
-            "whose mass its curvature tells.",
+            "What the data would weigh is not known, as in a mixture or where the reference has no "
+            "density, and the energy has no modes whose mass its curvature tells.",
             excess,
             0.0,
         )
@@ -220,8 +222,17 @@ class _Probe:
         self._values = model.compile_fn(
             node.inputs[:whole], inputs=model.value_vars, on_unused_input="ignore"
         )
-        types = [v.type() for v in node.inputs[:whole]]
-        log_weights = node.op.log_weights(*types, *node.inputs[whole:])
+        arrays = [array.data for array in node.inputs[whole:]]
+        # Every k-th point of very many stands for all; where arrays are not by point, all do.
+        self._every = max(self.reference.n_points // _MOST_POINTS, 1)
+        if choose(node).name == "plain":
+            self._every = 1
+        self._arrays = [array[:: self._every] for array in arrays]
+        slots = [array.type() for array in node.inputs[whole:]]
+        if self._every > 1:
+            slots = [pt.tensor(dtype=a.dtype, shape=(None, *a.shape[1:])) for a in arrays]
+        types = [*(v.type() for v in node.inputs[:whole]), *slots]
+        log_weights = node.op.log_weights(*types)
         self._log_weights = pytensor.function(types, log_weights, on_unused_input="ignore")
         self._flexible = split.x.type.shape[0] is None
         inputs, energy = [split.x, *split.params, *split.captured], split.at(split.x)
@@ -235,11 +246,11 @@ class _Probe:
     def at(self, point: dict[str, NDArray], rng: np.random.Generator) -> _Finding:
         """What the data and the modes say at one point of the model."""
         values = self._values(point)
-        log_weights = np.asarray(self._log_weights(*values))
+        log_weights = np.asarray(self._log_weights(*values, *self._arrays))
         if self._component is not None:
             log_weights = log_weights[..., self._component, :]
-        log_weights = log_weights.reshape(-1, self.reference.n_points)
-        log_z, weights = normalise(log_weights)
+        log_weights = log_weights.reshape(-1, log_weights.shape[-1])
+        log_z, weights = normalise(log_weights + np.log(self._every))
         sizes = ess(weights)
         row = int(np.argmin(sizes))  # of rows of parameters, the one with the fewest
         theta = self._row(values, row)
@@ -266,7 +277,7 @@ class _Probe:
     def _points(self, theta) -> NDArray:
         reference = self.reference
         if reference.transport is None:
-            return reference.points
+            return reference.points[:: self._every]
         params = theta[: len(self._cores)]
         moved = reference.transport(pt.constant(reference.points), *map(pt.constant, params))
         return evaluate([moved[0]])[0]
@@ -297,7 +308,7 @@ class _Probe:
         """Modes with a curvature, by descent from data, points and places outside."""
         event = self.reference.event_shape
         n_dim = int(np.prod(event))
-        points = self._points(theta).reshape(self.reference.n_points, n_dim)
+        points = self._points(theta).reshape(-1, n_dim)
         points = points[np.isfinite(points).all(axis=1)]
         slope_at = self._slope
         if slope_at is None or n_dim > _MOST_DIMENSIONS or len(points) == 0:

@@ -199,7 +199,8 @@ def _judge_coverage(name, coverage, failures, doubts, notes, remedies) -> None:
         why = coverage["reason"] if coverage else "Run compute_reference_stats again."
         doubts.append(f"Whether the points of {name} reach all of the model is not known. {why}")
         remedies.append(
-            f"Use a reference of {name} with a known density, such as independent or fitted."
+            f"Compare the posterior with that of a wider reference of {name}, or of quadrature or "
+            "enumeration where these are possible."
         )
     elif coverage["verdict"] == "missed":
         failures.append(f"The points of {name} miss a part of the model. {coverage['reason']}")
