@@ -2,6 +2,7 @@
 
 from pymc_ebm.diagnostics.amplification import amplification
 from pymc_ebm.diagnostics.better_reference import better_reference
+from pymc_ebm.diagnostics.check import check
 from pymc_ebm.diagnostics.hull import HullVerdict, check_hull, hull_margin, in_hull
 from pymc_ebm.diagnostics.normalisers import find_log_partitions
 from pymc_ebm.diagnostics.reference_report import ReferenceReport
@@ -15,6 +16,7 @@ __all__ = [
     "ReferenceReport",
     "amplification",
     "better_reference",
+    "check",
     "check_hull",
     "compute_reference_stats",
     "find_log_partitions",

@@ -14,9 +14,10 @@ import xarray as xr
 from numpy.typing import NDArray
 from pytensor.gradient import NullTypeGradError
 from pytensor.graph.basic import Variable
-from scipy import optimize, stats
+from scipy import stats
 
 from pymc_ebm.diagnostics.log_base_weights import log_base_weights
+from pymc_ebm.diagnostics.modes import Mode, find_modes, missed_mass
 from pymc_ebm.diagnostics.normalisers import (
     Normaliser,
     find_log_partitions,
@@ -35,16 +36,9 @@ _MARGIN = 0.05
 _FAR_ABOVE = 3.0
 # Chance of an alarm by a sound reference at one parameter value.
 _CHANCE = 1e-4
-# Shares of a mode: of the model's mass below which it does not matter, and of the expected weight
-# around it below which the points miss it.
-_LEAST_MASS = 1e-3
-_MISSED = 0.2
-# Effective points that must be expected around a mode before their absence says anything.
-_FEWEST_EXPECTED = 7
 _STARTS = 12
 _MOST_POINTS = 2**18
 _MOST_DIMENSIONS = 20
-_STEPS = 60
 
 
 @dataclass(frozen=True)
@@ -256,7 +250,7 @@ class _Probe:
         theta = self._row(values, row)
         excess, unreached, n_data = self._data_excess(theta, log_weights[row], row, len(sizes))
         modes = self._modes(theta, rng)
-        missed, place, undecided = _missed(
+        missed, place, undecided = missed_mass(
             modes, self._points(theta), weights[row], log_z[row], sizes[row], self.reference
         )
         expected = n_data * float(weights[row].max())
@@ -304,7 +298,7 @@ class _Probe:
         excess = log_base - self._energy(data, *theta) - log_weights.max()
         return float(excess.max()), float((excess > _MARGIN).sum()), len(data)
 
-    def _modes(self, theta, rng) -> list[_Mode]:
+    def _modes(self, theta, rng) -> list[Mode]:
         """Modes with a curvature, by descent from data, points and places outside."""
         event = self.reference.event_shape
         n_dim = int(np.prod(event))
@@ -336,22 +330,8 @@ class _Probe:
         def slope(x):
             return np.ravel(slope_at(x.reshape(1, *event), *theta)).astype(float)
 
-        found: list[_Mode] = []
-        for start in np.clip(np.concatenate(starts), lower, upper):
-            with np.errstate(all="ignore"):
-                end = optimize.minimize(
-                    energy, start, jac=slope, method="L-BFGS-B",
-                    bounds=list(zip(lower, upper, strict=True)), options={"maxiter": _STEPS},
-                )  # fmt: skip
-            inside = ((end.x - lower > 1e-6 * scale) & (upper - end.x > 1e-6 * scale)).all()
-            if not (np.isfinite(end.fun) and inside):
-                continue
-            if any(mode.distance(end.x) < 0.1 for mode in found):
-                continue
-            mode = _mode(end.x, energy, slope, scale)
-            if mode is not None:
-                found.append(mode)
-        return found
+        starts = np.clip(np.concatenate(starts), lower, upper)
+        return find_modes(energy, slope, starts, lower, upper, scale)
 
 
 @dataclass(frozen=True)
@@ -360,62 +340,6 @@ class _Data:
 
     values: NDArray
     whole: bool
-
-
-@dataclass(frozen=True)
-class _Mode:
-    """A minimum of the energy with its curvature, and the log mass of that Gaussian."""
-
-    place: NDArray
-    curvature: NDArray
-    log_mass: float
-
-    def distance(self, x) -> NDArray:
-        """Mahalanobis distance of points ``(..., D)``."""
-        move = x - self.place
-        return np.sqrt(np.einsum("...i,ij,...j->...", move, self.curvature, move))
-
-
-def _mode(x, energy, slope, scale) -> _Mode | None:
-    """The mode at x; None where the energy around it is not like its curvature."""
-    steps = np.diag(1e-4 * scale)
-    with np.errstate(all="ignore"):
-        rows = [(slope(x + h) - slope(x - h)) / (2 * h.max()) for h in steps]
-    curvature = np.array(rows)
-    if not np.isfinite(curvature).all():
-        return None
-    curvature = (curvature + curvature.T) / 2
-    widths, axes = np.linalg.eigh(curvature)
-    if widths.min() <= 0:
-        return None
-    lowest = energy(x)
-    for width, axis in zip(widths, axes.T, strict=True):
-        for sign in (-1, 1):
-            rise = energy(x + sign * axis / np.sqrt(width)) - lowest
-            if not 0.15 < rise < 1.5:  # 1/2 for a Gaussian
-                return None
-    log_mass = -lowest + len(x) / 2 * np.log(2 * np.pi) - np.log(widths).sum() / 2
-    return _Mode(x, curvature, log_mass)
-
-
-def _missed(modes, points, weights, log_z, size, reference) -> tuple[float, NDArray | None, bool]:
-    """The largest share of mass in a mode that the points miss, its place; whether one may be."""
-    if not modes:
-        return 0.0, None, False
-    log_masses = np.array([mode.log_mass for mode in modes])
-    total = np.logaddexp.reduce(log_masses)
-    if reference.absolute:
-        total = max(total, log_z)
-    shares = np.exp(log_masses - total)
-    rows = points.reshape(len(points), -1)
-    half = np.sqrt(stats.chi2(rows.shape[1]).median())
-    carried = np.array([weights[mode.distance(rows) < half].sum() for mode in modes])
-    expected = shares / 2
-    empty = (shares >= _LEAST_MASS) & (carried < _MISSED * expected)
-    certain = expected * size >= _FEWEST_EXPECTED
-    lost = np.where(empty & certain, shares, 0.0)
-    worst = int(lost.argmax())
-    return float(lost[worst]), modes[worst].place, bool((empty & ~certain).any())
 
 
 def _gradient(energy: Variable, x: Variable) -> Variable | None:

@@ -11,10 +11,11 @@ import numpy as np
 
 from pymc_ebm.energy import Energy
 from pymc_ebm.reference import mbar
-from pymc_ebm.reference.anchors import chain_draws, given_by_laws, place_anchors
+from pymc_ebm.reference.anchors import chain_draws, place_anchors
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.reference.batches import batches
 from pymc_ebm.reference.mbar import LEAST_OVERLAP, Pool
+from pymc_ebm.reference.net import given_by_laws
 from pymc_ebm.reference.point_energies import PointEnergies
 from pymc_ebm.reference.site_law import SiteLaw
 
