@@ -17,6 +17,7 @@ from pytensor.tensor.random.op import RandomVariable
 from pytensor.tensor.random.type import RandomGeneratorType
 
 from pymc_ebm.checks import check_reference
+from pymc_ebm.default_reference import fit_reference
 from pymc_ebm.energy import Energy, data_energy
 from pymc_ebm.log_partition import log_partition
 from pymc_ebm.observed import (
@@ -24,7 +25,6 @@ from pymc_ebm.observed import (
     check_energy,
     check_shape,
     check_values,
-    fit_reference,
     observed_values,
 )
 from pymc_ebm.parameters import as_parameter, core_ndims, signature_of, without_unit_batch

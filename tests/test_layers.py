@@ -20,6 +20,7 @@ ROOMS = [
     "log_partition",
     "kernels",
     "sampling",
+    "default_reference",
     "observed",
     "distribution",
     "auxiliary_data",
