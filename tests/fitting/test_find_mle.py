@@ -11,7 +11,7 @@ from scipy.special import gammaln, logsumexp, ndtri
 from scipy.stats import norm
 
 import pymc_ebm as ebm
-import pymc_ebm.observed
+from pymc_ebm import default_reference
 from pymc_ebm.energies import edges, ergm, to_adjacency, to_dyads, triangles
 from pymc_ebm.fitting.find_mle import solve
 from pymc_ebm.fitting.problem import Problem
@@ -211,9 +211,9 @@ def test_florentine_marriages(run, seed, monkeypatch):
     a = np.zeros((16, 16), dtype=int)
     i, j = np.searchsorted(families, ties).T
     a[i, j] = a[j, i] = 1
-    pooled = ebm.observed.pooled
+    pooled = default_reference.pooled
     other = lambda *args, random_seed, **kwargs: pooled(*args, random_seed=seed, **kwargs)
-    monkeypatch.setattr(ebm.observed, "pooled", other)
+    monkeypatch.setattr(default_reference, "pooled", other)
     with pm.Model() as model:
         theta = pm.Normal("theta", 0, 5, shape=2)
         energy = ergm((edges, triangles))
