@@ -58,8 +58,8 @@ class Reference:
         Draws that were made and thrown away, such as injections that a survey did not detect.
         Each counts as a group without weight in every error estimate.
     proposal : Proposal, optional
-        Fresh draws of q and its log density, where the reference knows them. It plays no part in
-        the estimate of log Z nor in the fingerprint.
+        The log density of q anywhere, and fresh draws of it, where the reference knows them. It
+        plays no part in the estimate of log Z nor in the fingerprint.
     remake : callable, optional
         ``remake(draws, random_seed, model_draws)`` makes a reference of the same kind with other
         points, at least `draws` of them. ``model_draws()`` gives draws of the model,

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 
 from pymc_ebm.reference.base import Reference
+from pymc_ebm.reference.proposal import Proposal
 
 
 def from_draws(
@@ -17,7 +21,8 @@ def from_draws(
     points : array_like, shape ``(M, *event)``
         Draws of q, in the units of x.
     log_density : array_like, shape (M,), or callable
-        log q(y_m) in nats, or a function of the points that gives it.
+        log q(y_m) in nats, or a function that gives it for any places, ``(N, *event)`` to (N,).
+        With the function the report can tell whether the draws reach the data.
     total_draws : int, optional
         How many draws were made, when those of weight 0 were thrown away (a detector's selection,
         say); M by default.
@@ -67,4 +72,9 @@ def from_draws(
         support=support,
         description="given draws",
         unused_draws=total_draws - n_points,
+        proposal=Proposal(None, partial(_fixed, log_density)) if callable(log_density) else None,
     )
+
+
+def _fixed(log_density: Callable, points, *params):
+    return log_density(points)

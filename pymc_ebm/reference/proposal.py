@@ -19,13 +19,14 @@ from pymc_ebm.energy import VECTORISED
 
 
 class Proposal(NamedTuple):
-    """A distribution that can be drawn from and evaluated, behind a weighted set of points.
+    """The distribution behind a weighted set of points, where its density is known anywhere.
 
     Attributes
     ----------
-    draw : callable
+    draw : callable or None
         ``draw(rng, draws, *params)`` gives fresh independent draws, ``(draws, *event)``, from a
-        ``numpy.random.Generator``. A fixed proposal ignores the parameters.
+        ``numpy.random.Generator``. A fixed proposal ignores the parameters. None where somebody
+        else made the draws.
     log_density : callable
         ``log_density(points, *params)`` gives log q in nats, ``(draws,)``, of points
         ``(draws, *event)``; −inf outside q's support.
@@ -39,7 +40,7 @@ class Proposal(NamedTuple):
     (1000,)
     """
 
-    draw: Callable[..., np.ndarray]
+    draw: Callable[..., np.ndarray] | None
     log_density: Callable[..., np.ndarray]
 
 

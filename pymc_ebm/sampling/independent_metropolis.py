@@ -160,14 +160,24 @@ def independent_metropolis(
 def _proposals(reference, rng, row, chains, steps):
     """``take(n)`` gives n new points and their log q; ``log_density`` that of any point."""
     q = reference.proposal
-    if q is not None:
 
-        def take(n):
-            points = q.draw(rng, n, *row)
-            return points, q.log_density(points, *row)
+    def log_density(points):
+        if q is None:
+            raise ValueError(
+                f"{reference} knows its log density at its own points only, and initvals were "
+                "given. Leave initvals out, or use a reference made by independent or fitted."
+            )
+        return q.log_density(points, *row)
 
-        return take, lambda points: q.log_density(points, *row)
-    return _given_draws(reference, rng, chains, steps)
+    draw = None if q is None else q.draw
+    if draw is None:
+        return _given_draws(reference, rng, chains, steps), log_density
+
+    def take(n):
+        points = draw(rng, n, *row)
+        return points, log_density(points)
+
+    return take, log_density
 
 
 def _given_draws(reference, rng, chains, steps):
@@ -194,13 +204,7 @@ def _given_draws(reference, rng, chains, steps):
         index = list(itertools.islice(order, n))
         return reference.points[index], -reference.log_weights[index]
 
-    def log_density(points):
-        raise ValueError(
-            f"{reference} knows its log density at its own points only, and initvals were given. "
-            "Leave initvals out, or use a reference made by independent or fitted."
-        )
-
-    return take, log_density
+    return take
 
 
 def _weigher(energy_of, reference, row):

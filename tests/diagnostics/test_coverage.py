@@ -86,9 +86,12 @@ def test_verdicts(case):
 def test_nothing_is_known_of_a_flat_top_and_an_unknown_density(rng):
     """Draws without a density elsewhere, and a mode without a curvature."""
     draws = rng.normal(0, 1.2, 2000)
-    q = ebm.reference.from_draws(draws, stats.norm(0, 1.2).logpdf)
+    q = ebm.reference.from_draws(draws, stats.norm(0, 1.2).logpdf(draws))
     data = stats.gennorm(4).rvs(300, random_state=1)
     assert verdict(quartic, q, data, 1.0).verdict == "not checked"
+    # Where the density is known anywhere, the data tell.
+    known = ebm.reference.from_draws(draws, stats.norm(0, 1.2).logpdf)
+    assert verdict(quartic, known, data, 1.0).verdict == "covered"
     # The curvature of a Gaussian mode tells its mass, and needs no density.
     assert verdict(gaussian, q, rng.normal(0, 1, 300), 1.0).verdict == "covered"
 

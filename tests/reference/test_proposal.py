@@ -122,8 +122,14 @@ def test_enumeration(rng):
 
 def test_not_every_reference_has_one(rng):
     y = rng.normal(size=30)
-    assert ref.from_draws(y, stats.norm.logpdf).proposal is None
+    assert ref.from_draws(y, stats.norm.logpdf(y)).proposal is None
     assert ref.quadrature(-1, 1, 30).proposal is None
+
+
+def test_given_draws_with_the_density_anywhere(rng):
+    q = ref.from_draws(rng.normal(size=30), stats.norm.logpdf).proposal
+    assert q.draw is None
+    np.testing.assert_allclose(q.log_density(np.zeros(1)), -0.5 * np.log(2 * np.pi))
 
 
 @pytest.mark.parametrize(

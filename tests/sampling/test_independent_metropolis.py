@@ -130,7 +130,7 @@ def test_against_a_loop_by_hand(block, monkeypatch, seed):
 
 def test_given_draws_are_used_once(rng, seed):
     y = rng.normal(0, 4, 30_000)
-    q = ebm.reference.from_draws(y, stats.norm(0, 4).logpdf)
+    q = ebm.reference.from_draws(y, stats.norm(0, 4).logpdf(y))
     options = dict(reference=q, chains=2, tune=10, random_seed=seed, progressbar=False)
     tree = independent_metropolis(gaussian, 2.0, draws=14_000, **options)
     assert stats.kstest(thinned(tree), stats.norm(0, 2).cdf).pvalue > 1e-3
@@ -140,6 +140,8 @@ def test_given_draws_are_used_once(rng, seed):
         independent_metropolis(gaussian, 2.0, draws=15_000, **options)
     with pytest.raises(ValueError, match="initvals were given"):
         independent_metropolis(gaussian, 2.0, draws=10, initvals=[0.0, 1.0], **options)
+    options["reference"] = ebm.reference.from_draws(y, stats.norm(0, 4).logpdf)
+    independent_metropolis(gaussian, 2.0, draws=10, initvals=[0.0, 1.0], **options)
 
 
 def test_p_is_zero_outside_the_support(seed):
