@@ -48,12 +48,12 @@ class AtParameters(NamedTuple):
 class ModelWithReferences:
     """The graphs that `compute_reference_stats` evaluates, compiled once for many references.
 
-    References take no part in a graph but by their arrays, which are shared variables here;
-    ``pm.set_data`` works as ever.
+    References take no part in a graph but by their arrays, which are shared variables here. Data
+    are those of the attribute `model`, a copy.
     """
 
     def __init__(self, model, weights=True):
-        umodel = on_own_scale(model)
+        self.model = umodel = on_own_scale(model)
         factors, normalisers = normaliser_graphs(umodel)
         self.references = [n.nodes[0].op.reference for n in normalisers]
         self._ops, self._arrays = {}, {}
