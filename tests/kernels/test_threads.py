@@ -1,4 +1,4 @@
-"""One thread for each chain (reliability.md 27)."""
+"""Evaluations stay in the thread that asks for them (reliability.md 27)."""
 
 import time
 
@@ -8,42 +8,34 @@ import pytest
 
 import pymc_ebm as ebm
 
-DRAWS = 50_000
-
 
 @pytest.fixture(scope="module")
-def model():
+def evaluate():
     data = np.random.default_rng(27).normal(0, 2, 100)
-    q = ebm.reference.independent(pm.Normal.dist(0, 4), DRAWS, random_seed=1)
+    q = ebm.reference.independent(pm.Normal.dist(0, 4), 50_000, random_seed=1)
     with pm.Model() as model:
         sigma = pm.HalfNormal("sigma", 5)
         ebm.EBM("x", sigma, energy=lambda x, s: x**2 / (2 * s**2), reference=q, observed=data)
-    return model
+    function = model.logp_dlogp_function(ravel_inputs=True)
+    function.set_extra_values({})
+    return lambda: function(np.array([0.7]))
 
 
 def threads_busy(work):
-    """Processor time of all threads of this process for each second that passes."""
-    begin, cpu = time.perf_counter(), time.process_time()
-    work()
-    return (time.process_time() - cpu) / (time.perf_counter() - begin)
+    """Processor time of the process for each second of this thread's own.
 
-
-def test_evaluations_use_one_thread(model):
-    """Chains bring the threads: a kernel with its own would make cores times as many.
-
-    Others on the machine can only make the number smaller; 10% are for the clocks.
+    The machine's other users do not change it. What is left of earlier tests might, for a moment.
     """
-    value_and_gradient = model.logp_dlogp_function(ravel_inputs=True)
-    value_and_gradient.set_extra_values({})
-    at = np.array([0.7])
-    value_and_gradient(at)
-    assert threads_busy(lambda: [value_and_gradient(at) for _ in range(1000)]) < 1.1
+    work()  # compiles
+    found = []
+    for _ in range(3):
+        process, thread = time.process_time(), time.thread_time()
+        for _ in range(200):
+            work()
+        found.append((time.process_time() - process) / (time.thread_time() - thread))
+    return min(found)
 
 
-def test_one_core_is_one_thread(model):
-    """Sampling with cores=1, where the sampler could start threads as well."""
-    sample = lambda draws: pm.sample(
-        draws, tune=100, chains=2, cores=1, nuts_sampler="nutpie", random_seed=1, model=model,
-        progressbar=False, compute_convergence_checks=False,
-    )  # fmt: skip
-    assert threads_busy(lambda: sample(300)) < 1.1
+def test_a_chain_is_one_thread(evaluate):
+    """Chains bring the threads, one for each core: a kernel with its own would multiply them."""
+    assert threads_busy(evaluate) < 1.1
