@@ -7,14 +7,15 @@ import numpy as np
 import xarray as xr
 from arviz_plots import PlotCollection, visuals
 from numpy.typing import ArrayLike, NDArray
+from scipy import stats
 
 from pymc_ebm.diagnostics.at_parameters import NormalisersAt, NormaliserValues
 from pymc_ebm.diagnostics.weights import group_variance
 from pymc_ebm.plots.layout import element_label, label_panels, panels, scalar_draws
+from pymc_ebm.reference.base import Reference
 
 __all__ = ["plot_log_partition"]
 
-_NORMAL_95 = 1.96
 _STEPS = 100
 
 
@@ -32,16 +33,18 @@ def plot_log_partition(
 ) -> PlotCollection:
     r"""Plot log Ẑ along a parameter with its 95% band, and what that does to the log-likelihood.
 
-    .. math:: \log \hat Z(θ) ± 1.96 \operatorname{mcse}(θ)
+    .. math:: \log \hat Z(θ) ± t \operatorname{mcse}(θ)
 
     is in the upper panel, the paper's Figure 1 for any model. An error that is the same at every θ
     does nothing to a posterior. The lower panel has what does: the band of the error of the
     log-likelihood relative to that at a start θ₀,
 
-    .. math:: ± 1.96 \sqrt{C_{θθ} + C_{θ_0θ_0} − 2 C_{θθ_0}},
+    .. math:: ± t \sqrt{C_{θθ} + C_{θ_0θ_0} − 2 C_{θθ_0}},
 
     which is 0 at θ₀, from φ_m = Σ_r c_r w̄_mr. Where it reaches a nat, the reference moves the
-    posterior.
+    posterior. The errors are known from the spread of G groups of points, so that t is the 97.5%
+    quantile of Student's t with G − 1 degrees of freedom: 1.96 for thousands of independent
+    points, 2.13 for 16 scramblings.
 
     Parameters
     ----------
@@ -118,6 +121,7 @@ def plot_log_partition(
     of_difference = np.array(
         [[_difference_mcse(*pair) for pair in zip(row, at_start, strict=True)] for row in along]
     )
+    quantile = np.array([_t_quantile(v.reference) for v in at_start])
     absolute = [v.reference.absolute for v in at_start]
     curves = {"estimate": (log_z, np.zeros_like(log_z))}
     if exact is not None:
@@ -137,8 +141,8 @@ def plot_log_partition(
     lines = xr.Dataset({"log_partition": (dims, above), "loglik": (dims, below)}, coords=labels)
     half = xr.Dataset(
         {
-            "log_partition": (dims[1:], _NORMAL_95 * mcse),
-            "loglik": (dims[1:], _NORMAL_95 * of_difference),
+            "log_partition": (dims[1:], quantile * mcse),
+            "loglik": (dims[1:], quantile * of_difference),
         },
         coords={"ebm": labels["ebm"]},
     )
@@ -152,6 +156,11 @@ def _difference_mcse(here: NormaliserValues, there: NormaliserValues) -> float:
         return 0.0
     influence = here.influence() - there.influence()
     return float(np.sqrt(group_variance(influence, reference.groups, reference.unused_draws)))
+
+
+def _t_quantile(reference: Reference) -> float:
+    n_groups = reference.n_groups + reference.unused_draws
+    return float(stats.t.ppf(0.975, max(n_groups - 1, 1)))
 
 
 def _draw(x_label, grid, lines, half, absolute, pc_kwargs) -> PlotCollection:

@@ -43,12 +43,13 @@ def test_curves_and_bands_are_the_formulas(gaussian):
     np.testing.assert_allclose(line(pc, "log_partition", "estimate"), np.c_[sigma, log_z])
     np.testing.assert_allclose(line(pc, "log_partition", "exact")[:, 1], log_normal(sigma))
     mcse = np.sqrt(m / (m - 1) * ((w - 1 / m) ** 2).sum(axis=1))
-    expected = [log_z - 1.96 * mcse, log_z + 1.96 * mcse]
+    t = stats.t(m - 1).ppf(0.975)
+    expected = [log_z - t * mcse, log_z + t * mcse]
     np.testing.assert_allclose(band(pc, "log_partition"), expected, rtol=1e-6)
 
     start = np.array([idata["posterior"]["sigma"].mean().item()])
     log_z0, w0 = by_hand(reference.points, start)
-    half = 1.96 * N * np.sqrt(m / (m - 1) * ((w - w0) ** 2).sum(axis=1))
+    half = t * N * np.sqrt(m / (m - 1) * ((w - w0) ** 2).sum(axis=1))
     np.testing.assert_allclose(band(pc, "loglik"), [-half, half], rtol=1e-6)
     np.testing.assert_array_equal(line(pc, "loglik", "estimate")[:, 1], 0)
     error = -N * ((log_normal(sigma) - log_z) - (log_normal(start) - log_z0))

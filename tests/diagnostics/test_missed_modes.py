@@ -1,0 +1,58 @@
+"""The status of a report where the reference misses a mode (reliability.md 18 and 33)."""
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+import pytest
+import xarray as xr
+from scipy import stats
+
+import pymc_ebm as ebm
+
+
+def two_normals(x, d):
+    """0.3 N(−d, 1) + 0.7 N(d, 1)."""
+    return -pt.logaddexp(np.log(0.3) - (x + d) ** 2 / 2, np.log(0.7) - (x - d) ** 2 / 2)
+
+
+def flat_top(x, d):
+    """No curvature at the mode says how much mass it has."""
+    return (x / d) ** 4
+
+
+def status(energy, points, data, at):
+    """With a posterior near `at`, by a reference of points of N(6, 2²) or N(0, 4²)."""
+    mean, sd = points
+    y = stats.norm(mean, sd).rvs(4000, random_state=1)
+    # Without the density elsewhere than at the points.
+    q = ebm.reference.from_draws(y, stats.norm(mean, sd).logpdf(y))
+    with pm.Model():
+        d = pm.HalfNormal("d", 10, initval=at)
+        ebm.EBM("x", d, energy=energy, reference=q, observed=data)
+        draws = at * (1 + 0.01 * stats.norm.ppf((np.arange(50) + 0.5) / 50))
+        posterior = xr.Dataset({"d": (("chain", "draw"), draws[None])}).assign_coords(chain=[0])
+        idata = xr.DataTree.from_dict({"posterior": posterior})
+        ebm.compute_reference_stats(idata, progressbar=False)
+    return ebm.report(idata)
+
+
+@pytest.mark.parametrize("seen", [True, False], ids=["with data", "without data"])
+@pytest.mark.filterwarnings("ignore:The energies of the data are mostly above:UserWarning")
+def test_a_missed_mode_fails(seen, rng):
+    """30% of the model lie at −6, where a reference around 6 has no points.
+
+    The reference's own weights are as good as equal: nothing but the search tells.
+    """
+    near, far = rng.normal(6, 1, 42), rng.normal(-6, 1, 18)
+    found = status(two_normals, (6, 2), np.concatenate([near, far]) if seen else near, 6.0)
+    assert found.table["x"]["khat_max"] < 0.5
+    assert max(found.added_error["d"].values()) < 0.1
+    assert found.status == "failed"
+    assert any("miss a part of the model" in reason for reason in found.reasons)
+
+
+def test_what_cannot_be_looked_at_is_not_ok(rng):
+    """A sound reference, of which only an exact one could tell."""
+    found = status(flat_top, (0, 4), 2 * stats.gennorm(4).rvs(50, random_state=rng), 2.0)
+    assert found.status == "inconclusive"
+    assert any("is not known" in reason for reason in found.reasons)
