@@ -349,9 +349,14 @@ def test_one_bad_draw_fails(idata, name, value):
     assert report(changed).status == "failed"
 
 
-def test_round_trip_through_zarr(idata, tmp_path):
-    idata.to_zarr(tmp_path / "idata.zarr")
-    with xr.open_datatree(tmp_path / "idata.zarr", engine="zarr") as back:
+@pytest.mark.parametrize("engine", ["zarr", "h5netcdf"])
+def test_round_trip_through_a_file(engine, idata, tmp_path):
+    path = tmp_path / "idata"
+    if engine == "zarr":
+        idata.to_zarr(path)
+    else:
+        idata.to_netcdf(path, engine=engine)
+    with xr.open_datatree(path, engine=engine) as back:
         for group in ("reference_stats", "reference_mcse"):
             xr.testing.assert_identical(
                 back[group].to_dataset().load().astype(float),
