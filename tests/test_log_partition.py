@@ -144,6 +144,29 @@ def test_backends_agree(case):
     )
 
 
+@pytest.mark.parametrize("rows", [np.array(1.3), np.array([0.6, 1.3])], ids=["one row", "two rows"])
+@pytest.mark.parametrize("how", ["passed", "captured"])
+def test_derivatives_of_inputs_that_depend_on_one_another(how, rows):
+    """E = s (d x²/2 − c x) has log Z = ½ log(2π/(sd)) + s c²/(2d); here d is c² + 1."""
+    c = pt.dscalar("c")
+    d = c**2 + 1
+    grid = ebm.reference.quadrature(-40, 40, 400)
+    energy = lambda x, s, c, d: s * (d * x**2 / 2 - c * x)
+    if how == "passed":
+        log_z = ebm.log_partition(energy, rows, c, d, reference=grid)
+    else:
+        log_z = ebm.log_partition(lambda x, s: energy(x, s, c, d), rows, reference=grid)
+    truth = 0.5 * pt.log(2 * np.pi / (rows * d)) + rows * c**2 / (2 * d)
+    # The weights tell rows apart, and the square makes the cotangent of each depend on c.
+    found, exact = (((1.0 + np.arange(rows.size)) * v).sum() ** 2 for v in (log_z, truth))
+    outputs = []
+    for value in (found, exact):
+        first = pt.grad(value, c)
+        outputs.append([value, first, pt.grad(first, c)])
+    found, exact = (pytensor.function([c], o)(0.7) for o in outputs)
+    np.testing.assert_allclose(found, exact, rtol=1e-9)
+
+
 def test_value_and_gradient_evaluate_the_energy_once():
     """The energy's log-gamma must appear once in the compiled function, over all M points."""
     a, b = pt.dscalars("a", "b")
