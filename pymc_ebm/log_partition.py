@@ -1,5 +1,6 @@
 """The Op `LogPartition` and the function `log_partition` that applies it."""
 
+import math
 import weakref
 from collections.abc import Sequence
 
@@ -16,6 +17,7 @@ from pymc_ebm.checks import check_log_weights, check_reference
 from pymc_ebm.energy import Energy, SplitEnergy, split_energy
 from pymc_ebm.parameters import as_parameter, core_ndims
 from pymc_ebm.reference.base import Reference
+from pymc_ebm.reference.memory import check_memory
 from pymc_ebm.rows import distinct_rows
 
 __all__ = ["LogPartition", "log_partition", "value_and_gradient"]
@@ -255,6 +257,8 @@ def log_partition(
     ValueError
         If the energy breaks its shape contract, mixes rows of the batch, is NaN or −inf at a
         point, or is +inf at every point, at the parameters' initial values.
+    MemoryError
+        If the energies of all rows and points do not fit in memory at once.
 
     References
     ----------
@@ -360,6 +364,13 @@ def _statistics(split: SplitEnergy, reference: Reference) -> list[np.ndarray]:
     found = [alive() for alive in held.get(split.fingerprint, [])]
     arrays = [a for a in found if a is not None]
     if not arrays or len(arrays) < len(found):
+        shapes = [s.type.shape[1:] for s in split.statistics]
+        check_memory(
+            reference.n_points,
+            2 * sum(math.prod(n or 1 for n in shape) for shape in shapes),
+            "These are the statistics that the energy takes of each: use fewer draws, or an "
+            "energy that sums over the event.",
+        )
         arrays = split.statistics_at(reference.points)
         held[split.fingerprint] = [weakref.ref(a) for a in arrays]
     return arrays
