@@ -99,6 +99,9 @@ def test_draws_of_samplers_count():
     ):
         with pytest.raises(MemoryError, match=r"GiB.*Use fewer draws\."):
             sampler(energy, 0.3, reference=spins, draws=HUGE, random_seed=1)
+    line = ref.quadrature(-9, 9, 30)
+    with pytest.raises(MemoryError, match=r"GiB.*Use fewer draws\."):
+        ebm.sampling.markov_chain(lambda x, s: x**2 / s, 2.0, reference=line, draws=HUGE)
 
 
 def test_log_weights_that_cannot_be_taken_in_blocks(monkeypatch):
