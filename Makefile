@@ -1,7 +1,7 @@
 # `make demo` and `make test` need nothing but a Python (see tools/find_python.sh): they build .venv themselves.
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint docs notebooks bench trust clean
+.PHONY: help env demo test lint docs notebooks bench accuracy trust clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -35,6 +35,9 @@ notebooks: $(STAMP)  ## execute the notebooks in place
 
 bench: $(STAMP)  ## run the benchmarks
 	@set -e; for script in $(wildcard benchmarks/*.py); do $(BIN)/python "$$script"; done
+
+accuracy: $(STAMP)  ## error of log Z against time; saves the figure of the docs
+	@$(BIN)/python benchmarks/accuracy.py docs/_static/accuracy.png
 
 trust: $(STAMP)  ## judge report by every set-up of benchmarks/trust.py; half an hour
 	@OMP_NUM_THREADS=1 $(BIN)/python benchmarks/trust.py --all

@@ -33,10 +33,14 @@ def check_log_weights(op, inputs, names) -> None:
     arrays = inputs[len(constants) :]
     batch_ndim = op.batch_ndim
     n_rows = math.prod(np.shape(known[0])[:batch_ndim]) if known else 1
+    # The energies of all rows, and what the energy makes of x on the way to them.
+    shapes = [s.type.shape[1:] for s in split.slots] or [reference.event_shape]
+    width = max(math.prod(n or 1 for n in shape) for shape in shapes)
     check_memory(
-        n_rows * reference.n_points,
-        0,
-        f"{n_rows} rows of parameters with {reference.n_points} points each: use fewer draws.",
+        reference.n_points,
+        5 + 3 * n_rows * width,
+        f"The energy is evaluated at all of them for {n_rows} row{'s' * (n_rows > 1)} of "
+        "parameters: use fewer draws.",
     )
     [values] = evaluate([op.log_weights(*constants, *arrays)])
     where = ", ".join(

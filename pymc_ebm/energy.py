@@ -51,7 +51,9 @@ class SplitEnergy:
     params : list of TensorVariable
         Placeholders for the parameters, each of its core shape.
     captured : list of Variable
-        Variables of the outer graph that the energy uses besides its arguments.
+        Placeholders for variables of the outer graph that the energy uses besides its arguments.
+    outer : list of Variable
+        These variables.
     statistics : list of TensorVariable
         Graphs of x alone; leading axis B, ``(B,)`` for whatever could be summed over the event.
     slots : list of TensorVariable
@@ -63,6 +65,7 @@ class SplitEnergy:
     x: TensorVariable
     params: list[TensorVariable]
     captured: list[Variable]
+    outer: list[Variable]
     statistics: list[TensorVariable]
     slots: list[TensorVariable]
     value: TensorVariable
@@ -167,12 +170,15 @@ def split_energy(
             raise
         x = pt.tensor("x", dtype=dtype, shape=(batch, *event_shape))
         value = call_energy(energy, x, params, param_names)
-    captured = _captured(value, x, params)
+    outer = _captured(value, x, params)
+    # One of them may depend on another, and derivatives by one must not go through the other.
+    captured = [v.type() for v in outer]
+    value = graph_replace(value, dict(zip(outer, captured, strict=True)), strict=False)
     value = expand(value, x, [*params, *captured])
     statistics = x_only_parts(value, x, [*params, *captured])
     slots = [s.type(f"statistic_{i}") for i, s in enumerate(statistics)]
     value = graph_replace(value, dict(zip(statistics, slots, strict=True)), strict=False)
-    return SplitEnergy(x, params, captured, statistics, slots, value)
+    return SplitEnergy(x, params, captured, outer, statistics, slots, value)
 
 
 def data_energy(
@@ -204,13 +210,14 @@ def data_energy(
     if all(p.ndim == n for p, n in zip(params, cores, strict=True)):
         flat = value if batch_ndim == 1 else value.reshape((-1, *value.shape[batch_ndim:]))
         split = split_energy(energy, event_shape, value.dtype, types, batch=flat.type.shape[0])
-        energies = graph_replace(
-            split.at(flat), dict(zip(split.params, params, strict=True)), strict=False
-        )
+        placeholders = [*split.params, *split.captured]
+        given = dict(zip(placeholders, [*params, *split.outer], strict=True))
+        energies = graph_replace(split.at(flat), given, strict=False)
         return energies if batch_ndim == 1 else energies.reshape(value.shape[:batch_ndim])
     split = split_energy(energy, event_shape, value.dtype, types, batch=1)
     one = pt.tensor("observation", dtype=value.dtype, shape=event_shape)
-    energy = split.at(one[None])[0]
+    outer = dict(zip(split.captured, split.outer, strict=True))
+    energy = graph_replace(split.at(one[None])[0], outer, strict=False)
     return vectorize_graph(energy, {one: value, **dict(zip(split.params, params, strict=True))})
 
 

@@ -1,5 +1,6 @@
 """The Op `LogPartition` and the function `log_partition` that applies it."""
 
+import math
 import weakref
 from collections.abc import Sequence
 
@@ -16,6 +17,7 @@ from pymc_ebm.checks import check_log_weights, check_reference
 from pymc_ebm.energy import Energy, SplitEnergy, split_energy
 from pymc_ebm.parameters import as_parameter, core_ndims
 from pymc_ebm.reference.base import Reference
+from pymc_ebm.reference.memory import check_memory
 from pymc_ebm.rows import distinct_rows
 
 __all__ = ["LogPartition", "log_partition", "value_and_gradient"]
@@ -65,7 +67,7 @@ class LogPartition(OpFromGraph):
         self._log_weights = (inputs, log_weights)
         wrt = [inputs[i] for i in self.differentiable]
         outputs = [*value_and_gradient(log_weights, wrt)]
-        self._gradients = (inputs, outputs[1:])
+        self._outputs = (inputs, outputs)
         connected = [[i in self.differentiable] * len(outputs) for i in range(len(inputs))]
         super().__init__(inputs, outputs, inline=True, connection_pattern=connected)
 
@@ -152,30 +154,44 @@ class LogPartition(OpFromGraph):
 
     def pullback(self, inputs, outputs, cotangents):
         """Vector-Jacobian product: eq. 12 for log Ẑ, the Hessian for the gradient outputs."""
-        value, *gradients = cotangents
         pulled = [disconnected_type() for _ in inputs]
+        value, *gradients = cotangents
         if not isinstance(value.type, DisconnectedType):
+            shared = []
             for i, output in zip(self.differentiable, outputs[1:], strict=True):
+                if self.batch_ndim and i >= len(self.split.params):
+                    shared.append(i)  # by all rows: the output is the sum of their derivatives
+                    continue
                 weight = value.reshape((*value.shape, *[1] * (output.ndim - value.ndim)))
                 pulled[i] = (weight * output).astype(inputs[i].dtype)
-        connected = [
-            (g, k) for k, g in enumerate(gradients) if not isinstance(g.type, DisconnectedType)
-        ]
-        if connected:
-            plain = self._at(self._gradients, inputs)
-            second = grad(
-                None,
-                wrt=[inputs[i] for i in self.differentiable],
-                known_grads={plain[k]: g for g, k in connected},
-                disconnected_inputs="ignore",
-                return_disconnected="disconnected",
-            )
-            for i, term in zip(self.differentiable, second, strict=True):
-                if isinstance(term.type, DisconnectedType):
-                    continue
+            self._pull(pulled, inputs, {0: value}, shared)
+        connected = {
+            k: g for k, g in enumerate(gradients, 1) if not isinstance(g.type, DisconnectedType)
+        }
+        self._pull(pulled, inputs, connected, self.differentiable)
+        return pulled
+
+    def _pull(self, pulled, inputs, cotangents, wrt):
+        """Add to `pulled` what the graph inside gives for cotangents of some outputs."""
+        if not cotangents or not wrt:
+            return
+        placeholders, outputs = self._outputs
+        # At the placeholders: one input may depend on another, and no derivative may go that way.
+        slots = {k: g.type() for k, g in cotangents.items()}
+        terms = grad(
+            None,
+            wrt=[placeholders[i] for i in wrt],
+            known_grads={outputs[k]: slot for k, slot in slots.items()},
+            disconnected_inputs="ignore",
+            return_disconnected="disconnected",
+        )
+        real = dict(zip(placeholders, inputs, strict=True))
+        real |= {slot: cotangents[k] for k, slot in slots.items()}
+        for i, term in zip(wrt, terms, strict=True):
+            if not isinstance(term.type, DisconnectedType):
+                term = graph_replace(term, real, strict=False)
                 first = pulled[i]
                 pulled[i] = term if isinstance(first.type, DisconnectedType) else first + term
-        return pulled
 
     @staticmethod
     def _at(graph, inputs):
@@ -241,6 +257,8 @@ def log_partition(
     ValueError
         If the energy breaks its shape contract, mixes rows of the batch, is NaN or −inf at a
         point, or is +inf at every point, at the parameters' initial values.
+    MemoryError
+        If the energies of all rows and points do not fit in memory at once.
 
     References
     ----------
@@ -279,7 +297,7 @@ def log_partition(
         batch=reference.n_points,
     )
     batched, kind = _distinct(variables, cores)
-    op, inputs = _estimator(split, reference, batched, split.captured)
+    op, inputs = _estimator(split, reference, batched, split.outer)
     check_log_weights(op, inputs, names)
     log_z = op(*inputs, return_list=True)[0]
     return log_z if kind is None else log_z[kind]
@@ -346,6 +364,13 @@ def _statistics(split: SplitEnergy, reference: Reference) -> list[np.ndarray]:
     found = [alive() for alive in held.get(split.fingerprint, [])]
     arrays = [a for a in found if a is not None]
     if not arrays or len(arrays) < len(found):
+        shapes = [s.type.shape[1:] for s in split.statistics]
+        check_memory(
+            reference.n_points,
+            2 * sum(math.prod(n or 1 for n in shape) for shape in shapes),
+            "These are the statistics that the energy takes of each: use fewer draws, or an "
+            "energy that sums over the event.",
+        )
         arrays = split.statistics_at(reference.points)
         held[split.fingerprint] = [weakref.ref(a) for a in arrays]
     return arrays

@@ -86,8 +86,9 @@ def test_square_of_a_difference_is_not_expanded(rng):
 def test_captured_variables_are_found():
     outer = pt.dscalar("outer")
     split = split_energy(lambda x, a: a * x + pt.exp(outer) * x**2, (), "float64", [SCALAR])
-    assert len(split.captured) == 1
-    assert outer in ancestors(split.captured)
+    assert len(split.captured) == len(split.outer) == 1
+    assert outer in ancestors(split.outer)
+    assert outer not in ancestors([split.value])
 
 
 def test_fingerprints_tell_energies_apart():

@@ -57,8 +57,8 @@ class PointSweep:
         if self._splits and self.reference.pool is None:
             return False
         check_memory(
-            4 * n_rows * n_points,
-            0,
+            n_points,
+            8 * n_rows,
             f"They cannot be taken in blocks, with {n_rows} rows of parameters: use fewer draws.",
         )
         return True

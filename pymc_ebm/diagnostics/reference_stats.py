@@ -97,6 +97,9 @@ def compute_reference_stats(
     ValueError
         If the model has no estimated normaliser, if `idata` has no posterior of its parameters,
         or if `idata` already has statistics made with another energy or reference.
+    MemoryError
+        If an energy that cannot be taken in blocks of points, or a pooled reference, has log
+        weights of more rows and points than fit in memory.
 
     References
     ----------

@@ -148,7 +148,9 @@ class _Neighbours:
             )
         n_sites = flat.shape[1]
         check_memory(
-            flat.size * self.n_values, n_sites, "Fit fewer observations at a time, or use geyer."
+            flat.size * self.n_values,
+            2 + 2 * n_sites,
+            "Fit fewer observations at a time, or use geyer.",
         )
         states = np.repeat(flat[:, None], n_sites, axis=1)
         states = np.repeat(states[:, :, None], self.n_values, axis=2)

@@ -81,11 +81,11 @@ def _states(values, shape) -> np.ndarray:
     if isinstance(values, (list, tuple)) and len(values) and np.ndim(values[0]) > 0:
         return _product([_distinct(v) for v in values])
     if isinstance(values, np.ndarray) and values.ndim >= 2:
-        check_memory(len(values), values[0].size if len(values) else 0, REMEDY)
+        check_memory(len(values), 6 + 4 * (values[0].size if len(values) else 0), REMEDY)
         _check_distinct(values)
         return values
     if hasattr(values, "__len__"):
-        check_memory(len(values), 1, REMEDY)
+        check_memory(len(values), 10, REMEDY)
     return _distinct(values)
 
 
@@ -96,7 +96,7 @@ def _collect(states: Iterator) -> np.ndarray:
         kept.append(state)
         if len(kept) % 100_000 == 0:
             # Python numbers in tuples take about four times the array's room.
-            check_memory(4 * len(kept), np.size(state), REMEDY)
+            check_memory(len(kept), 6 + 8 * np.size(state), REMEDY)
     return np.array(kept)
 
 
@@ -133,7 +133,7 @@ def _check_distinct(states: np.ndarray) -> None:
 def _product(coordinates: list[np.ndarray]) -> np.ndarray:
     """All combinations, ``(M, D)``, the last coordinate running fastest."""
     n_states = math.prod(len(values) for values in coordinates)
-    check_memory(n_states, len(coordinates), REMEDY)
+    check_memory(n_states, 6 + 2 * len(coordinates), REMEDY)
     points = np.empty((n_states, len(coordinates)), dtype=np.result_type(*coordinates))
     repeat = n_states
     for column, values in enumerate(coordinates):

@@ -57,6 +57,8 @@ def fitted(
         Data with NaN.
     TypeError
         Complex, string or object data.
+    MemoryError
+        More draws than fit in memory while they are made.
 
     Examples
     --------
@@ -75,7 +77,7 @@ def fitted(
         )
     event = data.shape[data.ndim - event_ndim :]
     n_dim = math.prod(event)
-    check_memory(draws, n_dim, "Use fewer draws.")
+    check_memory(draws, 9 + 9 * n_dim, "Use fewer draws.")
     rows = data.reshape(-1, n_dim)
     integer = data.dtype.kind in "biu"
     spins = _spins(rows, support) if integer and event_ndim else None

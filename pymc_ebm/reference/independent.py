@@ -60,6 +60,8 @@ def independent(
         Draws that do not divide into pairs or scramblings, and what `Reference` refuses.
     NotImplementedError
         A distribution without a quantile function where one is needed.
+    MemoryError
+        More draws than fit in memory while they are made.
     TypeError
         A discrete q(y|θ), or a `dist` that is neither distribution nor callable.
 
@@ -81,11 +83,13 @@ def independent(
         return replace(moving, remake=remake)
     event_shape = tuple(int(n) for n in dist.shape.eval())
     size = math.prod(event_shape)
-    check_memory(draws, size, "Use fewer draws.")
     if method == "iid":
+        # PyMC makes a small array of each draw before it stacks them.
+        check_memory(draws, 55 + 4 * size, "Use fewer draws.")
         points = pm.draw(dist, draws=draws, random_seed=rng)
         points, groups = np.reshape(points, (draws, *event_shape)), np.arange(draws)
     else:
+        check_memory(draws, 8 + 12 * size, "Use fewer draws.")
         points, groups = _by_uniforms(dist, event_shape, draws, method, rng, scramblings)
     log_q = pm.logp(dist, pt.constant(points)).eval()
     log_q = log_q.reshape(draws, -1).sum(axis=1)

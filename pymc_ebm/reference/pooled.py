@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -15,6 +16,7 @@ from pymc_ebm.reference.anchors import chain_draws, place_anchors
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.reference.batches import batches
 from pymc_ebm.reference.mbar import LEAST_OVERLAP, Pool
+from pymc_ebm.reference.memory import check_memory
 from pymc_ebm.reference.net import given_by_laws
 from pymc_ebm.reference.point_energies import PointEnergies
 from pymc_ebm.reference.site_law import SiteLaw
@@ -89,6 +91,8 @@ def pooled(
     ValueError
         Neither or both of `sampler` and `draws`; neither anchors nor what to place them by;
         numbers of anchors that disagree; a search that does not arrive.
+    MemoryError
+        Matrices of points and anchors that do not fit in memory.
 
     Warns
     -----
@@ -150,6 +154,12 @@ def pooled(
             "of each."
         )
     event_shape = chains[0].shape[2:]
+    # Matrices of points and anchors: energies, probabilities, and those of the equations for f.
+    check_memory(
+        sum(c.shape[0] * c.shape[1] for c in chains) * (1 if not laws else 2),
+        4 * math.prod(event_shape) + 9 * (len(anchors) + len(laws)),
+        "Use fewer anchors, or fewer draws of each.",
+    )
     points = np.concatenate([c.reshape(-1, *event_shape) for c in chains])
     counts = np.array([c.shape[0] * c.shape[1] for c in chains])
     of_laws = [law.draw(rng, int(counts[-1])) for law in laws]

@@ -59,8 +59,11 @@ def quadrature(lower, upper, order: int = 200, *, complete: bool | None = None) 
     )
     _check(low, high, order)
     n_dim = len(low)
+    # The rule of one dimension comes from square matrices.
     check_memory(
-        order**n_dim, n_dim, "Lower the order, or use draws: pymc_ebm.reference.independent."
+        order**n_dim,
+        4 + 6 * n_dim + 4 * order**2 / order**n_dim,
+        "Lower the order, or use draws: pymc_ebm.reference.independent.",
     )
     nodes, log_weights, edges = zip(
         *(_rule(a, b, order) for a, b in zip(low, high, strict=True)), strict=True

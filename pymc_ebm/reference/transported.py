@@ -66,7 +66,7 @@ def transported(make_dist, draws, method, rng, support, scramblings) -> Referenc
         )
     event_shape = _event_shape(dist, params)
     size = math.prod(event_shape)
-    check_memory(draws, size, "Use fewer draws.")
+    check_memory(draws, 12 + 2 * size, "Use fewer draws.")
     u, groups = uniforms(method, draws, size, rng, scramblings)
     log_draws = np.log(draws)
 

@@ -8,6 +8,7 @@ import xarray as xr
 from pymc_ebm.energy import Energy
 from pymc_ebm.progress import progress
 from pymc_ebm.reference.base import Reference
+from pymc_ebm.reference.memory import check_memory
 from pymc_ebm.sampling.clusters import clusters_of
 from pymc_ebm.sampling.given_change import given_change
 from pymc_ebm.sampling.local_energy import agrees, local_energy
@@ -185,6 +186,7 @@ class _Run:
         width = n_sites + more  # uniforms of one sweep
         total = self.tune + self.draws * self.thin
         at_once = min(at_once or max(BLOCK // (chains * width), 1), max(total, 1))
+        check_memory(chains * self.draws, 2 * n_sites, "Use fewer draws.")
         x = np.empty((chains, self.draws, n_sites), dtype=self.sites.values.dtype)
         changes = np.zeros(chains, dtype=np.int64)
         state, u = start.copy(), np.empty((at_once, chains, width))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 
 import numpy as np
@@ -9,6 +10,7 @@ import xarray as xr
 
 from pymc_ebm.energy import Energy
 from pymc_ebm.reference.base import Reference
+from pymc_ebm.reference.memory import check_memory
 from pymc_ebm.sampling.output import datatree
 from pymc_ebm.sampling.target import energy_function, parameter_row, spell, weights_function
 
@@ -93,6 +95,8 @@ def importance_resampling(
     log_weights, points = weights_function(energy, reference, row, signature)
     weights, ess = _normalise(log_weights, reference, row)
     cumulative = np.cumsum(weights)
+    size = math.prod(reference.event_shape)
+    check_memory(chains * draws, 5 + 2 * size, "Use fewer draws.")
     u = resample(rng, chains, draws) * cumulative[-1]
     index = np.searchsorted(cumulative, u, side="right")
     # Rounding may put u at the very end, past the last point with weight.

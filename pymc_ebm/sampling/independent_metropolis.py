@@ -12,6 +12,7 @@ import xarray as xr
 from pymc_ebm.energy import Energy
 from pymc_ebm.progress import progress
 from pymc_ebm.reference.base import Reference
+from pymc_ebm.reference.memory import check_memory
 from pymc_ebm.sampling.output import chain_ess, datatree
 from pymc_ebm.sampling.target import (
     BLOCK,
@@ -107,10 +108,12 @@ def independent_metropolis(
     else:
         points = start_points(initvals, chains, reference)
         state = weigh(points, log_density(points))
+    size = math.prod(reference.event_shape)
+    check_memory(chains * draws, 3 + 2 * size, "Use fewer draws.")
     x = np.empty((chains, draws, *reference.event_shape), dtype=reference.points.dtype)
     energies, log_weights = np.empty((chains, draws)), np.empty((chains, draws))
     accepted = np.empty((chains, draws), dtype=bool)
-    at_once = max(BLOCK // (chains * max(math.prod(reference.event_shape), 1)), 1)
+    at_once = max(BLOCK // (chains * max(size, 1)), 1)
     with progress(progressbar) as bar:
         task = bar.add_task("Independent Metropolis", total=steps)
         for start in range(0, steps, at_once):

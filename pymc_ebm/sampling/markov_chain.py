@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 import weakref
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from pymc.distributions.transforms import Interval
 
 from pymc_ebm.energy import Energy, call_energy
 from pymc_ebm.reference.base import Reference
+from pymc_ebm.reference.memory import check_memory
 from pymc_ebm.reference.support import Support
 from pymc_ebm.sampling.output import chain_ess, datatree
 from pymc_ebm.sampling.target import (
@@ -127,6 +129,8 @@ def markov_chain(
         )
     rng = np.random.default_rng(random_seed)
     row = parameter_row(params, signature)
+    # The draws, and what PyMC records of each step.
+    check_memory(chains * draws, 20 + 3 * math.prod(reference.event_shape), "Use fewer draws.")
     energy_of = energy_function(energy, reference, row)
     start = _first_states(initvals, chains, energy, reference, energy_of, row, signature, rng)
     chain = cached(
