@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import cloudpickle
-from distributed import Client, Future, default_client, wait
+from distributed import Client, Future, default_client
 
 from pymc_ebm.distributed.shard import Shard, Sums, add_up, value_and_gradient
 
@@ -84,7 +84,7 @@ class Shards:
         return hash((self.scheduler, self.key))
 
     def sums(self, values: Sequence) -> Sums:
-        """log Ẑ of all points and its gradients: shards on each worker first, then workers."""
+        """Log Ẑ of all points and its gradients: shards on each worker first, then workers."""
         return add_up(list(self._ask(value_and_gradient, add_up, values).values()))
 
     def each(self, function: Callable, *args) -> list[Any]:
@@ -149,10 +149,9 @@ class _Tasks:
     def homes(self) -> dict[str, list[str]]:
         """Keys of the shards by the worker that has them, once all are made."""
         while True:
-            wait(self.futures)
             for future in self.futures:
-                if future.status == "error":
-                    future.result()
+                if future.status != "finished" and (error := future.exception()):
+                    raise error
             found: dict[str, list[str]] = {}
             for key, workers in self.client.who_has(self.futures).items():
                 found.setdefault(min(workers, default=""), []).append(key)

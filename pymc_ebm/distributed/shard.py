@@ -80,7 +80,7 @@ class Shard:
         return _COMPILED[kind]
 
     def sums(self, values: list[NDArray]) -> Sums:
-        """log Ẑ of the points of this shard and its gradients."""
+        """Log Ẑ of the points of this shard and its gradients."""
         with _ONE_AT_A_TIME:
             return [np.asarray(v) for v in self._function(*values, *self._arrays)]
 

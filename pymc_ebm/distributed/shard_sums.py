@@ -46,7 +46,7 @@ class ShardSums(Op):
         real = [p.type() for p in params if p.dtype.startswith("float")]
         return Apply(self, params, [pt.tensor(dtype="float64", shape=batch), *real])
 
-    def infer_shape(self, fgraph, node, shapes):
+    def infer_shape(self, node, shapes):
         """Shapes of the outputs, for which no worker is asked."""
         real = [
             shape

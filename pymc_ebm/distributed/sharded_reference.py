@@ -10,7 +10,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-from pytensor.graph.basic import Variable
+from pytensor.graph.basic import Apply, Variable
 
 from pymc_ebm.distributed.shard import part
 from pymc_ebm.energy import SplitEnergy
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from pymc_ebm.distributed.cluster import Shards
 
-__all__ = ["ShardedReference", "sharded"]
+__all__ = ["ShardedReference", "sharded", "shards_of"]
 
 # The log-probability of a model is built many times, and its points are made once.
 _HELD: weakref.WeakKeyDictionary[ShardedReference, dict[str, Shards]] = weakref.WeakKeyDictionary()
@@ -175,7 +175,8 @@ def sharded(
     per_shard, rest = divmod(draws, shards)
     if rest:
         raise ValueError(
-            f"{draws} draws do not divide into {shards} shards. Use draws={(per_shard + 1) * shards}."
+            f"{draws} draws do not divide into {shards} shards. Use "
+            f"draws={(per_shard + 1) * shards}."
         )
     if isinstance(make, Variable):
         make = partial(independent, make)
@@ -222,9 +223,7 @@ def _sharded_estimator(
     of_first, inputs = estimator.dispatch(Reference)(reference, split, params, captured)
     placeholders = [v.type() for v in of_first.inner_inputs]
     shards = _shards(reference, split, [p.type for p in params])
-    outputs = ShardSums(shards, of_first.batch_ndim)(
-        *placeholders[: len(params)], return_list=True
-    )
+    outputs = ShardSums(shards, of_first.batch_ndim)(*placeholders[: len(params)], return_list=True)
     op = LogPartition(
         placeholders,
         of_first.log_weights(*placeholders),
@@ -233,6 +232,12 @@ def _sharded_estimator(
         outputs=outputs,
     )
     return op, inputs
+
+
+def shards_of(node: Apply) -> Shards:
+    """The shards of a `LogPartition` node that has a `ShardedReference`."""
+    params = node.inputs[: len(node.op.split.params)]
+    return _shards(node.op.reference, node.op.split, [p.type for p in params])
 
 
 def _shards(reference: ShardedReference, split: SplitEnergy, types: list) -> Shards:
