@@ -10,10 +10,12 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 from pymc.distributions.multivariate import MvNormalRV, MvStudentTRV
+from pymc.distributions.shape_utils import change_dist_size
 from pytensor.graph.basic import Variable
 from scipy.special import ndtri
 from scipy.stats import chi2
 
+from pymc_ebm.energy import evaluate
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.reference.memory import check_memory
 from pymc_ebm.reference.proposal import of_distribution
@@ -83,11 +85,11 @@ def independent(
     size = math.prod(event_shape)
     check_memory(draws, size, "Use fewer draws.")
     if method == "iid":
-        points = pm.draw(dist, draws=draws, random_seed=rng)
+        points = _draw(dist, draws, rng)
         points, groups = np.reshape(points, (draws, *event_shape)), np.arange(draws)
     else:
         points, groups = _by_uniforms(dist, event_shape, draws, method, rng, scramblings)
-    log_q = pm.logp(dist, pt.constant(points)).eval()
+    [log_q] = evaluate([pm.logp(dist, pt.constant(points))])
     log_q = log_q.reshape(draws, -1).sum(axis=1)
     return Reference(
         points=points,
@@ -98,6 +100,15 @@ def independent(
         proposal=of_distribution(dist, event_shape),
         remake=remake,
     )
+
+
+def _draw(dist, draws, rng):
+    """What ``pm.draw(dist, draws)`` gives, in one call where the distribution has a size."""
+    try:
+        many = change_dist_size(dist, (draws,), expand=True)
+    except NotImplementedError:  # a function of random variables has none of its own
+        return pm.draw(dist, draws=draws, random_seed=rng)
+    return pm.draw(many, random_seed=rng)
 
 
 def _remake(dist, support, scramblings, draws, random_seed, model_draws):
