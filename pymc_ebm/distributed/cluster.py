@@ -15,7 +15,7 @@ from distributed import Client, Future, default_client
 
 from pymc_ebm.distributed.shard import Shard, Sums, add_up, value_and_gradient
 
-__all__ = ["Shards", "known"]
+__all__ = ["Shards", "address_of", "known"]
 
 # By process and address: a connection does not outlive a fork.
 _CLIENTS: dict[tuple[int, str], Client] = {}
@@ -35,8 +35,13 @@ def known(client: Client | None) -> Client:
                 "There is no Dask client. Make one, for example distributed.Client(address), or "
                 "pass client=."
             ) from None
-    _CLIENTS[os.getpid(), client.scheduler.address] = client
+    _CLIENTS[os.getpid(), address_of(client)] = client
     return client
+
+
+def address_of(client: Client) -> str:
+    """Address of the scheduler that a client is connected to."""
+    return client.scheduler_info()["address"]
 
 
 def _client_of(scheduler: str) -> Client:

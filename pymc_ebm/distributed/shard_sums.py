@@ -41,10 +41,10 @@ class ShardSums(Op):
 
     def make_node(self, *params):
         """Apply to parameters, all of one batch shape."""
-        params = [pt.as_tensor(p) for p in params]
-        batch = next((p.type.shape[: self.batch_ndim] for p in params), ())
-        real = [p.type() for p in params if p.dtype.startswith("float")]
-        return Apply(self, params, [pt.tensor(dtype="float64", shape=batch), *real])
+        inputs = [pt.as_tensor(p) for p in params]
+        batch = next((p.type.shape[: self.batch_ndim] for p in inputs), ())
+        real = [p.type() for p in inputs if p.dtype.startswith("float")]
+        return Apply(self, inputs, [pt.tensor(dtype="float64", shape=batch), *real])
 
     def infer_shape(self, node, shapes):
         """Shapes of the outputs, for which no worker is asked."""

@@ -159,15 +159,21 @@ def sharded(
 
     Examples
     --------
-    .. code-block:: python
+    Two workers in this process; on a cluster they are others' (see the guide).
 
-        from distributed import Client, LocalCluster
-
-        client = Client(LocalCluster(n_workers=2, threads_per_worker=1))
-        q = ebm.distributed.sharded(pm.Normal.dist(0, 4), draws=2 * 10**7, random_seed=1)
-        log_z = ebm.log_partition(energy, sigma, reference=q)
+    >>> import pymc as pm, pymc_ebm as ebm
+    >>> from distributed import Client
+    >>> gaussian = lambda x, s: x**2 / (2 * s**2)
+    >>> with Client(processes=False, n_workers=2, threads_per_worker=1, dashboard_address=":0"):
+    ...     q = ebm.distributed.sharded(pm.Normal.dist(0, 4), draws=2000, random_seed=1)
+    ...     log_z = ebm.log_partition(gaussian, 1.5, reference=q).eval()
+    >>> q
+    ShardedReference(Normal, iid, 2 shards of 1000 points, event shape (), support the whole line)
+    >>> here = ebm.log_partition(gaussian, 1.5, reference=q.gathered()).eval()
+    >>> bool(abs(log_z - here) < 1e-10)
+    True
     """
-    from pymc_ebm.distributed.cluster import known
+    from pymc_ebm.distributed.cluster import address_of, known
 
     client = known(client)
     if shards is None:
@@ -181,7 +187,7 @@ def sharded(
     if isinstance(make, Variable):
         make = partial(independent, make)
     seeds = np.random.default_rng(random_seed).integers(2**63, size=shards)
-    return _sharded(make, per_shard, tuple(seeds.tolist()), client.scheduler.address)
+    return _sharded(make, per_shard, tuple(seeds.tolist()), address_of(client))
 
 
 def _sharded(make, per_shard, seeds, scheduler) -> ShardedReference:

@@ -1,6 +1,6 @@
 """Weak scaling of a sharded reference: as many points again on a second worker.
 
-    python benchmarks/distributed.py [points per worker] [evaluations]
+    python benchmarks/sharded.py [points per worker] [evaluations]
 
 Each worker is a process with one thread. Evaluations of log Z and its gradient on one and on two
 workers take turns; the last lines say what a round trip costs and where a second machine pays.
