@@ -1,6 +1,15 @@
 """Energy-based likelihoods in PyMC, with an estimated normaliser and an account of its error."""
 
-from pymc_ebm import diagnostics, energies, fitting, kernels, plots, reference, sampling
+from pymc_ebm import (
+    diagnostics,
+    distributed,
+    energies,
+    fitting,
+    kernels,
+    plots,
+    reference,
+    sampling,
+)
 from pymc_ebm.diagnostics import (
     ReferenceReport,
     better_reference,
@@ -25,6 +34,7 @@ __all__ = [
     "check",
     "compute_reference_stats",
     "diagnostics",
+    "distributed",
     "energies",
     "find_MLE",
     "fitting",

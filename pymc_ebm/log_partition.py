@@ -3,6 +3,7 @@
 import math
 import weakref
 from collections.abc import Sequence
+from functools import singledispatch
 
 import numpy as np
 import pytensor.tensor as pt
@@ -20,7 +21,7 @@ from pymc_ebm.reference.base import Reference
 from pymc_ebm.reference.memory import check_memory
 from pymc_ebm.rows import distinct_rows
 
-__all__ = ["LogPartition", "log_partition", "value_and_gradient"]
+__all__ = ["LogPartition", "estimator", "log_partition", "value_and_gradient"]
 
 # PyMC builds the graph of a log-probability anew whenever it is asked for one.
 _HELD: weakref.WeakKeyDictionary[Reference, dict[str, list[weakref.ref]]] = (
@@ -44,6 +45,12 @@ class LogPartition(OpFromGraph):
     reference : Reference
     energy_fingerprint : str
         Equal for equal energies, in any session.
+
+    Parameters
+    ----------
+    outputs : sequence of Variable, optional
+        Graphs of log Ẑ and of its gradients where they are not those of `log_weights`, because
+        the reference has more points than the inputs say.
     """
 
     def __init__(
@@ -53,6 +60,7 @@ class LogPartition(OpFromGraph):
         *,
         split: SplitEnergy,
         reference: Reference,
+        outputs: Sequence[Variable] | None = None,
     ):
         self.split = split
         self.reference = reference
@@ -65,8 +73,10 @@ class LogPartition(OpFromGraph):
             if inputs[i].type.dtype.startswith("float")
         ]
         self._log_weights = (inputs, log_weights)
-        wrt = [inputs[i] for i in self.differentiable]
-        outputs = [*value_and_gradient(log_weights, wrt)]
+        if outputs is None:
+            wrt = [inputs[i] for i in self.differentiable]
+            outputs = value_and_gradient(log_weights, wrt)
+        outputs = list(outputs)
         self._outputs = (inputs, outputs)
         connected = [[i in self.differentiable] * len(outputs) for i in range(len(inputs))]
         super().__init__(inputs, outputs, inline=True, connection_pattern=connected)
@@ -149,7 +159,7 @@ class LogPartition(OpFromGraph):
         n_params = len(split.params)
         _check_follows(reference, n_params)
         captured = inputs[n_params : n_params + len(split.captured)]
-        op, arguments = _estimator(split, reference, inputs[:n_params], captured)
+        op, arguments = estimator(reference, split, inputs[:n_params], captured)
         return op(*arguments, return_list=True)[0]
 
     def pullback(self, inputs, outputs, cotangents):
@@ -297,10 +307,40 @@ def log_partition(
         batch=reference.n_points,
     )
     batched, kind = _distinct(variables, cores)
-    op, inputs = _estimator(split, reference, batched, split.outer)
+    op, inputs = estimator(reference, split, batched, split.outer)
     check_log_weights(op, inputs, names)
     log_z = op(*inputs, return_list=True)[0]
     return log_z if kind is None else log_z[kind]
+
+
+@singledispatch
+def estimator(
+    reference: Reference, split: SplitEnergy, params: Sequence, captured: Sequence
+) -> tuple[LogPartition, list[Variable]]:
+    """The Op for an energy at a reference, and its inputs for parameters of one batch shape."""
+    if reference.transport is None:
+        statistics = _statistics(split, reference)
+        arrays = [pt.constant(a) for a in (reference.log_weights, *statistics)]
+        log_base = pt.dvector("log_base_weights")
+        placeholders, log_weights = [log_base, *split.slots], log_base - split.value
+    else:
+        # Points that move with θ leave nothing to evaluate beforehand.
+        arrays = [pt.constant(reference.points)]
+        base = arrays[0].type("base_points")
+        points, log_base = reference.transport(base, *split.params)
+        _refuse_captured(points, log_base, known=[base, *split.params])
+        placeholders, log_weights = [base], log_base - split.at(points)
+    inputs = split.params
+    if _batch_ndim(params, split):
+        inputs = [p.type() for p in params]
+        log_weights = vectorize_graph(log_weights, dict(zip(split.params, inputs, strict=True)))
+    op = LogPartition(
+        [*inputs, *split.captured, *placeholders],
+        log_weights.astype("float64"),
+        split=split,
+        reference=reference,
+    )
+    return op, [*params, *captured, *arrays]
 
 
 def _check_follows(reference: Reference, n_params: int) -> None:
@@ -327,35 +367,6 @@ def _distinct(variables, cores) -> tuple[list[TensorVariable], np.ndarray | None
         for p, n in zip(variables, cores, strict=True)
     ]
     return _broadcast_batches(variables, cores), kind
-
-
-def _estimator(
-    split: SplitEnergy, reference: Reference, params: Sequence, captured: Sequence
-) -> tuple[LogPartition, list[Variable]]:
-    """The Op for an energy at a reference, and its inputs for parameters of one batch shape."""
-    if reference.transport is None:
-        statistics = _statistics(split, reference)
-        arrays = [pt.constant(a) for a in (reference.log_weights, *statistics)]
-        log_base = pt.dvector("log_base_weights")
-        placeholders, log_weights = [log_base, *split.slots], log_base - split.value
-    else:
-        # Points that move with θ leave nothing to evaluate beforehand.
-        arrays = [pt.constant(reference.points)]
-        base = arrays[0].type("base_points")
-        points, log_base = reference.transport(base, *split.params)
-        _refuse_captured(points, log_base, known=[base, *split.params])
-        placeholders, log_weights = [base], log_base - split.at(points)
-    inputs = split.params
-    if _batch_ndim(params, split):
-        inputs = [p.type() for p in params]
-        log_weights = vectorize_graph(log_weights, dict(zip(split.params, inputs, strict=True)))
-    op = LogPartition(
-        [*inputs, *split.captured, *placeholders],
-        log_weights.astype("float64"),
-        split=split,
-        reference=reference,
-    )
-    return op, [*params, *captured, *arrays]
 
 
 def _statistics(split: SplitEnergy, reference: Reference) -> list[np.ndarray]:

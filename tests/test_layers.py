@@ -18,6 +18,7 @@ ROOMS = [
     "rows",
     "checks",
     "log_partition",
+    "distributed",
     "kernels",
     "sampling",
     "default_reference",

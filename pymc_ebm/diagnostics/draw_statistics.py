@@ -15,7 +15,7 @@ from pymc_ebm.diagnostics.weights import (
 )
 from pymc_ebm.reference.base import Reference
 
-__all__ = ["draw_statistics", "streamed_statistics"]
+__all__ = ["draw_statistics", "shared", "shares_of", "streamed_statistics"]
 
 Statistics = dict[str, float]
 Influence = Callable[[slice, NDArray], None]
@@ -48,12 +48,12 @@ def draw_statistics(
     worst = int(np.argmin(sizes))
     influence = reference.influence(c @ weights)
     add_influence(slice(0, reference.n_points), influence)
-    shares = _shares(c)
+    shares = shares_of(c)
     exact = reference.exact
     edge = 0.0 if reference.edge is None else weights[:, reference.edge].sum(axis=1).max()
     spread = lambda of_points: group_variance(of_points, reference.groups, reference.unused_draws)
     return {
-        "log_partition": _shared(shares, log_z),
+        "log_partition": shared(shares, log_z),
         "log_partition_mcse": (
             0.0 if exact else np.sqrt(spread(reference.influence(shares @ weights)))
         ),
@@ -80,7 +80,7 @@ def streamed_statistics(
         without_weight += np.isneginf(rows).sum(axis=1)
         if of_coarse is not None:
             coarse.add(_coarse(rows, of_coarse[points], reference.log_weights[points]))
-    worst, shares = int(np.argmin(totals.ess)), _shares(c)
+    worst, shares = int(np.argmin(totals.ess)), shares_of(c)
     level, likelihood = GroupSpread(reference, shares.sum()), GroupSpread(reference, c.sum())
     top, edge = TopLogWeights(reference.n_points), np.zeros(n_rows)
     for points, rows in sweep.blocks(values):
@@ -95,7 +95,7 @@ def streamed_statistics(
             top.add(rows[worst])
     exact = reference.exact
     return {
-        "log_partition": _shared(shares, totals.log_z),
+        "log_partition": shared(shares, totals.log_z),
         "log_partition_mcse": 0.0 if exact else np.sqrt(level.variance),
         "ess": totals.ess[worst],
         "pareto_k": -np.inf if exact else top.pareto_k(),
@@ -107,14 +107,15 @@ def streamed_statistics(
     }
 
 
-def _shares(c: NDArray) -> NDArray:
+def shares_of(c: NDArray) -> NDArray:
     """Shares of the rows in a normaliser's level."""
     total = c.sum()
     # A normaliser that the log-probability ignores still has a value to show.
     return c / total if total != 0 else np.full(c.size, 1 / c.size)
 
 
-def _shared(shares: NDArray, log_z: NDArray) -> float:
+def shared(shares: NDArray, log_z: NDArray) -> float:
+    """Level of a normaliser: the mean of its rows by their shares."""
     # 0 × −inf is NaN, and a row without a share has no say.
     used = shares != 0
     return shares[used] @ log_z[used]

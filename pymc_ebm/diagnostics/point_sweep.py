@@ -1,5 +1,7 @@
 """Sums over the points of a normaliser at given parameters, in memory that does not grow with M."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Iterator, Sequence
 
@@ -95,15 +97,23 @@ class RunningTotals:
 
     def add(self, log_weights: NDArray) -> None:
         """Take in log weights, ``(R, B)``."""
-        top = np.maximum(self.top, log_weights.max(axis=1))
         # One infinite weight makes every normalised weight undefined.
+        top = log_weights.max(axis=1)
         top = np.where(np.isposinf(top), np.nan, top)
-        shift = np.where(np.isneginf(top), 0.0, top)
-        scale = np.exp(self.top - shift)
-        weights = np.exp(log_weights - shift[:, None])
-        self.total = self.total * scale + weights.sum(axis=1)
-        self.squares = self.squares * scale**2 + np.einsum("rm,rm->r", weights, weights)
-        self.top = top
+        weights = np.exp(log_weights - np.where(np.isneginf(top), 0.0, top)[:, None])
+        self._merge(top, weights.sum(axis=1), np.einsum("rm,rm->r", weights, weights))
+
+    def merge(self, other: RunningTotals) -> None:
+        """Take in all that another one took in."""
+        self._merge(other.top, other.total, other.squares)
+
+    def _merge(self, top, total, squares) -> None:
+        highest = np.maximum(self.top, top)
+        shift = np.where(np.isneginf(highest), 0.0, highest)
+        mine, others = np.exp(self.top - shift), np.exp(top - shift)
+        self.total = self.total * mine + total * others
+        self.squares = self.squares * mine**2 + squares * others**2
+        self.top = highest
 
     @property
     def log_z(self) -> NDArray:

@@ -1,9 +1,12 @@
 """What the draws of a reference add to posterior means and standard deviations."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from pymc_ebm.diagnostics.shard_sweep import Groups
 from pymc_ebm.diagnostics.weights import variance_of_sums
 from pymc_ebm.reference.base import Reference
 
@@ -31,7 +34,7 @@ class PosteriorError:
     ----------
     posterior : xr.Dataset
         Free parameters, dims ``(chain, draw, ...)``.
-    references : dict of Reference
+    references : dict of Reference or Groups
         By fingerprint. Normalisers with one reference share its error and have their influences
         added; different references are independent.
 
@@ -41,7 +44,7 @@ class PosteriorError:
     infinitesimal jackknife for variance", apply it to posterior means.
     """
 
-    def __init__(self, posterior: xr.Dataset, references: dict[str, Reference]):
+    def __init__(self, posterior: xr.Dataset, references: Mapping[str, Reference | Groups]):
         self._posterior = posterior
         draws = [
             posterior[name].transpose("chain", "draw", ...).to_numpy().astype(float)

@@ -14,6 +14,7 @@ from pymc.backends.arviz import find_constants, find_observations
 from pytensor.graph.basic import Apply
 
 import pymc_ebm
+from pymc_ebm.distributed import ShardedReference
 from pymc_ebm.reference.base import Reference
 
 __all__ = ["check_same_model", "describe", "stale_data"]
@@ -42,8 +43,8 @@ def describe(model: pm.Model, nodes: Mapping[str, Apply]) -> dict[str, str]:
             "fingerprint": node.op.reference.fingerprint,
             "energy_fingerprint": node.op.energy_fingerprint,
             "description": node.op.reference.description,
-            "n_points": int(node.op.reference.n_points),
-            "n_groups": int(node.op.reference.n_groups),
+            "n_points": int(node.op.reference.n_points) * _shards(node.op.reference),
+            "n_groups": int(node.op.reference.n_groups) * _shards(node.op.reference),
             "exact": bool(node.op.reference.exact),
             "complete": bool(node.op.reference.complete),
             "edge_known": node.op.reference.edge is not None,
@@ -60,6 +61,10 @@ def describe(model: pm.Model, nodes: Mapping[str, Apply]) -> dict[str, str]:
         "data_fingerprints": json.dumps({name: _sha256(array) for name, array in data.items()}),
         "versions": json.dumps({name: module.__version__ for name, module in packages.items()}),
     }
+
+
+def _shards(reference: Reference) -> int:
+    return reference.shards if isinstance(reference, ShardedReference) else 1
 
 
 def _pool(reference: Reference) -> dict[str, Any]:

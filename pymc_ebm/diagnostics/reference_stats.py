@@ -16,11 +16,13 @@ from pymc_ebm.diagnostics.amplification import amplification_graphs
 from pymc_ebm.diagnostics.coverage import check_coverage
 from pymc_ebm.diagnostics.draw_statistics import draw_statistics, streamed_statistics
 from pymc_ebm.diagnostics.hull import check_hull
-from pymc_ebm.diagnostics.normalisers import normaliser_graphs
+from pymc_ebm.diagnostics.normalisers import Normaliser, normaliser_graphs
 from pymc_ebm.diagnostics.point_sweep import PointSweep
 from pymc_ebm.diagnostics.posterior_error import PosteriorError
 from pymc_ebm.diagnostics.provenance import check_same_model, describe
 from pymc_ebm.diagnostics.replace_reference import without_initial_values
+from pymc_ebm.diagnostics.shard_sweep import ShardSweep
+from pymc_ebm.distributed import ShardedReference
 from pymc_ebm.progress import progress
 
 __all__ = ["compute_reference_stats", "flat_draws", "free_posterior", "on_own_scale"]
@@ -138,7 +140,7 @@ def compute_reference_stats(
     coverage = check_coverage(posterior, umodel, normalisers)
     attributes["coverage"] = json.dumps({name: asdict(v) for name, v in coverage.items()})
 
-    sweeps = [PointSweep(normaliser) for normaliser in normalisers]
+    sweeps = [_sweep(normaliser) for normaliser in normalisers]
     function = umodel.compile_fn(
         inputs=umodel.value_vars,
         outs=[
@@ -173,7 +175,7 @@ def on_own_scale(model: pm.Model) -> pm.Model:
 
 
 def _over_draws(
-    function: Any, posterior: xr.Dataset, sweeps: list[PointSweep], progressbar: bool
+    function: Any, posterior: xr.Dataset, sweeps: list[PointSweep | ShardSweep], progressbar: bool
 ) -> tuple[dict[str, NDArray], xr.Dataset]:
     """Run over the draws one at a time: memory grows with draws or points, never their product."""
     shape = (posterior.sizes["chain"], posterior.sizes["draw"])
@@ -196,11 +198,23 @@ def _over_draws(
                     if not reference.exact:
                         error.add(s, reference.fingerprint, points, influence)
 
-                of_draw = draw_statistics if sweep.fits(values) else streamed_statistics
-                for name, value in of_draw(sweep, values, c, add).items():
+                for name, value in _statistics(sweep, values, c, add).items():
                     stats[name][s, i] = value
             bar.advance(task)
     return {name: v.reshape(*shape, -1) for name, v in stats.items()}, error.result()
+
+
+def _sweep(normaliser: Normaliser) -> PointSweep | ShardSweep:
+    if isinstance(normaliser.nodes[0].op.reference, ShardedReference):
+        return ShardSweep(normaliser)
+    return PointSweep(normaliser)
+
+
+def _statistics(sweep: PointSweep | ShardSweep, values, c, add) -> dict[str, float]:
+    if isinstance(sweep, ShardSweep):
+        return sweep.statistics(values, c, add)
+    of_draw = draw_statistics if sweep.fits(values) else streamed_statistics
+    return of_draw(sweep, values, c, add)
 
 
 def flat_draws(posterior: xr.Dataset) -> dict[str, NDArray]:

@@ -3,6 +3,8 @@
 M points, G groups; log weights are in nats and the points are on the last axis.
 """
 
+from __future__ import annotations
+
 import math
 
 import numpy as np
@@ -248,7 +250,14 @@ class TopLogWeights:
 
     def add(self, log_weights: NDArray) -> None:
         """Take in log weights, ``(B,)``."""
-        self._lowest = np.minimum(self._lowest, log_weights.min())
+        self._take(log_weights, log_weights.min())
+
+    def merge(self, other: TopLogWeights) -> None:
+        """Take in all that another one, of as many points, took in."""
+        self._take(other._top, other._lowest)
+
+    def _take(self, log_weights: NDArray, lowest: float) -> None:
+        self._lowest = np.minimum(self._lowest, lowest)
         self._top = np.concatenate([self._top, log_weights])
         if self._top.size > self._most:
             self._top = np.partition(self._top, -self._most)[-self._most :]

@@ -17,6 +17,7 @@ from pytensor.graph.replace import graph_replace
 from pytensor.graph.traversal import ancestors
 
 from pymc_ebm.diagnostics.weights import ess, group_covariance, normalise
+from pymc_ebm.distributed import ShardedReference
 from pymc_ebm.log_partition import LogPartition
 from pymc_ebm.reference.base import Reference
 
@@ -149,6 +150,11 @@ class Problem:
             name: sorted({nodes.index(node) for node in group}) for name, group in found.items()
         }
         self.references: list[Reference] = [node.op.reference for node in nodes]
+        if any(isinstance(reference, ShardedReference) for reference in self.references):
+            raise NotImplementedError(
+                "find_MLE exchanges the points of a reference, and those of a sharded one are on "
+                "other machines. Use pm.find_MAP, or reference=sharded.gathered()."
+            )
         self._arrays: list[list[Any]] = []
         replacements: dict[Variable, Variable] = {}
         self.nodes: list[Apply] = []

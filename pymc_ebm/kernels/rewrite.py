@@ -11,7 +11,7 @@ from pytensor.graph.rewriting.basic import MergeOptimizer, graph_rewriter
 
 from pymc_ebm.kernels.ops import BlockStream, LinearStream, Weigh
 from pymc_ebm.kernels.points_last import points_last
-from pymc_ebm.kernels.routes import choose
+from pymc_ebm.kernels.routes import route
 from pymc_ebm.log_partition import LogPartition, value_and_gradient
 
 __all__ = ["stream_log_partition"]
@@ -35,8 +35,8 @@ def stream_log_partition(fgraph):
 
     for node in nodes:
         used = [k for k, output in enumerate(node.outputs) if fgraph.clients[output]]
-        name = choose(node).name
-        if name == "plain":
+        name = route(node).name
+        if name in ("plain", "shards"):
             continue
         outputs = (_linear if name == "linear" else _blocks)(node, used)
         fgraph.replace_all(

@@ -13,6 +13,7 @@ from pytensor.tensor.elemwise import DimShuffle, Elemwise
 from pytensor.tensor.math import Dot, Sum
 from pytensor.tensor.variable import TensorVariable
 
+from pymc_ebm.distributed.sharded_reference import ShardedReference
 from pymc_ebm.energy import SplitEnergy
 from pymc_ebm.hoisting import depends
 from pymc_ebm.log_partition import LogPartition
@@ -26,15 +27,16 @@ class Route:
 
     Attributes
     ----------
-    name : {"linear", "blocks", "plain"}
+    name : {"linear", "blocks", "plain", "shards"}
         "linear": one sweep over the hoisted statistics, of which the energy is a linear function.
         "blocks": one sweep over blocks of points, for each of which PyTensor evaluates the energy.
         "plain": PyTensor's graph, with temporary arrays as long as the points.
+        "shards": on the workers of a Dask cluster, where each shard goes one of the other ways.
     reason : str
         Why.
     """
 
-    name: Literal["linear", "blocks", "plain"]
+    name: Literal["linear", "blocks", "plain", "shards"]
     reason: str
 
     def __str__(self):
@@ -72,11 +74,15 @@ def route(log_z: Variable | Apply) -> Route:
     >>> print(ebm.kernels.route(shifted))
     blocks: the energy is not linear in 1 number per point
     """
-    return choose(_node(log_z))
+    node = _node(log_z)
+    reference = node.op.reference
+    if isinstance(reference, ShardedReference):
+        return Route("shards", f"{reference.shards} of them, on the cluster {reference.scheduler}")
+    return choose(node)
 
 
 def choose(node: Apply) -> Route:
-    """`route` of a `LogPartition` node."""
+    """`route` of a `LogPartition` node, as far as the points on this machine go."""
     if not pytensor.config.numba__fastmath:
         # What a process compiles and what it loads from the disk differ in the last digit here.
         return Route("plain", "numba__fastmath is off, and every process computes the same bits")

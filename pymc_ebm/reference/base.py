@@ -153,8 +153,10 @@ class Reference:
                     f"{self.support}, first at index {int(np.argmin(inside))}. Use a reference "
                     "inside the support, or state the support of the model."
                 )
-        labels = np.unique(self.groups)
-        if labels[0] != 0 or labels[-1] != len(labels) - 1:
+        low, high = self.groups.min(), self.groups.max()
+        # Counting is many times faster than sorting.
+        if low != 0 or high >= self.n_points or not np.bincount(self.groups).all():
+            labels = np.unique(self.groups)
             raise ValueError(
                 f"The groups run from {labels[0]} to {labels[-1]} with {len(labels)} values. "
                 "Number them 0 to G-1 without gaps."

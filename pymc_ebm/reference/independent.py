@@ -10,10 +10,12 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 from pymc.distributions.multivariate import MvNormalRV, MvStudentTRV
+from pymc.distributions.shape_utils import change_dist_size
 from pytensor.graph.basic import Variable
 from scipy.special import ndtri
 from scipy.stats import chi2
 
+from pymc_ebm.energy import evaluate
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.reference.memory import check_memory
 from pymc_ebm.reference.proposal import of_distribution
@@ -83,15 +85,13 @@ def independent(
         return replace(moving, remake=remake)
     event_shape = tuple(int(n) for n in dist.shape.eval())
     size = math.prod(event_shape)
+    check_memory(draws, 8 + 12 * size, "Use fewer draws.")
     if method == "iid":
-        # PyMC makes a small array of each draw before it stacks them.
-        check_memory(draws, 55 + 4 * size, "Use fewer draws.")
-        points = pm.draw(dist, draws=draws, random_seed=rng)
+        points = _draw(dist, draws, rng)
         points, groups = np.reshape(points, (draws, *event_shape)), np.arange(draws)
     else:
-        check_memory(draws, 8 + 12 * size, "Use fewer draws.")
         points, groups = _by_uniforms(dist, event_shape, draws, method, rng, scramblings)
-    log_q = pm.logp(dist, pt.constant(points)).eval()
+    [log_q] = evaluate([pm.logp(dist, pt.constant(points))])
     log_q = log_q.reshape(draws, -1).sum(axis=1)
     return Reference(
         points=points,
@@ -102,6 +102,15 @@ def independent(
         proposal=of_distribution(dist, event_shape),
         remake=remake,
     )
+
+
+def _draw(dist, draws, rng):
+    """What ``pm.draw(dist, draws)`` gives, in one call where the distribution has a size."""
+    try:
+        many = change_dist_size(dist, (draws,), expand=True)
+    except NotImplementedError:  # a function of random variables has none of its own
+        return pm.draw(dist, draws=draws, random_seed=rng)
+    return pm.draw(many, random_seed=rng)
 
 
 def _remake(dist, support, scramblings, draws, random_seed, model_draws):
