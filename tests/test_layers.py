@@ -20,6 +20,7 @@ ROOMS = [
     "log_partition",
     "kernels",
     "sampling",
+    "error_forecast",
     "default_reference",
     "observed",
     "distribution",

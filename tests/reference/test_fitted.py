@@ -119,7 +119,7 @@ def test_quantiles_of_one_axis(rng):
 
 
 def test_sobol_points_on_one_axis_keep_their_balance(rng):
-    """With a component and a radius of their own the error is 3e-4 at so many points, without 2e-5."""
+    """With a component and a radius of their own it is 3e-4 at so many points, without 2e-5."""
     data = rng.normal(0, 2, 1000)
     truth = np.log(2) + np.log(2 * np.pi) / 2
     found = [log_z(ref.fitted(data, 16384, random_seed=rng), lambda x: x**2 / 8) for _ in range(10)]
