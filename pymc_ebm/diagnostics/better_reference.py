@@ -112,12 +112,12 @@ def better_reference(
             "a rule of higher order or a larger space."
         )
     posterior = free_posterior(idata, model, umodel)
-    times = None if draws is not None else _times(idata, model, progressbar)
+    times = _times(idata, model, progressbar) if draws is None else 1.0
     rng = np.random.default_rng(random_seed)
     found = {}
     for group in shared.values():
         old = _reference(group[0])
-        size = draws if times is None else _draws(old, times, model, group)
+        size = _draws(old, times, model, group) if draws is None else draws
         if old.remake is None:
             name = group[0].name
             raise ValueError(

@@ -32,9 +32,8 @@ class LevelError:
         self._references = references
         self._sums = {key: np.zeros(r.n_groups) for key, r in references.items()}
 
-    def add(self, variable: str, fingerprint: str, points: slice, influence: NDArray) -> None:
+    def add(self, key: tuple[str, str], points: slice, influence: NDArray) -> None:
         """Take in Σ_r c_r w̄_mr of a slice of the points at one draw, ``(B,)``."""
-        key = variable, fingerprint
         labels = self._references[key].groups[points]
         first = int(labels.min())
         of_groups = np.bincount(labels - first, weights=influence)

@@ -205,14 +205,14 @@ def _over_draws(
                 def add(points, influence, s=s, key=keys[i], exact=sweep.reference.exact):
                     if not exact:
                         error.add(s, key[1], points, influence)
-                        level.add(*key, points, influence)
+                        level.add(key, points, influence)
 
                 of_draw = draw_statistics if sweep.fits(values) else streamed_statistics
                 for name, value in of_draw(sweep, values, c, add).items():
                     stats[name][s, i] = value
             bar.advance(task)
-    stats = {name: v.reshape(*shape, -1) for name, v in stats.items()}
-    return stats, error.result(), level.result(n_draws)
+    shaped = {name: v.reshape(*shape, -1) for name, v in stats.items()}
+    return shaped, error.result(), level.result(n_draws)
 
 
 def flat_draws(posterior: xr.Dataset) -> dict[str, NDArray]:

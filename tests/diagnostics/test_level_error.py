@@ -82,8 +82,8 @@ def test_components_share_points_and_constants_have_no_level(rng):
     level, every = LevelError(keys), slice(0, 50)
     a, b, c = rng.normal(size=(3, 50))
     for influence in (a, b):
-        level.add("x", "q", every, influence)
-    level.add("x", "other", every, c)
+        level.add(("x", "q"), every, influence)
+    level.add(("x", "other"), every, c)
     found = level.result(2)
     # Independent points: G/(G−1) Σ (Φ − mean)² is the sample variance times G.
     expected = 50 * (np.var((a + b) / 2, ddof=1) + np.var(c / 2, ddof=1))
