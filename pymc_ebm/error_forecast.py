@@ -8,6 +8,7 @@ import pymc as pm
 import pytensor
 from numpy.typing import NDArray
 from pytensor.graph.traversal import ancestors
+from pytensor.graph.utils import MissingInputError
 from pytensor.tensor.random.op import RandomVariable
 from scipy import optimize, special
 
@@ -68,7 +69,7 @@ class ErrorForecast:
     ------
     Unforeseeable
         Parameters other than continuous variables of the model on the context stack, or more than
-        200 of them.
+        200 of them; parameters that do not fit the data, and energies that capture variables.
 
     References
     ----------
@@ -82,7 +83,10 @@ class ErrorForecast:
         n_batch = data.ndim - event_ndim
         self._batch = data.shape[:n_batch]
         theta = self._theta(self._start)
-        shared = all(np.ndim(v) == n for v, n in zip(theta, self._cores, strict=True))
+        rows = [np.shape(v)[: np.ndim(v) - n] for v, n in zip(theta, self._cores, strict=True)]
+        shared = not any(rows)
+        if not _fit(rows, self._batch):
+            raise Unforeseeable
         flat = data.reshape(-1, *data.shape[n_batch:])
         n_rows = np.clip(_MOST_DIFFERENCES // self._start.size, _FEWEST_ROWS, _MOST_ROWS)
         chosen = np.unique(np.linspace(0, len(flat) - 1, n_rows).astype(int))
@@ -94,7 +98,12 @@ class ErrorForecast:
         self._energies: Callable[[int], PointEnergies] = lambda n_points: PointEnergies(
             energy, flat.shape[1:], data.dtype, zeros, signature, n_points
         )
-        of_data = self._energies(len(flat) if shared else 1)
+        try:
+            of_data = self._energies(len(flat) if shared else 1)
+        except MissingInputError as error:
+            raise Unforeseeable from error
+        if of_data.split.captured:
+            raise Unforeseeable
         self._data = [_held(of_data, flat if shared else flat[row : row + 1]) for row in self._rows]
         self._fitted: NDArray | None = None
 
@@ -193,6 +202,13 @@ class ErrorForecast:
     def _row(self, theta: Sequence[NDArray], row: int) -> list[NDArray]:
         shared = zip(theta, self._cores, strict=True)
         return [v if np.ndim(v) == n else v[row] for v, n in shared]
+
+
+def _fit(rows: Sequence[tuple[int, ...]], batch: tuple[int, ...]) -> bool:
+    try:
+        return np.broadcast_shapes(*rows, batch) == batch
+    except ValueError:
+        return False
 
 
 def _held(energies: PointEnergies, points: NDArray) -> Callable[[Sequence[NDArray]], NDArray]:

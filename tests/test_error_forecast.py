@@ -72,9 +72,16 @@ def test_what_cannot_be_foreseen(rng):
     data = rng.normal(size=50)
     with pm.Model():
         many = pm.Normal("many", shape=300)
-        for params in ([2.0], [pm.Poisson("k", 3.0) + 1.0], [many.sum()]):
+        for params in ([2.0], [pm.Poisson("k", 3.0) + 1.0], [many.sum()], [many[:3]]):
             with pytest.raises(Unforeseeable):
                 ErrorForecast(gaussian, params, None, data, 0)
+        b = pm.Normal("b")
+        with pytest.raises(Unforeseeable):
+            ErrorForecast(lambda x, s: gaussian(x, s) * b, [pm.HalfNormal("s")], None, data, 0)
+        q = ebm.reference.independent(pm.Normal.dist(0, 4), 100, random_seed=rng)
+        nowhere = ErrorForecast(lambda x, b: b * np.nan * x, [b], None, data, 0)
+        with pytest.raises(Unforeseeable):
+            nowhere(q)
 
 
 # N, data, energy, log Z, the grid: each with an error beyond a tenth at 16,384 points but the first
