@@ -137,7 +137,7 @@ def fitted(seed):
     return gaussian(400, lambda data: ebm.reference.fitted(data, 128, random_seed=seed))
 
 
-# The weights of their points have no finite variance: k > 1/2 where σ² > 2 s².
+# Where σ² > 2 s², at the mean or in the upper half of these posteriors, weights have no variance.
 NARROW = {
     "very narrow": with_normal(50, 0, 1.24, 300),
     "narrow, more points": with_normal(100, 0, 1.1, 1000),
@@ -273,9 +273,20 @@ def test_a_narrow_reference_is_replaced(name):
     beside the error of the refined draws, of what was 0.5 to 4.
     """
     found = [o for k in range(2) if (o := outcome(name, k)) is not None]
+    assert found
     for o in found:
         assert (o["after"] < o["before"]).all(), o
         assert (o["after"] < o["allowed"] + [0.25, 0.1]).all(), o
+
+
+@pytest.mark.filterwarnings("ignore:The energies of the data are mostly above")
+def test_which_q_is_replaced(rng):
+    """With σ² = 3.1 the weights have a finite variance where s² > 1.5."""
+    idata = as_idata({"sigma": rng.normal(1.75, 0.1, 60)})
+    for sd, kind in ((0.9, "fitted"), (4, "Normal, sobol")):
+        model = model_with(independent(normal(0, sd), 1000, random_seed=1))
+        made = ebm.better_reference(idata, draws=1024, model=model, random_seed=1)["y"]
+        assert made.description.startswith(kind) and made.n_points == 1024
 
 
 def test_a_better_reference_that_is_too_narrow_is_refused(idata, coarse):
