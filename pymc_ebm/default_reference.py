@@ -9,6 +9,7 @@ import pytensor.tensor as pt
 from numpy.typing import NDArray
 from pytensor.graph.utils import MissingInputError
 
+from pymc_ebm.error_forecast import ErrorForecast, Unforeseeable
 from pymc_ebm.initial_values import initial_values
 from pymc_ebm.parameters import as_parameter, core_ndims
 from pymc_ebm.reference.base import Reference
@@ -17,11 +18,18 @@ from pymc_ebm.reference.fitted import fitted
 from pymc_ebm.reference.from_draws import from_draws
 from pymc_ebm.reference.pooled import pooled
 from pymc_ebm.reference.support import normalise_support
+from pymc_ebm.rows import distinct_rows
 from pymc_ebm.sampling.gibbs import gibbs
 
 __all__ = ["fit_reference"]
 
-_MOST_DRAWS = 2**14
+# Points before the energy is asked how many it needs, and the most that it gets: in all, and times
+# the distinct rows of parameters.
+_FEWEST_DRAWS, _FIRST_DRAWS = 2**10, 2**14
+_MOST_DRAWS, _MOST_ENERGIES = 2**18, 2**21
+_MOST_TIMES = 8
+# What a reference may be expected to add, in posterior sds and bits: half of what `report` allows.
+_WANTED_SHARE, _WANTED_BITS = 0.05, 0.1
 # Up to so many states, all are enumerated.
 _MOST_STATES = 2**14
 # Numbers in the points of one anchor, 32 MiB, and the sites that its chains visit for them.
@@ -60,10 +68,7 @@ def fit_reference(energy, params, signature, data, support, progressbar=True) ->
             return enumeration(values, shape=event, complete=True, support=support)
         if _rows(params, signature) == 1:
             return _chains(energy, params, signature, flat, values, support, progressbar)
-    # The same data give the same reference: fits are reproducible without a seed.
-    return fitted(
-        flat, _draws(params, signature), support=support, event_ndim=event_ndim, random_seed=0
-    )
+    return _of_fitting_size(energy, params, signature, data, support, event_ndim)
 
 
 def _event_ndim(energy, params, signature, data) -> int:
@@ -84,24 +89,51 @@ def _event_ndim(energy, params, signature, data) -> int:
         ) from error
 
 
-def _draws(params, signature) -> int:
-    """Points of the default reference: fewer where each row of parameters needs all of them.
+def _of_fitting_size(energy, params, signature, data, support, event_ndim) -> Reference:
+    """A fitted reference with as many points as bring its expected error to what is wanted.
 
     An error of one row's log Z enters the likelihood as often as the row has data, once in a
-    regression, and not N times.
+    regression, and each row needs all of the points. So it starts with fewer where there are many
+    rows.
     """
+    flat = data.reshape((-1, *data.shape[data.ndim - event_ndim :]))
     rows = _rows(params, signature)
-    return int(2 ** np.clip(np.round(np.log2(_MOST_DRAWS / np.sqrt(rows))), 10, 14))
+    draws = int(max(_FIRST_DRAWS / 2 ** np.round(np.log2(rows) / 2), _FEWEST_DRAWS))
+    most = max(draws, min(_MOST_DRAWS, 2 ** int(np.log2(_MOST_ENERGIES / rows))))
+    # The same data give the same reference: fits are reproducible without a seed.
+    fit = partial(fitted, flat, support=support, event_ndim=event_ndim, random_seed=0)
+    reference = fit(draws)
+    try:
+        forecast = ErrorForecast(
+            energy, params, signature, data.astype(reference.points.dtype), event_ndim
+        )
+        while draws < most:
+            share, bits = forecast(reference)
+            times = max((share / _WANTED_SHARE) ** 2, bits / _WANTED_BITS)
+            if not times > 1:
+                break
+            # Sobol points need fewer than so many, so they are asked again on the way.
+            draws = min(most, draws * 2 ** int(np.ceil(np.log2(min(times, _MOST_TIMES)))))
+            reference = fit(draws)
+    except Unforeseeable:
+        pass
+    return reference
 
 
 def _rows(params, signature) -> int:
     """Number of rows of parameters; 1 also where it is not known."""
-    values = initial_values([as_parameter(p) for p in params])
+    variables = [as_parameter(p) for p in params]
+    values = initial_values(variables)
     if values is None:
         return 1
     cores = core_ndims(signature, len(values))
     batches = [np.shape(v)[: np.ndim(v) - n] for v, n in zip(values, cores, strict=True)]
-    return max(map(math.prod, batches), default=1)
+    rows = max(map(math.prod, batches), default=1)
+    if max(map(len, batches), default=0) == 1:
+        batched = [v for v, batch in zip(variables, batches, strict=True) if batch]
+        same = distinct_rows(batched)
+        rows = rows if same is None else len(same[0])
+    return rows
 
 
 def _site_values(data, support) -> NDArray | None:

@@ -21,6 +21,7 @@ ROOMS = [
     "distributed",
     "kernels",
     "sampling",
+    "error_forecast",
     "default_reference",
     "observed",
     "distribution",

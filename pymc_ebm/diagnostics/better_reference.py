@@ -1,5 +1,7 @@
 """Larger references of the kinds that a model has, as many points as its posterior needs."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pymc as pm
 import xarray as xr
@@ -15,8 +17,10 @@ from pymc_ebm.diagnostics.reference_stats import (
     on_own_scale,
 )
 from pymc_ebm.diagnostics.report import added_error
-from pymc_ebm.diagnostics.weights import normalise
+from pymc_ebm.diagnostics.weights import ess, normalise, pareto_k
 from pymc_ebm.reference.base import Reference
+from pymc_ebm.reference.fitted import fitted
+from pymc_ebm.reference.uniforms import balanced
 
 __all__ = ["better_reference"]
 
@@ -31,6 +35,8 @@ _MOST_NUMBERS = 2**24
 # Draws of the model to which a reference is fitted, and of the posterior that they come from.
 _MODEL_DRAWS = 4096
 _POSTERIOR_DRAWS = 64
+# Weights whose k-hat is above have no finite variance, and more points of that q hardly help.
+_MOST_KHAT = 0.5
 
 
 def better_reference(
@@ -46,7 +52,9 @@ def better_reference(
     It is of the kind of the old one: `reference.independent` becomes scrambled Sobol points of
     the same q (independent ones where q has no quantile function); `reference.fitted` is fitted
     anew, to draws of the model at the posterior instead of the data; chains run longer at their
-    anchors. By default it has
+    anchors. A q too narrow for the model, with a k-hat above 1/2 somewhere in the posterior, is
+    replaced by one that `reference.fitted` makes: more points of it would hardly help, as their
+    weights have no finite variance. By default it has
 
     .. math:: M' = M (ε / 0.05)^2
 
@@ -104,12 +112,12 @@ def better_reference(
             "a rule of higher order or a larger space."
         )
     posterior = free_posterior(idata, model, umodel)
-    times = None if draws is not None else _times(idata, model, progressbar)
+    times = _times(idata, model, progressbar) if draws is None else 1.0
     rng = np.random.default_rng(random_seed)
     found = {}
     for group in shared.values():
         old = _reference(group[0])
-        size = draws if times is None else _draws(old, times, model, group)
+        size = _draws(old, times, model, group) if draws is None else draws
         if old.remake is None:
             name = group[0].name
             raise ValueError(
@@ -117,7 +125,18 @@ def better_reference(
                 f"known, so that no better one can be made. Give reference={{{name!r}: ...}} with "
                 "more points or of a better fit."
             )
-        new = old.remake(size, rng, lambda group=group: _model_draws(group, umodel, posterior, rng))
+        weights = _PosteriorWeights(group, umodel, posterior)
+        draw = lambda weights=weights: weights.model_draws(rng)
+        if old.transport is None and old.pool is None and weights.khat() > _MOST_KHAT:
+            new = fitted(
+                draw(),
+                balanced(size),
+                support=old.support,
+                event_ndim=len(old.event_shape),
+                random_seed=rng,
+            )
+        else:
+            new = old.remake(size, rng, draw)
         found.update({normaliser.name: new for normaliser in group})
     return found
 
@@ -148,29 +167,55 @@ def _draws(old: Reference, times: float, model: pm.Model, group: list[Normaliser
     return 2 ** int(np.ceil(np.log2(max(size, _FEWEST_DRAWS))))
 
 
-def _model_draws(
-    group: list[Normaliser], umodel: pm.Model, posterior: xr.Dataset, rng: np.random.Generator
-) -> NDArray:
-    """Draws of p(x | θ), of each row of parameters, over the posterior of θ: ``(B, *event)``.
+class _PosteriorWeights:
+    """Weights of the points of normalisers that share them, at draws over the posterior.
 
-    They are points of the old reference, resampled by their mean weight.
+    Parameters
+    ----------
+    group : list of Normaliser
+    umodel : pm.Model
+    posterior : xr.Dataset
     """
-    function = umodel.compile_fn(
-        inputs=umodel.value_vars,
-        outs=[normaliser.log_weights() for normaliser in group],
-        on_unused_input="ignore",
-    )
-    reference = _reference(group[0])
-    draws = flat_draws(posterior)
-    n_draws = posterior.sizes["chain"] * posterior.sizes["draw"]
-    total = np.zeros(reference.n_points)
-    for s in np.unique(np.linspace(0, n_draws - 1, _POSTERIOR_DRAWS).astype(int)):
-        for log_weights in function({name: values[s] for name, values in draws.items()}):
-            _, weights = normalise(log_weights.reshape(-1, reference.n_points))
-            total += np.nan_to_num(weights).sum(axis=0)
-    if total.sum() == 0:
-        raise ValueError(
-            f"No point of the reference of {group[0].name} has any weight at the posterior, so "
-            "that nothing can be fitted to them. Give reference=, one that covers the data."
+
+    def __init__(self, group: list[Normaliser], umodel: pm.Model, posterior: xr.Dataset):
+        self._group, self._posterior = group, posterior
+        self._reference = _reference(group[0])
+        self._function = umodel.compile_fn(
+            inputs=umodel.value_vars,
+            outs=[normaliser.log_weights() for normaliser in group],
+            on_unused_input="ignore",
         )
-    return reference.points[rng.choice(len(total), _MODEL_DRAWS, p=total / total.sum())]
+
+    def khat(self) -> float:
+        """Largest k-hat, at each draw that of the row with the least ESS; inf where undefined."""
+        worst = -np.inf
+        for log_weights, weights in self._rows():
+            found = pareto_k(log_weights[np.argmin(ess(weights))])
+            worst = max(worst, np.inf if np.isnan(found) else found)
+        return worst
+
+    def model_draws(self, rng: np.random.Generator) -> NDArray:
+        """Draws of p(x | θ), of each row of parameters, over the posterior: ``(B, *event)``.
+
+        They are points of the old reference, resampled by their mean weight.
+        """
+        total = np.zeros(self._reference.n_points)
+        for _, weights in self._rows():
+            total += np.nan_to_num(weights).sum(axis=0)
+        if total.sum() == 0:
+            raise ValueError(
+                f"No point of the reference of {self._group[0].name} has any weight at the "
+                "posterior, so that nothing can be fitted to them. Give reference=, one that "
+                "covers the data."
+            )
+        chosen = rng.choice(len(total), _MODEL_DRAWS, p=total / total.sum())
+        return self._reference.points[chosen]
+
+    def _rows(self) -> Iterator[tuple[NDArray, NDArray]]:
+        """Log weights and normalised weights, ``(R, M)``, of every normaliser at every draw."""
+        draws = flat_draws(self._posterior)
+        n_draws = self._posterior.sizes["chain"] * self._posterior.sizes["draw"]
+        for s in np.unique(np.linspace(0, n_draws - 1, _POSTERIOR_DRAWS).astype(int)):
+            for log_weights in self._function({name: values[s] for name, values in draws.items()}):
+                log_weights = log_weights.reshape(-1, self._reference.n_points)
+                yield log_weights, normalise(log_weights)[1]

@@ -1,23 +1,29 @@
 """The questions of `report`, asked before sampling."""
 
+from dataclasses import replace
+
 import numpy as np
 import pymc as pm
+import pytensor.tensor as pt
 import xarray as xr
 from numpy.typing import NDArray
 from pymc.blocking import DictToArrayBijection, RaveledVars
 from scipy import optimize
 
 from pymc_ebm.diagnostics.hull import check_hull
-from pymc_ebm.diagnostics.normalisers import find_log_partitions
 from pymc_ebm.diagnostics.reference_report import ReferenceReport
 from pymc_ebm.diagnostics.reference_stats import compute_reference_stats
 from pymc_ebm.diagnostics.report import report
+from pymc_ebm.diagnostics.unusable_energies import EnergyFaults
+from pymc_ebm.energy import evaluate
 from pymc_ebm.progress import progress
 
 __all__ = ["check"]
 
 # Step of the second differences, in the model's unconstrained space.
 _STEP = 1e-3
+# Of the draws around the mode, how many are searched for energies that are NaN or all infinite.
+_DRAWS_LOOKED_AT = 8
 
 
 def check(
@@ -25,10 +31,15 @@ def check(
 ) -> ReferenceReport:
     """Say before sampling what would go wrong with the estimated normalisers.
 
-    First the start point: the log-probability of every variable must be finite there. Then the
-    hull of the points' statistics (`check_hull`). Then the posterior mode, and draws of the normal
-    approximation around it, which go through `compute_reference_stats` and `report` as the draws
-    of a posterior would.
+    It looks, in this order, at
+
+    - memory: what the energies of all points and rows of parameters take;
+    - the start: energies that are NaN or all +inf, and a log-probability that is not finite;
+    - the hull of the points' statistics (`check_hull`);
+    - the posterior mode and draws of the normal approximation around it: energies as at the
+      start, then `compute_reference_stats` and `report`, as if these were draws of a posterior.
+
+    The first of these that fails ends the search. The last reason says where it looked.
 
     Parameters
     ----------
@@ -43,9 +54,9 @@ def check(
     Returns
     -------
     ReferenceReport
-        "failed" with the variable's name where the start is not finite or the data are outside the
-        hull, without statistics; else that of the approximation. "ok" means that nothing stands in
-        the way of sampling; the posterior has its own report.
+        "failed" without statistics where something stands in the way of computing them; else that
+        of the approximation. "ok" means that nothing stands in the way of sampling; the posterior
+        has its own report.
 
     Raises
     ------
@@ -63,18 +74,17 @@ def check(
     'ok'
     """
     model = pm.modelcontext(model)
-    if not find_log_partitions(model):
-        raise ValueError(
-            "The model has no estimated normaliser. Use pymc_ebm.EBM, or pymc_ebm.log_partition "
-            "inside a pm.Potential, and pass that model."
-        )
-    bad = {n: v for n, v in model.point_logps(round_vals=8).items() if not np.isfinite(v)}
+    faults = EnergyFaults(model)
+    start = model.initial_point()
+    at_start = f"the start ({_values(model, start)})"
+    if too_large := faults.memory(start):
+        return _failed(*too_large)
+    if unusable := faults.energies(start, at_start):
+        return _failed(*unusable)
+    bad = {n: v for n, v in model.point_logps(start, round_vals=8).items() if not np.isfinite(v)}
     if bad:
         return _failed(
-            [
-                f"The log-probability of {name} is {value} at the start."
-                for name, value in bad.items()
-            ],
+            [f"The log-probability of {n} is {v} at {at_start}." for n, v in bad.items()],
             ["Give initval= values at which the data are possible and the reference has weight."],
         )
     outside = {n: v for n, v in check_hull(model).items() if v.verdict == "outside"}
@@ -86,48 +96,84 @@ def check(
             ],
             ["Widen or re-centre the reference, so that its points surround the data."],
         )
-    idata = _normal_approximation(model, draws, np.random.default_rng(random_seed), progressbar)
-    if idata is None:
+    around = _NormalApproximation(model, start, progressbar)
+    at_mode = f"the posterior mode ({_values(model, around.mode)})"
+    if unusable := faults.energies(around.mode, at_mode):
+        return _failed(*unusable)
+    if not around.known:
         return _failed(
-            ["No mode with a finite log-probability and curvature was found from the start."],
+            [
+                "No mode with a finite log-probability and curvature was found from "
+                f"{at_start}: the search ended at {_values(model, around.mode)}."
+            ],
             ["Check the priors and the energy, or give initval= values nearer to the data."],
         )
-    return report(compute_reference_stats(idata, model=model, progressbar=progressbar))
+    points = around.draws(draws, np.random.default_rng(random_seed))
+    for i in np.unique(np.linspace(0, draws - 1, _DRAWS_LOOKED_AT).astype(int)):
+        where = f"a draw around the mode ({_values(model, points[i])})"
+        if unusable := faults.energies(points[i], where):
+            return _failed(*unusable)
+    idata = _as_posterior(model, points)
+    verdict = report(compute_reference_stats(idata, model=model, progressbar=progressbar))
+    looked = f"Looked at {at_start}, {at_mode} and {draws} draws around it."
+    return replace(verdict, reasons=(*verdict.reasons, looked))
 
 
 def _failed(reasons: list[str], remedies: list[str]) -> ReferenceReport:
     return ReferenceReport("failed", tuple(reasons), tuple(remedies), {}, {})
 
 
-def _normal_approximation(model, draws, rng, progressbar) -> xr.DataTree | None:
-    """Draws around the posterior mode, by the curvature of the log-probability."""
-    start = model.initial_point()
-    flat = DictToArrayBijection.map({v.name: start[v.name] for v in model.continuous_value_vars})
-    function = model.logp_dlogp_function(ravel_inputs=True)
-    function.set_extra_values(start)
+class _NormalApproximation:
+    """The posterior mode and the curvature of the log-probability there, in unconstrained values.
 
-    def downhill(u: NDArray) -> tuple[float, NDArray]:
-        value, slope = function(u)
-        return -float(value), -np.asarray(slope, dtype=float)
+    Attributes
+    ----------
+    mode : dict
+        Values of ``model.value_vars``.
+    known : bool
+        Whether the curvature is finite.
+    """
 
-    with progress(progressbar) as bar, np.errstate(all="ignore"):
-        bar.add_task("Posterior mode", total=None)
-        mode = optimize.minimize(downhill, flat.data, jac=True, method="L-BFGS-B").x
-        steps = _STEP * np.eye(len(mode))
-        curvature = [(downhill(mode + h)[1] - downhill(mode - h)[1]) / (2 * _STEP) for h in steps]
-    hessian = np.array(curvature)
-    if not np.isfinite(hessian).all():
-        return None
-    widths, axes = np.linalg.eigh((hessian + hessian.T) / 2)
-    # A direction that the model hardly knows is drawn with a width of one at most.
-    scale = 1 / np.sqrt(np.maximum(widths, 1.0))
-    u = mode + (rng.normal(size=(draws, len(scale))) * scale) @ axes.T
+    def __init__(self, model, start, progressbar):
+        self._start = start
+        values = {v.name: start[v.name] for v in model.continuous_value_vars}
+        flat = DictToArrayBijection.map(values)
+        self._info = flat.point_map_info
+        function = model.logp_dlogp_function(ravel_inputs=True)
+        function.set_extra_values(start)
+
+        def downhill(u: NDArray) -> tuple[float, NDArray]:
+            value, slope = function(u)
+            return -float(value), -np.asarray(slope, dtype=float)
+
+        with progress(progressbar) as bar, np.errstate(all="ignore"):
+            bar.add_task("Posterior mode", total=None)
+            mode = optimize.minimize(downhill, flat.data, jac=True, method="L-BFGS-B").x
+            steps = _STEP * np.eye(len(mode))
+            curvature = [
+                (downhill(mode + h)[1] - downhill(mode - h)[1]) / (2 * _STEP) for h in steps
+            ]
+        hessian = np.array(curvature)
+        self._mode, self._hessian = mode, (hessian + hessian.T) / 2
+        self.mode = self._point(mode)
+        self.known = bool(np.isfinite(hessian).all())
+
+    def draws(self, number: int, rng: np.random.Generator) -> list[dict]:
+        widths, axes = np.linalg.eigh(self._hessian)
+        # A direction that the model hardly knows is drawn with a width of one at most.
+        scale = 1 / np.sqrt(np.maximum(widths, 1.0))
+        u = self._mode + (rng.normal(size=(number, len(scale))) * scale) @ axes.T
+        return [self._point(row) for row in u]
+
+    def _point(self, u: NDArray) -> dict:
+        return {**self._start, **DictToArrayBijection.rmap(RaveledVars(u, self._info))}
+
+
+def _as_posterior(model: pm.Model, points: list[dict]) -> xr.DataTree:
+    """One chain of points, on the scale of the model's free parameters."""
     values = model.compile_fn(model.unobserved_value_vars, inputs=model.value_vars)
     names = [v.name for v in model.unobserved_value_vars]
-    rows = [
-        values({**start, **DictToArrayBijection.rmap(RaveledVars(row, flat.point_map_info))})
-        for row in u
-    ]
+    rows = [values(point) for point in points]
     free = {rv.name for rv in model.free_RVs}
     posterior = {
         name: np.stack([row[i] for row in rows])[None]
@@ -138,5 +184,22 @@ def _normal_approximation(model, draws, rng, progressbar) -> xr.DataTree | None:
         n: (("chain", "draw", *(f"{n}_dim_{k}" for k in range(v.ndim - 2))), v)
         for n, v in posterior.items()
     }
-    dataset = xr.Dataset(arrays, coords={"chain": [0], "draw": np.arange(draws)})
+    dataset = xr.Dataset(arrays, coords={"chain": [0], "draw": np.arange(len(points))})
     return xr.DataTree.from_dict({"posterior": dataset})
+
+
+def _values(model: pm.Model, point: dict) -> str:
+    """The free parameters, on their own scale, as text."""
+    inputs = [pt.constant(point[v.name]) for v in model.value_vars]
+    own = [
+        value
+        if (transform := model.rvs_to_transforms[rv]) is None
+        else transform.backward(value, *rv.owner.inputs)
+        for rv, value in ((rv, model.rvs_to_values[rv]) for rv in model.free_RVs)
+    ]
+    graphs = model.replace_rvs_by_values(own)
+    found = evaluate(graphs, dict(zip(model.value_vars, inputs, strict=True)))
+    return ", ".join(
+        f"{rv.name} = {np.array2string(np.asarray(v), threshold=6, precision=4)}"
+        for rv, v in zip(model.free_RVs, found, strict=True)
+    )

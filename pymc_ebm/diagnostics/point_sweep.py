@@ -33,6 +33,9 @@ class PointSweep:
     ----------
     parameters : list of Variable
         What the log weights depend on besides the reference: graphs of the model's values.
+    reference : Reference
+    streams : bool
+        Whether the points can be taken in blocks, by the kernels and here.
     """
 
     def __init__(self, normaliser: Normaliser):
@@ -40,7 +43,7 @@ class PointSweep:
         whole = len(node.op.split.params) + len(node.op.split.captured)
         self.parameters, arrays = node.inputs[:whole], node.inputs[whole:]
         self.reference: Reference = node.op.reference
-        self._splits = choose(node).name != "plain"
+        self.streams = choose(node).name != "plain"
         self._arrays = [a.data for a in arrays]
         slots = [pt.tensor(dtype=a.dtype, shape=(None, *a.type.shape[1:])) for a in arrays]
         inputs = [*(p.type() for p in self.parameters), *slots]
@@ -53,10 +56,10 @@ class PointSweep:
 
     def fits(self, values: Sequence[NDArray]) -> bool:
         """Whether the log weights of all rows and points are few enough to hold at once."""
-        n_rows, n_points = self._n_rows(values), self.reference.n_points
+        n_rows, n_points = self.n_rows(values), self.reference.n_points
         if n_rows * n_points <= 8 * _BLOCK:
             return True
-        if self._splits and self.reference.pool is None:
+        if self.streams and self.reference.pool is None:
             return False
         check_memory(
             n_points,
@@ -72,13 +75,21 @@ class PointSweep:
 
     def blocks(self, values: Sequence[NDArray]) -> Iterator[tuple[slice, NDArray]]:
         """Slices of the points and their log weights, ``(R, B)``."""
-        size = max(_BLOCK // self._n_rows(values), 1)
+        size = max(_BLOCK // self.n_rows(values), 1)
         for low in range(0, self.reference.n_points, size):
             points = slice(low, min(low + size, self.reference.n_points))
             block = np.asarray(self._function(*values, *[a[points] for a in self._arrays]))
             yield points, block.reshape(-1, points.stop - points.start)
 
-    def _n_rows(self, values) -> int:
+    def parts(self, values: Sequence[NDArray]) -> Iterator[tuple[slice, NDArray]]:
+        """`blocks` where the log weights are many, and else all of them at once."""
+        if self.fits(values):
+            yield slice(0, self.reference.n_points), self.all(values)
+        else:
+            yield from self.blocks(values)
+
+    def n_rows(self, values: Sequence[NDArray]) -> int:
+        """How many rows of parameters there are."""
         shapes = [np.shape(v)[: np.ndim(v) - n] for v, n in zip(values, self._cores, strict=False)]
         return math.prod(np.broadcast_shapes(*shapes)) if self._batch_ndim else 1
 

@@ -16,6 +16,7 @@ from pymc_ebm.diagnostics.amplification import amplification_graphs
 from pymc_ebm.diagnostics.coverage import check_coverage
 from pymc_ebm.diagnostics.draw_statistics import draw_statistics, streamed_statistics
 from pymc_ebm.diagnostics.hull import check_hull
+from pymc_ebm.diagnostics.level_error import LevelError
 from pymc_ebm.diagnostics.normalisers import Normaliser, normaliser_graphs
 from pymc_ebm.diagnostics.point_sweep import PointSweep
 from pymc_ebm.diagnostics.posterior_error import PosteriorError
@@ -67,7 +68,11 @@ def compute_reference_stats(
     quadrature_error    change of log Ẑ by half the nodes, in nats, of the worst row; 0 for others
     ==================  =====================================================================
 
-    and the group ``reference_mcse`` has for each free parameter the standard errors that the
+    and for each variable or potential, along the dimension ``variable``, ``elpd_mcse``: the Monte
+    Carlo standard error in nats that the level of log Ẑ adds to its elpd, beside that of LOO. NaN
+    where log Ẑ is known up to a constant only.
+
+    The group ``reference_mcse`` has for each free parameter the standard errors that the
     draws of the references add to its posterior mean and sd, along the dimension ``statistic``
     and in the unit of the parameter. They come from the infinitesimal jackknife
     :math:`φ_m = -\operatorname{Cov}_s(g_s, \sum_r c_r(s) \bar w_{mr}(s))` and hold where k-hat
@@ -150,11 +155,13 @@ def compute_reference_stats(
         on_unused_input="ignore",
         **resolve_backend_compile_kwargs(backend, compile_kwargs),
     )
-    stats, errors = _over_draws(function, posterior, sweeps, progressbar)
+    variables = [name.partition("[")[0] for name in nodes]
+    stats, errors, of_elpd = _over_draws(function, posterior, sweeps, variables, progressbar)
     sample_coords = {dim: posterior[dim] for dim in ("chain", "draw")}
     dataset = xr.Dataset(
-        {name: (("chain", "draw", "ebm"), values) for name, values in stats.items()},
-        coords={**sample_coords, "ebm": list(nodes)},
+        {name: (("chain", "draw", "ebm"), values) for name, values in stats.items()}
+        | {"elpd_mcse": ("variable", list(of_elpd.values()))},
+        coords={**sample_coords, "ebm": list(nodes), "variable": list(of_elpd)},
         attrs=attributes,
     )
     groups = {
@@ -175,8 +182,12 @@ def on_own_scale(model: pm.Model) -> pm.Model:
 
 
 def _over_draws(
-    function: Any, posterior: xr.Dataset, sweeps: list[PointSweep | ShardSweep], progressbar: bool
-) -> tuple[dict[str, NDArray], xr.Dataset]:
+    function: Any,
+    posterior: xr.Dataset,
+    sweeps: list[PointSweep | ShardSweep],
+    variables: list[str],
+    progressbar: bool,
+) -> tuple[dict[str, NDArray], xr.Dataset, dict[str, float]]:
     """Run over the draws one at a time: memory grows with draws or points, never their product."""
     shape = (posterior.sizes["chain"], posterior.sizes["draw"])
     n_draws = shape[0] * shape[1]
@@ -184,6 +195,8 @@ def _over_draws(
     stats = {name: np.empty((n_draws, len(sweeps))) for name in _STATISTICS}
     references = [sweep.reference for sweep in sweeps]
     error = PosteriorError(posterior, {r.fingerprint: r for r in references if not r.exact})
+    keys = [(v, r.fingerprint) for v, r in zip(variables, references, strict=True)]
+    level = LevelError(dict(zip(keys, references, strict=True)))
     with progress(progressbar) as bar:
         task = bar.add_task("Computing reference statistics", total=n_draws)
         for s in range(n_draws):
@@ -194,14 +207,16 @@ def _over_draws(
                 values, first = outputs[first:last], last
                 c = np.asarray(outputs[i], dtype=float).reshape(-1)
 
-                def add(points, influence, s=s, reference=sweep.reference):
-                    if not reference.exact:
-                        error.add(s, reference.fingerprint, points, influence)
+                def add(points, influence, s=s, key=keys[i], exact=sweep.reference.exact):
+                    if not exact:
+                        error.add(s, key[1], points, influence)
+                        level.add(key, points, influence)
 
                 for name, value in _statistics(sweep, values, c, add).items():
                     stats[name][s, i] = value
             bar.advance(task)
-    return {name: v.reshape(*shape, -1) for name, v in stats.items()}, error.result()
+    shaped = {name: v.reshape(*shape, -1) for name, v in stats.items()}
+    return shaped, error.result(), level.result(n_draws)
 
 
 def _sweep(normaliser: Normaliser) -> PointSweep | ShardSweep:

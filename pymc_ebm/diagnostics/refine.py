@@ -34,6 +34,8 @@ _FLAGS = ("diverging", "reached_max_treedepth", "maxdepth_reached")
 _KEPT = ("observed_data", "constant_data", "prior")
 _RESAMPLED = ("posterior", "unconstrained_posterior")
 _FEWEST_DRAWS = 25
+# Share of the refined draws at which the new reference's own weights may be too heavy.
+_SHARE_OF_HIGH_KHAT = 0.01
 
 
 def refine(
@@ -86,7 +88,8 @@ def refine(
     ------
     ValueError
         k-hat of the weights above min(1 − 1/log10 S, 0.7) for S draws: the two posteriors are too
-        far apart, and the model has to be sampled again, as the message says. Fewer than 25
+        far apart, and the model has to be sampled again, as the message says. k-hat of the new
+        reference's points above its limit at more than 1% of the refined draws. Fewer than 25
         draws, a posterior of another model, and what `better_reference` and `replace_reference`
         refuse.
 
@@ -147,6 +150,7 @@ def refine(
     index = _systematic(weights, rng)
     refined = _resampled(idata, index, new_model)
     compute_reference_stats(refined, model=new_model, progressbar=progressbar)
+    _check_new_reference(refined["reference_stats"].to_dataset())
     shape = (posterior.sizes["chain"], posterior.sizes["draw"])
     copies = np.bincount(index, minlength=n_draws)
     with np.errstate(divide="ignore"):
@@ -241,6 +245,20 @@ def _refuse(khat, limit, size, n_draws, default, draws, entropy) -> None:
         f"ess is {size:.3g}): the posteriors with the two references are too far apart. Sample "
         f"again with the better one: with ebm.replace_reference(model, {made}): pm.sample()."
     )
+
+
+def _check_new_reference(stats: xr.Dataset) -> None:
+    """Refuse what rests on a reference that is itself too narrow for the model."""
+    references = json.loads(stats.attrs["references"])
+    for name in stats["ebm"].to_numpy().tolist():
+        limit = khat_threshold(references[name]["n_points"])
+        khat = stats["pareto_k"].sel(ebm=name).to_numpy()
+        if not references[name]["exact"] and (~(khat <= limit)).mean() > _SHARE_OF_HIGH_KHAT:
+            raise ValueError(
+                f"k-hat of the better reference of {name} is {np.max(khat):.2f} at the refined "
+                f"posterior, and {limit:.2f} is the most: its points do not reach all of the model "
+                f"either. Give reference={{{name!r}: ...}}, a wider one."
+            )
 
 
 def _entropy(random_seed: int | None) -> int:

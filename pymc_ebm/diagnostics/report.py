@@ -106,6 +106,12 @@ def report(idata: xr.DataTree) -> ReferenceReport:
         coverage = json.loads(attributes.get("coverage", "{}"))
         for name in random:
             _judge_coverage(name, coverage.get(name), failures, doubts, notes, remedies)
+    for name, error in stats["elpd_mcse"].to_series().items():
+        if error > 0:
+            notes.append(
+                f"The level of log Ẑ adds {error:.2g} nats to the standard error of the elpd of "
+                f"{name} (LOO), and nothing to the posterior."
+            )
     for name, reference in references.items():
         if not reference["absolute"]:
             notes.append(

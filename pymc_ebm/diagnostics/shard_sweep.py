@@ -30,6 +30,7 @@ class Groups:
     n_groups: int
     unused_draws: int
     exact: bool = False
+    absolute: bool = True
 
     @property
     def groups(self) -> NDArray:

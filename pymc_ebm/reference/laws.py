@@ -61,11 +61,15 @@ class MixtureLaw:
             self.line.forward(self.inside(rows + 0.5 * integer)), rng, correlated=not integer
         )
         self.placeholder = self.inside(rows + 0.0)[0]
-        self.n_uniforms = rows.shape[1] + 2 - integer
+        n_dim = rows.shape[1]
+        self.n_uniforms = 1 if n_dim == 1 else n_dim + 2 - integer
 
     def points(self, u):
         """Points ``(M, D)`` from uniforms, and whether each kept its place in rounding."""
-        z = self.mixture.draw_product(u) if self.integer else self.mixture.draw(u)
+        if self.n_uniforms == 1:
+            z = self.mixture.quantile(u)
+        else:
+            z = self.mixture.draw_product(u) if self.integer else self.mixture.draw(u)
         x = self.line.inverse(z)
         if self.integer:
             x = np.floor(x)

@@ -1,5 +1,6 @@
 """What `check` says before sampling."""
 
+import re
 import warnings
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytensor.tensor as pt
 import pytest
 
 import pymc_ebm as ebm
+from pymc_ebm.diagnostics import unusable_energies
 
 
 def gaussian(x, s):
@@ -91,3 +93,87 @@ def test_a_model_without_normalisers():
         pm.Normal("a")
     with pytest.raises(ValueError, match="no estimated normaliser"):
         ebm.check(model)
+
+
+def rooted(x, s):
+    """NaN where x < −s, and everywhere where s < 2."""
+    return x**2 / (2 * s**2) + 1e-9 * (pt.sqrt(x + s) + pt.sqrt(s - 2))
+
+
+@pytest.mark.usefixtures("interpreted")
+def test_energies_that_are_not_numbers(rng):
+    """At the start σ = 30 all is well; the mode of all data but their signs is near σ = 2."""
+    data = np.abs(rng.normal(0, 2, 100))
+    model = model_of(data, normal(0, 6, 1000), rooted, initval=30.0)
+    points = next(n for _, n in ebm.diagnostics.find_log_partitions(model)).op.reference.points
+    assert (points + 30 > 0).all()
+    model.set_initval(model["sigma"], 5.0)
+    found = ebm.check(model)
+    assert found.status == "failed"
+    share = (points < -5).sum()
+    first = int(np.argmax(points < -5))
+    assert f"NaN at {share} of 1,000 points" in found.reasons[0]
+    assert f"index {first}, at the start (sigma = 5.)" in found.reasons[0]
+    assert "pt.switch" in found.remedies[0]
+    model.set_initval(model["sigma"], 30.0)
+    found = ebm.check(model)
+    assert found.status == "failed" and "NaN at" in found.reasons[0]
+    assert "mode (sigma" in found.reasons[0]
+
+
+@pytest.mark.usefixtures("interpreted")
+def test_a_reference_that_misses_the_support(rng):
+    """The model lies between σ and σ + 1, the points below 5 and the start at 30."""
+
+    def slab(x, s):
+        return pt.switch((x > s) & (x < s + 1), 0.0, np.inf)
+
+    reference = ebm.reference.independent(pm.Uniform.dist(0, 5), 1000, random_seed=1)
+    model = model_of(rng.uniform(2, 3, 50), reference, slab, initval=2.0)
+    model.set_initval(model["sigma"], 30.0)
+    found = ebm.check(model)
+    assert found.status == "failed"
+    assert "x misses the support: the energy is +inf at all 1,000 points" in found.reasons[0]
+    assert "sigma = 30." in found.reasons[0]
+
+
+@pytest.mark.usefixtures("interpreted")
+def test_more_energies_than_memory(monkeypatch, rng):
+    """200 rows of 200 points, 8 arrays of 8 bytes: 2.56 MB. The largest M that fits is named."""
+    with pm.Model() as model:
+        mu = pm.Normal("mu", shape=200)
+        moving = ebm.reference.independent(lambda m: pm.Normal.dist(m, 2), 200, random_seed=1)
+        energy = lambda x, m: (x - m) ** 2 / 2
+        ebm.EBM("x", mu, energy=energy, reference=moving, observed=rng.normal(0, 2, 200))
+    monkeypatch.setattr(unusable_energies, "physical_memory", lambda: 1.28e6)
+    found = ebm.check(model)
+    assert found.status == "failed"
+    assert "200 points for each of 200 rows" in found.reasons[0]
+    assert found.remedies == ("Use at most 100 draws for the reference of x.",)
+
+
+@pytest.mark.usefixtures("interpreted")
+def test_too_few_draws_and_where_it_looked(rng):
+    """The remedy names a number of draws, and with as many the verdict is ok."""
+    data = rng.normal(0, 2, 100)
+    few = ebm.check(model_of(data, normal(0, 4, 500)))
+    assert few.status == "inconclusive"
+    [remedy] = [r for r in few.remedies if "times the draws" in r]
+    needed = int(re.search(r"\(([\d,]+) for x\)", remedy)[1].replace(",", ""))
+    assert ebm.check(model_of(data, normal(0, 4, needed))).status == "ok"
+    looked = few.reasons[-1]
+    mode = float(re.search(r"posterior mode \(sigma = ([\d.]+)\)", looked)[1])
+    # Under the prior of sd 5 the mode is the maximum likelihood's, less a percent; the points
+    # move it by a tenth of the posterior sd, 0.14.
+    np.testing.assert_allclose(mode, np.sqrt((data**2).mean()), atol=0.1)
+    assert "100 draws" in looked
+
+
+@pytest.mark.usefixtures("interpreted")
+def test_a_regression_is_ok_by_itself(rng):
+    """1000 rows: the first 512 points leave it inconclusive, and the report of more is ok."""
+    z = rng.normal(0, 1, 1000)
+    with pm.Model() as model:
+        b = pm.Normal("b", 0, 5, shape=2)
+        ebm.EBM("x", pt.exp(b[0] + b[1] * z), energy=gaussian, observed=rng.normal(size=1000))
+    assert ebm.check(model, draws=20).status == "ok"

@@ -137,6 +137,12 @@ def fitted(seed):
     return gaussian(400, lambda data: ebm.reference.fitted(data, 128, random_seed=seed))
 
 
+# Where σ² > 2 s², at the mean or in the upper half of these posteriors, weights have no variance.
+NARROW = {
+    "very narrow": with_normal(50, 0, 1.24, 300),
+    "narrow, more points": with_normal(100, 0, 1.1, 1000),
+    "narrow and shifted": with_normal(50, 2, 1.5, 300),
+}
 SETUPS = {
     "too few points": with_normal(100, 2, 4, 300),
     "many data": with_normal(1000, 0, 3, 1000),
@@ -151,6 +157,7 @@ SETUPS = {
     "mixture": mixture,
     "potential": potential,
 }
+EVERY = SETUPS | NARROW
 
 
 def systematic(p, n, rng):
@@ -188,11 +195,11 @@ def errors(values, p, cells, exact):
 
 
 @cache
-def outcome(name):
+def outcome(name, k=0):
     """Errors before and after, ``(K, 2)``, with their tolerance; None where refine refused."""
-    seed = zlib.crc32(name.encode())
+    seed = zlib.crc32(name.encode()) + 1000 * k
     rng = np.random.default_rng(seed)
-    model, grids, exact = SETUPS[name](seed)
+    model, grids, exact = EVERY[name](seed)
     axes = [axis for grid in grids.values() for axis in grid]
     cells = np.stack([a.ravel() for a in np.meshgrid(*axes, indexing="ij")])
     ends = np.cumsum([len(grid) for grid in grids.values()])
@@ -255,6 +262,38 @@ def test_refined_posteriors_are_closer_to_the_exact_ones():
     rms = lambda e: np.sqrt((e**2).mean(axis=0))
     # Typically 0.6 and 0.05 sds: far from the bound for any seed.
     assert (rms(after) < 0.3 * rms(before)).all(), (rms(before), rms(after))
+
+
+@pytest.mark.filterwarnings("ignore:The energies of the data are mostly above")
+@pytest.mark.parametrize("name", NARROW)
+def test_a_narrow_reference_is_replaced(name):
+    """More points of the same q would leave up to 0.7 sd; those of a fitted one have no such error.
+
+    Draws far out in the old posterior are few, and so is what they can tell: 0.25 sd are allowed
+    beside the error of the refined draws, of what was 0.5 to 4.
+    """
+    found = [o for k in range(2) if (o := outcome(name, k)) is not None]
+    assert found
+    for o in found:
+        assert (o["after"] < o["before"]).all(), o
+        assert (o["after"] < o["allowed"] + [0.25, 0.1]).all(), o
+
+
+@pytest.mark.filterwarnings("ignore:The energies of the data are mostly above")
+def test_which_q_is_replaced(rng):
+    """With σ² = 3.1 the weights have a finite variance where s² > 1.5."""
+    idata = as_idata({"sigma": rng.normal(1.75, 0.1, 60)})
+    for sd, kind in ((0.9, "fitted"), (4, "Normal, sobol")):
+        model = model_with(independent(normal(0, sd), 1000, random_seed=1))
+        made = ebm.better_reference(idata, draws=1024, model=model, random_seed=1)["y"]
+        assert made.description.startswith(kind) and made.n_points == 1024
+
+
+def test_a_better_reference_that_is_too_narrow_is_refused(idata, coarse):
+    """Also one that was given: its own k-hat is what the posterior rests on."""
+    narrow = independent(normal(0, 0.5), 4000, random_seed=3)
+    with pytest.raises(ValueError, match=r"k-hat.*(is the most)"):
+        refine(idata, reference=narrow, model=model_with(coarse), random_seed=1)
 
 
 # The details, on one Gaussian

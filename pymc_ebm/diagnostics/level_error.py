@@ -1,0 +1,54 @@
+"""What the level of log Ẑ adds to a model's log-likelihood, and so to its elpd."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pymc_ebm.diagnostics.shard_sweep import Groups
+from pymc_ebm.diagnostics.weights import variance_of_sums
+from pymc_ebm.reference.base import Reference
+
+__all__ = ["LevelError"]
+
+
+class LevelError:
+    r"""Running sums for the Monte Carlo standard error of elpd by the draws of the references.
+
+    .. math:: φ_m = -\operatorname{E}_s \bigl[\textstyle\sum_r c_r(s) \bar w_{mr}(s)\bigr]
+
+    An error of log Ẑ that is the same at every draw cancels in the posterior and shifts
+    :math:`\mathrm{elpd} = \sum_n \log p(x_n \mid x)`, also as LOO estimates it, by c times as much.
+    That the posterior moves with the reference is of second order: it lies where the likelihood is
+    flat. Memory grows with the points and not with the draws.
+
+    Parameters
+    ----------
+    references : dict of Reference or Groups
+        By variable and fingerprint. Components of a mixture that share a reference have their
+        influences added.
+    """
+
+    def __init__(self, references: Mapping[tuple[str, str], Reference | Groups]):
+        self._references = references
+        self._sums = {key: np.zeros(r.n_groups) for key, r in references.items()}
+
+    def add(self, key: tuple[str, str], points: slice, influence: NDArray) -> None:
+        """Take in Σ_r c_r w̄_mr of a slice of the points at one draw, ``(B,)``."""
+        labels = self._references[key].groups[points]
+        first = int(labels.min())
+        of_groups = np.bincount(labels - first, weights=influence)
+        self._sums[key][first : first + len(of_groups)] += of_groups
+
+    def result(self, n_draws: int) -> dict[str, float]:
+        """Standard errors by variable, in nats; NaN where the level itself is not known."""
+        variances: dict[str, float] = {}
+        for (variable, fingerprint), sums in self._sums.items():
+            reference = self._references[variable, fingerprint]
+            spread = 0.0
+            if not reference.absolute:
+                spread = np.nan
+            elif not reference.exact:
+                spread = float(variance_of_sums(sums / n_draws, reference.unused_draws))
+            variances[variable] = variances.get(variable, 0.0) + spread
+        return {variable: float(np.sqrt(v)) for variable, v in variances.items()}

@@ -1,0 +1,101 @@
+"""Energies that no estimate can be made of, and more of them than memory holds."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pymc as pm
+from numpy.typing import NDArray
+
+from pymc_ebm.diagnostics.normalisers import normaliser_graphs
+from pymc_ebm.diagnostics.point_sweep import PointSweep
+from pymc_ebm.reference.memory import physical_memory
+
+__all__ = ["EnergyFaults"]
+
+# Arrays of all energies that the value and the gradient of log Ẑ hold at a time, at 8 bytes.
+_ARRAYS = 8
+
+Fault = tuple[list[str], list[str]]
+
+
+class EnergyFaults:
+    """What is wrong with the energies of the points of a model's references.
+
+    Parameters
+    ----------
+    model : pm.Model
+
+    Raises
+    ------
+    ValueError
+        A model without an estimated normaliser.
+    """
+
+    def __init__(self, model: pm.Model):
+        _, normalisers = normaliser_graphs(model)
+        if not normalisers:
+            raise ValueError(
+                "The model has no estimated normaliser. Use pymc_ebm.EBM, or "
+                "pymc_ebm.log_partition inside a pm.Potential, and pass that model."
+            )
+        self._sweeps = {n.name: PointSweep(n) for n in normalisers}
+        self._parameters = model.compile_fn(
+            inputs=model.value_vars,
+            outs=[p for sweep in self._sweeps.values() for p in sweep.parameters],
+            on_unused_input="ignore",
+        )
+
+    def memory(self, point: Mapping[str, NDArray]) -> Fault | None:
+        """Reasons and remedies where the energies need more than the machine has."""
+        reasons, remedies = [], []
+        available = physical_memory()
+        for name, sweep, values in self._at(point):
+            if sweep.streams and sweep.reference.pool is None:
+                continue
+            n_rows, n_points = sweep.n_rows(values), sweep.reference.n_points
+            needed = 8 * _ARRAYS * n_rows * n_points
+            if needed > available:
+                fits = int(available / (8 * _ARRAYS * n_rows))
+                reasons.append(
+                    f"The energies of {name}, {n_points:,} points for each of {n_rows:,} rows of "
+                    f"parameters, need about {needed / 2**30:.3g} GiB, and this machine has "
+                    f"{available / 2**30:.3g} GiB."
+                )
+                remedies.append(f"Use at most {fits:,} draws for the reference of {name}.")
+        return (reasons, remedies) if reasons else None
+
+    def energies(self, point: Mapping[str, NDArray], where: str) -> Fault | None:
+        """Reasons and remedies where energies are NaN, or +inf at all points."""
+        reasons, remedies = [], []
+        for name, sweep, values in self._at(point):
+            n_points, n_rows = sweep.reference.n_points, sweep.n_rows(values)
+            bad, weightless = np.zeros(n_points, dtype=bool), np.ones(n_rows, dtype=bool)
+            for points, log_weights in sweep.parts(values):
+                bad[points] = np.isnan(log_weights).any(axis=0)
+                weightless &= np.isneginf(log_weights).all(axis=1)
+            if bad.any():
+                reasons.append(
+                    f"The energy of {name} is NaN at {bad.sum():,} of {n_points:,} points "
+                    f"({100 * bad.mean():.3g}%), the first with index {int(bad.argmax())}, at "
+                    f"{where}."
+                )
+                remedies.append(
+                    "Guard the argument of its log, root or ratio with pt.switch, or limit the "
+                    "space by support=."
+                )
+            elif weightless.any():
+                rows = "" if n_rows == 1 else f" in {weightless.sum():,} of {n_rows:,} rows"
+                reasons.append(
+                    f"The reference of {name} misses the support: the energy is +inf at all "
+                    f"{n_points:,} points{rows}, at {where}."
+                )
+                remedies.append(f"Give {name} a reference with points where its energy is finite.")
+        return (reasons, remedies) if reasons else None
+
+    def _at(self, point):
+        outputs = self._parameters(point)
+        first = 0
+        for name, sweep in self._sweeps.items():
+            last = first + len(sweep.parameters)
+            yield name, sweep, outputs[first:last]
+            first = last
