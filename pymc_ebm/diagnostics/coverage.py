@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 import pymc as pm
 import xarray as xr
+from numpy.typing import NDArray
 from scipy import stats
 
 from pymc_ebm.diagnostics.normalisers import Normaliser
@@ -105,7 +106,7 @@ def check_coverage(
     Notes
     -----
     What no search of this kind detects: a mode that neither chains and descents nor the data
-    reach; one with less than 0.1% of the mass; one in more than 20 dimensions or 400 sites, or
+    reach; one with less than 0.1% of the mass; one in more than 20 dimensions or 200 sites, or
     whose mass no simple law around it tells, such as a phase of strongly dependent sites, unless
     data visit it; and values of discrete sites that neither points nor data have.
 
@@ -136,7 +137,7 @@ def check_coverage(
             verdict,
             reason,
             data_excess=_largest_excess(findings),
-            missed_mass=max(f.missed for f in findings) if verdict == "missed" else 0.0,
+            missed_mass=max(f.carried.missed for f in findings) if verdict == "missed" else 0.0,
             misfits=min(f.improbable for f in findings),
             n_data=findings[0].n_data,
             halves_nats=nats,
@@ -157,21 +158,21 @@ def _judge(
             f"{reference.n_points} points, up to {worst.excess:.3g} nats: the points do not reach "
             "where these data are.",
         )
-    worst = max(findings, key=lambda f: f.missed)
-    if worst.missed > 0 and worst.place is not None:
-        where = np.array2string(np.round(worst.place, 3), threshold=6, separator=", ")
+    lost = max((f.carried for f in findings), key=lambda carried: carried.missed)
+    if lost.mode is not None:
         return (
             "missed",
-            f"The energy has a mode at {where} that no points represent, with "
-            f"{100 * worst.missed:.3g}% of the mass.",
+            f"The energy has a mode at {_spell(lost.mode.place)} that no points represent, with "
+            f"{100 * lost.missed:.3g}% of the mass.",
         )
-    if any(f.undecided for f in findings):
+    if any(f.carried.undecided for f in findings):
         return (
             "not checked",
             "There is a mode with few points around it, and too few effective points to tell "
             "whether that is chance.",
         )
-    known, modes = not np.isnan(_largest_excess(findings)), max(f.n_modes for f in findings)
+    known = not np.isnan(_largest_excess(findings))
+    modes = max(f.carried.reached for f in findings)
     if not known and not modes:
         return (
             "not checked",
@@ -181,6 +182,12 @@ def _judge(
     found = [f"{modes} mode{'s' * (modes > 1)} that chains and descents found"] if modes else []
     found += ["the data"] if known else []
     return "covered", f"The points reach {' and '.join(found)}."
+
+
+def _spell(place: NDArray) -> str:
+    """A place on one line, shortened."""
+    text = np.array2string(np.round(np.ravel(place), 3), threshold=6, separator=", ")
+    return text if place.ndim else text.strip("[]")
 
 
 def _largest_excess(findings: Sequence[Finding]) -> float:

@@ -15,7 +15,7 @@ __all__ = ["DiscreteSpace", "SiteFrequencies"]
 
 _CHAINS = 32
 # Steps of all chains together at a time: sweeps, and the most for events of many sites.
-_SWEEPS, _MOST_STEPS = 6, 600
+_SWEEPS, _MOST_STEPS = 6, 300
 _THIN = 4
 # Share of each site that is drawn from all of its values.
 _AT_RANDOM = 1e-3

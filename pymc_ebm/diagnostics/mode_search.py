@@ -19,7 +19,7 @@ __all__ = ["search_modes"]
 # Starts of each kind.
 _STARTS = 12
 # Sizes of events beyond which a search of this kind finds nothing.
-_MOST_DIMENSIONS, _MOST_SITES = 20, 400
+_MOST_DIMENSIONS, _MOST_SITES = 20, 200
 # Events that tell whether sites are bound to one another, for each site.
 _PER_SITE = 20
 
@@ -50,7 +50,7 @@ def search_modes(
     Returns
     -------
     modes : list of Mode
-        None in more than 20 dimensions or 400 sites, nor where discrete sites are bound to one
+        None in more than 20 dimensions or 200 sites, nor where discrete sites are bound to one
         another, so that changing one may leave the space.
     rows : ndarray
         The points as the modes' windows take them, ``(M, D)``.
@@ -71,7 +71,7 @@ def search_modes(
         discrete = DiscreteSpace(energy, sites)
         codes = sites.codes(starts.reshape(-1, *event))
         found = find_modes(discrete, np.vstack([codes, discrete.random(rng, 2 * _STARTS)]), rng)
-        modes = [replace(mode, place=sites.points(mode.place)) for mode in found]
+        modes = [replace(mode, place=sites.points(mode.place[None])[0]) for mode in found]
         return modes, sites.codes(points)
     centre, scale = np.median(known, axis=0), known.std(axis=0) + 1e-300
     lower, upper = (

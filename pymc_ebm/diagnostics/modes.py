@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from scipy import special
 
 from pymc_ebm.reference.base import Reference
 
-__all__ = ["Law", "Mode", "Space", "find_modes", "missed_mass"]
+__all__ = ["Carried", "Law", "Mode", "Space", "carried_mass", "find_modes"]
 
 # Shares of a mode: of the model's mass below which it does not matter, and of the expected weight
 # in its window below which the points miss it.
@@ -27,7 +27,7 @@ _DRAWS = 2000
 _LEAST_EFFICIENCY = 0.1
 # Draws of a law that lie further out than a place does for it to count as another mode.
 _FAR_OUT = 0.005
-_MOST_MODES, _MOST_TRIES = 6, 12
+_MOST_MODES, _MOST_TRIES = 6, 10
 
 
 class Law(Protocol):
@@ -58,14 +58,16 @@ class Space(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Mode:
-    """A window on a mode: the half of a law's mass where its density is highest.
+    """A mode, and a window on it: the half of a law's mass where its density is highest.
 
     Attributes
     ----------
     place : ndarray
         Its lowest energy.
     log_mass : float
-        Log of the integral (or sum) of exp(−E) over the window, in nats.
+        Log of the integral (or sum) of exp(−E) over the mode, in nats, from that over the window.
+    held : float
+        Share of the law in the window; more than half where a single discrete state has more.
     law : Law
     least : float
         Log density of the law at the border of the window.
@@ -73,6 +75,7 @@ class Mode:
 
     place: NDArray
     log_mass: float
+    held: float
     law: Law
     least: float
 
@@ -116,21 +119,45 @@ def find_modes(space: Space, starts: NDArray, rng: np.random.Generator) -> list[
             for law in _laws(space, ends[i], rng):
                 mode, reach = _measured(space, ends[i], law, rng)
                 known.append((law, reach))
-                if mode is not None:
+                if mode is None:
+                    continue
+                # Chains from a place may have gone where one with a lower energy is.
+                if not any(law.log_density(m.place[None])[0] >= reach for m in found):
                     found.append(mode)
-                    break
+                break
     return found
 
 
-def missed_mass(
+class Carried(NamedTuple):
+    """What the points carry of the modes.
+
+    Attributes
+    ----------
+    missed : float
+        Share of the model's mass in the largest mode that they miss; 0 where none is for certain.
+    mode : Mode or None
+        That mode.
+    undecided : bool
+        Whether one seems to be missed, and the effective points are too few to tell.
+    reached : int
+        How many modes the points reach.
+    """
+
+    missed: float
+    mode: Mode | None
+    undecided: bool
+    reached: int
+
+
+def carried_mass(
     modes: Sequence[Mode],
     rows: NDArray,
     weights: NDArray,
     log_z: float,
     size: float,
     reference: Reference,
-) -> tuple[float, Mode | None, bool]:
-    """The largest mode that the points miss: they carry too little weight in its window.
+) -> Carried:
+    """Compare the weight that the points have in the windows with the mass there.
 
     Parameters
     ----------
@@ -147,28 +174,38 @@ def missed_mass(
 
     Returns
     -------
-    share : float
-        Of the model's mass that lies in its window; 0 where none is missed for certain.
-    mode : Mode or None
-    undecided : bool
-        Whether one seems to be missed, and the effective points are too few to tell.
+    Carried
     """
     if not modes:
-        return 0.0, None, False
+        return Carried(0.0, None, False, 0)
     log_masses = np.array([mode.log_mass for mode in modes])
-    # A window is half of a mode.
-    total = special.logsumexp(log_masses) + np.log(2)
+    held = np.array([mode.held for mode in modes])
+    carried = np.array([weights[mode.holds(rows)].sum() for mode in modes])
+    total = special.logsumexp(log_masses)
     if reference.absolute:
         total = max(total, log_z)
+    else:
+        # log Ẑ has an unknown constant: a mode that the points carry tells the scale.
+        well = carried * size >= _FEWEST_EXPECTED
+        if not well.any():
+            return Carried(0.0, None, False, 0)
+        scale = log_masses[well] + np.log(held[well]) - np.log(carried[well])
+        total = max(total, np.median(scale))
     shares = np.exp(log_masses - total)
-    carried = np.array([weights[mode.holds(rows)].sum() for mode in modes])
-    empty = (2 * shares >= _LEAST_MASS) & (carried < _MISSED * shares)
-    certain = shares * size >= _FEWEST_EXPECTED
+    expected = shares * held
+    empty = (shares >= _LEAST_MASS) & (carried < _MISSED * expected)
+    certain = expected * size >= _FEWEST_EXPECTED
     if reference.absolute:
         certain |= log_masses - log_z > _FAR_ABOVE
-    lost = np.where(empty & certain, 2 * shares, 0.0)
+    lost = np.where(empty & certain, shares, 0.0)
     worst = int(lost.argmax())
-    return float(lost[worst]), modes[worst], bool((empty & ~certain).any())
+    reached = int(((shares >= _LEAST_MASS) & (carried >= _MISSED * expected)).sum())
+    return Carried(
+        float(lost[worst]),
+        modes[worst] if lost[worst] > 0 else None,
+        bool((empty & ~certain).any()),
+        reached,
+    )
 
 
 def _laws(space: Space, end: NDArray, rng: np.random.Generator) -> Iterator[Law]:
@@ -191,4 +228,5 @@ def _measured(space, place, law, rng) -> tuple[Mode | None, float]:
     efficiency = np.exp(2 * log_sum - squares) / within.sum()
     if not (np.isfinite(log_sum) and efficiency >= _LEAST_EFFICIENCY):
         return None, reach
-    return Mode(place, float(log_sum - np.log(_DRAWS)), law, float(least)), reach
+    log_mass = float(log_sum - np.log(within.sum()))
+    return Mode(place, log_mass, within.mean(), law, float(least)), reach

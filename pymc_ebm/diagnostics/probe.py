@@ -15,7 +15,7 @@ from pytensor.graph.basic import Variable
 from pymc_ebm.diagnostics.halves import compare_halves
 from pymc_ebm.diagnostics.log_base_weights import log_base_weights
 from pymc_ebm.diagnostics.mode_search import search_modes
-from pymc_ebm.diagnostics.modes import Mode, missed_mass
+from pymc_ebm.diagnostics.modes import Carried, Mode, carried_mass
 from pymc_ebm.diagnostics.normalisers import Normaliser
 from pymc_ebm.diagnostics.observed_data import Data
 from pymc_ebm.diagnostics.weights import ess, normalise
@@ -44,12 +44,8 @@ class Finding:
     n_data : int
     improbable : int
         Data whose energy only 0.1% of the model's mass exceeds.
-    missed : float
-        Share of the model's mass in the largest mode that the points miss.
-    place : ndarray or None
-        Of that mode.
-    n_modes : int
-    undecided : bool
+    carried : Carried
+        Of the modes.
     """
 
     excess: float
@@ -57,10 +53,7 @@ class Finding:
     expected: float
     n_data: int
     improbable: int
-    missed: float
-    place: NDArray | None
-    n_modes: int
-    undecided: bool
+    carried: Carried
 
 
 class Probe:
@@ -125,19 +118,14 @@ class Probe:
         excess = self._excess(theta, data) - log_weights[row].max()
         known = excess.size > 0
         modes, rows = self._modes(theta, rng)
-        missed, mode, undecided = missed_mass(
-            modes, rows, weights[row], log_z[row], sizes[row], self.reference
-        )
+        carried = carried_mass(modes, rows, weights[row], log_z[row], sizes[row], self.reference)
         return Finding(
             excess=float(excess.max()) if known else np.nan,
             unreached=float((excess > _MARGIN).sum()),
             expected=excess.size * float(weights[row].max()),
             n_data=0 if data is None else len(data),
             improbable=self._improbable(theta, data, log_weights[row], weights[row]),
-            missed=missed,
-            place=None if mode is None else mode.place,
-            n_modes=len(modes),
-            undecided=undecided,
+            carried=carried,
         )
 
     def halves(self) -> tuple[float, float]:
