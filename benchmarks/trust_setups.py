@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 import pymc as pm
@@ -59,10 +59,9 @@ class Mixture(Setup):
         grid, x = self.grid[::every], np.asarray(self.data)
         energy = at_theta(self.energy, x)
         log_z = normaliser(self.energy, self.log_z, reference and reference[0], grid)
-        moved = lambda x, c: (x - c) ** 2 / 2
         other = stats.norm(self.centre, 1).logpdf(x)
         if reference is not None and self.twin is not None:
-            points = at_theta(moved, reference[1].points)(self.centre)
+            points = at_theta(unit, reference[1].points)(self.centre)
             other = -((x - self.centre) ** 2) / 2
             other -= special.logsumexp(reference[1].log_weights - points)
         return np.array(
@@ -73,8 +72,7 @@ class Mixture(Setup):
         """Put the data into the model of the context, with parameter t."""
         other = pm.Normal.dist(self.centre, 1)
         if self.twin is not None:
-            moved = lambda x, c: (x - c) ** 2 / 2
-            other = ebm.EBM.dist(self.centre, energy=moved, reference=reference[1])
+            other = ebm.EBM.dist(self.centre, energy=unit, reference=reference[1])
         first = ebm.EBM.dist(t, energy=self.energy, reference=reference[0])
         pm.Mixture("x", [0.5, 0.5], [first, other], observed=self.data)
 
@@ -112,9 +110,16 @@ def normaliser(energy, log_z, reference, grid):
 
 
 def at_theta(energy, x):
-    """E(x | θ) as a function of θ, in NumPy: compiled in no time and called a few hundred times."""
-    theta, points = pt.dscalar(), pt.constant(x)
-    return pytensor.function([theta], energy(points, theta), mode=VECTORISED)
+    """E(x | θ) as a function of θ, in NumPy."""
+    x = np.asarray(x)
+    return partial(compiled(energy, x.dtype.name, x.ndim), x)
+
+
+@cache
+def compiled(energy, dtype, ndim):
+    """E(x | θ) as a function of both."""
+    x, theta = pt.tensor(dtype=dtype, shape=(None,) * ndim), pt.dscalar()
+    return pytensor.function([x, theta], energy(x, theta), mode=VECTORISED)
 
 
 def normal(m, s):
@@ -130,8 +135,9 @@ def independent(law, draws, method="iid"):
     if method != "iid":
         return lambda seed: ebm.reference.independent(law, draws, method, random_seed=seed)
 
+    few = ebm.reference.independent(law, 25, random_seed=0)
+
     def make(seed):
-        few = ebm.reference.independent(law, 25, random_seed=seed)
         points = few.proposal.draw(np.random.default_rng(seed), draws)
         q = ebm.reference.from_draws(points, few.proposal.log_density(points), support=few.support)
         return replace(q, proposal=few.proposal)
@@ -141,6 +147,11 @@ def independent(law, draws, method="iid"):
 
 def gaussian(x, s):
     return x**2 / (2 * s**2)
+
+
+def unit(x, c):
+    """Standard deviation 1 about c."""
+    return (x - c) ** 2 / 2
 
 
 def gaussian_log_z(s):
