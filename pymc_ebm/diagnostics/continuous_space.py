@@ -11,9 +11,11 @@ from scipy import linalg, optimize
 
 __all__ = ["ContinuousSpace", "GaussianLaw"]
 
-_DESCENT = 60
+_DESCENT, _ON_LINE = 60, 20
 _CHAINS, _STEPS = 32, 240
-_ACCEPTED = 0.3
+# First step in widths of what is known, share to accept, and how fast steps adapt to it: short
+# ones that grow slowly stay around one mode.
+_FIRST_STEP, _ACCEPTED, _RATE = 0.01, 0.65, 0.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +84,10 @@ class ContinuousSpace:
         ]  # fmt: skip
         return np.array(ends)
 
+    def path(self, start: NDArray, end: NDArray) -> NDArray:
+        """A straight line."""
+        return start + np.linspace(0, 1, _ON_LINE)[:, None] * (end - start)
+
     def law_by_differences(self, end: NDArray) -> GaussianLaw | None:
         """The Gaussian of the curvature, where that is positive."""
         slope = self._slope
@@ -105,7 +111,7 @@ class ContinuousSpace:
 
     def _walk(self, x: NDArray, rng: np.random.Generator) -> NDArray:
         """Second halves of Metropolis random walks, ``(T, B, D)``; the first ones set the steps."""
-        energies, factor, kept = self.energies(x), 0.05, []
+        energies, factor, kept = self.energies(x), _FIRST_STEP, []
         for step in range(_STEPS):
             moved = x + factor * self._scale * rng.normal(size=x.shape)
             of_moved = self.energies(moved)
@@ -113,7 +119,7 @@ class ContinuousSpace:
             x = np.where(accepted[:, None], moved, x)
             energies = np.where(accepted, of_moved, energies)
             if step < _STEPS // 2:
-                factor *= np.exp(accepted.mean() - _ACCEPTED)
+                factor *= np.exp(_RATE * (accepted.mean() - _ACCEPTED))
             else:
                 kept.append(x)
         return np.array(kept)

@@ -75,6 +75,10 @@ class DiscreteSpace:
             codes[:, site] = energies.argmin(axis=0)
         return np.unique(codes, axis=0)
 
+    def path(self, start: NDArray, end: NDArray) -> NDArray:
+        """One site after another changed."""
+        return np.where(np.tri(len(end) + 1, len(end), -1, dtype=bool), end, start)
+
     def law_by_differences(self, end: NDArray) -> SiteFrequencies:
         """Each site as it is distributed where the others are at an end."""
         site, value = np.nonzero(self._allowed)

@@ -16,8 +16,9 @@ from pymc_ebm.sampling.sites import sites_of
 
 __all__ = ["search_modes"]
 
-# Starts of each kind.
+# Starts of each kind, and the widths of all that is known within which dispersed ones lie.
 _STARTS = 12
+_NEAR, _FAR = 1.5, 30.0
 # Sizes of events beyond which a search of this kind finds nothing.
 _MOST_DIMENSIONS, _MOST_SITES = 20, 200
 # Events that tell whether sites are bound to one another, for each site.
@@ -85,7 +86,8 @@ def search_modes(
         upper,
         scale,
     )
-    dispersed = centre + 3 * scale * rng.normal(size=(_STARTS, n_dim))
+    radius = np.exp(rng.uniform(np.log(_NEAR), np.log(_FAR), size=(2 * _STARTS, 1)))
+    dispersed = centre + radius * scale * rng.normal(size=(2 * _STARTS, n_dim))
     found = find_modes(continuous, np.vstack([starts, dispersed]), rng)
     return [replace(mode, place=mode.place.reshape(event)) for mode in found], rows
 

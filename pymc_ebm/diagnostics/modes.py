@@ -24,9 +24,10 @@ _FEWEST_EXPECTED = 7
 _FAR_ABOVE = 3.0
 # Draws that weigh a mode, and their least effective share for the weight to be believed.
 _DRAWS = 2000
-_LEAST_EFFICIENCY = 0.1
-# Draws of a law that lie further out than a place does for it to count as another mode.
-_FAR_OUT = 0.005
+_LEAST_EFFICIENCY = 0.25
+# Two places are of one mode if a law at one reaches the other, but for this share of its draws, and
+# no barrier of so many nats lies between.
+_FAR_OUT, _BARRIER = 0.005, 1.0
 _MOST_MODES, _MOST_TRIES = 6, 10
 
 
@@ -48,6 +49,9 @@ class Space(Protocol):
 
     def descend(self, starts: NDArray, rng: np.random.Generator) -> NDArray:
         """Where short chains and descents end, ``(B, D)``."""
+
+    def path(self, start: NDArray, end: NDArray) -> NDArray:
+        """Events from one to the other, ``(B, D)``."""
 
     def law_by_differences(self, end: NDArray) -> Law | None:
         """From the energy next to an end."""
@@ -108,23 +112,20 @@ def find_modes(space: Space, starts: NDArray, rng: np.random.Generator) -> list[
     with np.errstate(all="ignore"):
         ends = space.descend(starts, rng)
         energies = space.energies(ends)
-        known: list[tuple[Law, float]] = []
+        known: list[tuple[NDArray, Law, float]] = []
         found: list[Mode] = []
         for i in np.argsort(energies):
             enough = len(found) >= _MOST_MODES or len(known) >= _MOST_TRIES
             if enough or not np.isfinite(energies[i]):
                 break
-            if any(law.log_density(ends[[i]])[0] >= reach for law, reach in known):
+            if any(_joined(space, ends[i], *earlier) for earlier in known):
                 continue
             for law in _laws(space, ends[i], rng):
                 mode, reach = _measured(space, ends[i], law, rng)
-                known.append((law, reach))
-                if mode is None:
-                    continue
-                # Chains from a place may have gone where one with a lower energy is.
-                if not any(law.log_density(m.place[None])[0] >= reach for m in found):
+                known.append((ends[i], law, reach))
+                if mode is not None:
                     found.append(mode)
-                break
+                    break
     return found
 
 
@@ -217,6 +218,14 @@ def _laws(space: Space, end: NDArray, rng: np.random.Generator) -> Iterator[Law]
         yield by_chains
 
 
+def _joined(space: Space, end: NDArray, place: NDArray, law: Law, reach: float) -> bool:
+    """Whether an end is of the mode at a place that has been looked at."""
+    if not law.log_density(end[None])[0] >= reach:
+        return False
+    energies = space.energies(space.path(end, place))
+    return bool(energies.max() <= max(energies[0], energies[-1]) + _BARRIER)
+
+
 def _measured(space, place, law, rng) -> tuple[Mode | None, float]:
     """The window of a law with its mass, if the draws tell it, and the reach of the law."""
     rows = law.draw(rng, _DRAWS)
@@ -226,7 +235,9 @@ def _measured(space, place, law, rng) -> tuple[Mode | None, float]:
     log_weights = -space.energies(rows[within]) - log_g[within]
     log_sum, squares = special.logsumexp(log_weights), special.logsumexp(2 * log_weights)
     efficiency = np.exp(2 * log_sum - squares) / within.sum()
-    if not (np.isfinite(log_sum) and efficiency >= _LEAST_EFFICIENCY):
+    # Chains may have gone to another mode.
+    its_own = law.log_density(place[None])[0] >= reach
+    if not (its_own and np.isfinite(log_sum) and efficiency >= _LEAST_EFFICIENCY):
         return None, reach
     log_mass = float(log_sum - np.log(within.sum()))
     return Mode(place, log_mass, within.mean(), law, float(least)), reach

@@ -1,7 +1,7 @@
 """How often the search for missed mass alarms at sound references, and at those that miss a mode.
 
-    python benchmarks/coverage.py              # four seeds of each kind
-    python benchmarks/coverage.py --seeds 20   # as in the docs; some minutes
+    python benchmarks/missed_mass.py              # four seeds of each kind
+    python benchmarks/missed_mass.py --seeds 20   # as in the docs; some minutes
 
 Each seed has fresh data and points, with 20, 200 or 2000 data. The last kinds show where the search
 ends: modes that are narrow and far from all that is known.
