@@ -36,7 +36,7 @@ notebooks: $(STAMP)  ## execute the notebooks in place
 bench: $(STAMP)  ## run the benchmarks
 	@set -e; for script in $(wildcard benchmarks/*.py); do $(BIN)/python "$$script"; done
 
-trust: $(STAMP)  ## judge report by every set-up of benchmarks/trust.py; half an hour
+trust: $(STAMP)  ## judge report by every set-up of benchmarks/trust.py; an hour
 	@OMP_NUM_THREADS=1 $(BIN)/python benchmarks/trust.py --all
 
 clean:  ## remove .venv, caches and builds

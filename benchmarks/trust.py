@@ -1,7 +1,7 @@
 """Does `report` say "ok" of posteriors that are right, and of those alone?
 
     python benchmarks/trust.py          # every tenth set-up
-    python benchmarks/trust.py --all    # all of them; half an hour
+    python benchmarks/trust.py --all    # all of them; an hour
 
 Each set-up has data, an energy with one parameter whose exact log Z is known, and a reference.
 The posterior with the reference and the exact one are both on a grid of the parameter. 400 draws
@@ -20,7 +20,8 @@ import numpy as np
 import pymc as pm
 import pytensor
 import xarray as xr
-from trust_setups import Setup, setups
+from trust_models import Setup
+from trust_setups import setups
 
 import pymc_ebm as ebm
 from pymc_ebm.energy import VECTORISED
