@@ -42,7 +42,8 @@ def report(idata: xr.DataTree) -> ReferenceReport:
               above 50% of the posterior sd; a truncated space cuts off more than 1e-8/c; half the
               nodes of a quadrature change the log-likelihood by more than 0.5 nats; the mean
               statistics of the data lie outside the hull of the points' (see `check_hull`); data
-              or a mode of the energy lie where no points are (see `check_coverage`)
+              or a mode of the energy lie where no points are, or halves of the points contradict
+              each other by more than 2 nats of the log-likelihood (see `check_coverage`)
     ok        every check was made and passed, the added error of every mean and sd is at most 10%
               of the posterior sd, and at most 0.2 bits of information are lost; exact references
               are complete or of negligible weight at their edge, and half the nodes of a
