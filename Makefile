@@ -39,7 +39,7 @@ bench: $(STAMP)  ## run the benchmarks
 accuracy: $(STAMP)  ## error of log Z against time; saves the figure of the docs
 	@$(BIN)/python benchmarks/accuracy.py docs/_static/accuracy.png
 
-trust: $(STAMP)  ## judge report by every set-up of benchmarks/trust.py; half an hour
+trust: $(STAMP)  ## judge report by every set-up of benchmarks/trust.py; an hour
 	@OMP_NUM_THREADS=1 $(BIN)/python benchmarks/trust.py --all
 
 clean:  ## remove .venv, caches and builds

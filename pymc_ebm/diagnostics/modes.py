@@ -1,111 +1,170 @@
-"""Modes of a continuous energy, their mass by Laplace's method, and whether points carry it."""
+"""Places where a model has mass, how much there is, and whether a reference's points carry it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize, stats
+from scipy import special
 
 from pymc_ebm.reference.base import Reference
 
-__all__ = ["Mode", "find_modes", "missed_mass"]
+__all__ = ["Carried", "Law", "Mode", "Space", "carried_mass", "find_modes"]
 
 # Shares of a mode: of the model's mass below which it does not matter, and of the expected weight
-# around it below which the points miss it.
+# in its window below which the points miss it.
 _LEAST_MASS = 1e-3
 _MISSED = 0.2
-# Effective points that must be expected around a mode before their absence says anything.
+# Effective points that must be expected in a window before their absence says anything; and nats
+# by which a window's mass above the whole log Ẑ is no matter of chance.
 _FEWEST_EXPECTED = 7
-_STEPS = 60
+_FAR_ABOVE = 3.0
+# Draws that weigh a mode, and their least effective share for the weight to be believed.
+_DRAWS = 2000
+_LEAST_EFFICIENCY = 0.25
+# Two places are of one mode if a law at one reaches the other, but for this share of its draws, and
+# no barrier of so many nats lies between.
+_FAR_OUT, _BARRIER = 0.005, 1.0
+_MOST_MODES, _MOST_TRIES = 6, 10
 
 
-@dataclass(frozen=True)
+class Law(Protocol):
+    """A distribution near a mode that can be drawn from."""
+
+    def draw(self, rng: np.random.Generator, draws: int) -> NDArray:
+        """Events as rows, ``(draws, D)``."""
+
+    def log_density(self, rows: NDArray) -> NDArray:
+        """In nats, ``(B,)``; −inf outside its support."""
+
+
+class Space(Protocol):
+    """Events of one energy as rows, ``(B, D)``, and how to move among them."""
+
+    def energies(self, rows: NDArray) -> NDArray:
+        """In nats, ``(B,)``; +inf outside the support."""
+
+    def descend(self, starts: NDArray, rng: np.random.Generator) -> NDArray:
+        """Where short chains and descents end, ``(B, D)``."""
+
+    def path(self, start: NDArray, end: NDArray) -> NDArray:
+        """Events from one to the other, ``(B, D)``."""
+
+    def law_by_differences(self, end: NDArray) -> Law | None:
+        """From the energy next to an end."""
+
+    def law_by_chains(self, end: NDArray, rng: np.random.Generator) -> Law | None:
+        """From short chains that start at an end."""
+
+
+@dataclass(frozen=True, eq=False)
 class Mode:
-    """A minimum of the energy with its curvature.
+    """A mode, and a window on it: the half of a law's mass where its density is highest.
 
     Attributes
     ----------
     place : ndarray
-        ``(D,)``.
-    curvature : ndarray
-        Second derivatives of the energy, ``(D, D)``, positive definite.
+        Its lowest energy.
     log_mass : float
-        Log of the integral of exp(−E) of that curvature, in nats.
+        Log of the integral (or sum) of exp(−E) over the mode, in nats, from that over the window.
+    held : float
+        Share of the law in the window; more than half where a single discrete state has more.
+    law : Law
+    least : float
+        Log density of the law at the border of the window.
     """
 
     place: NDArray
-    curvature: NDArray
     log_mass: float
+    held: float
+    law: Law
+    least: float
 
-    def distance(self, x) -> NDArray:
-        """Mahalanobis distance of points ``(..., D)``."""
-        move = x - self.place
-        return np.sqrt(np.einsum("...i,ij,...j->...", move, self.curvature, move))
+    def holds(self, rows: NDArray) -> NDArray:
+        """Whether events ``(B, D)`` lie in the window."""
+        return self.law.log_density(rows) >= self.least - 1e-9
 
 
-def find_modes(
-    energy: Callable[[NDArray], float],
-    slope: Callable[[NDArray], NDArray],
-    starts: NDArray,
-    lower: NDArray,
-    upper: NDArray,
-    scale: NDArray,
-) -> list[Mode]:
-    """Minima in which descents end, where the energy around them is like its curvature.
+def find_modes(space: Space, starts: NDArray, rng: np.random.Generator) -> list[Mode]:
+    r"""Modes whose mass a local law measures, from the lowest energy upwards.
+
+    .. math:: \int_W e^{−E(x)} dx \approx \frac1J \sum_{j: x_j \in W} \frac{e^{−E(x_j)}}{g(x_j)}
+
+    with J draws of a law g. That of the energy's differences next to the mode comes first, that of
+    short chains where the energy is not like its differences: flat tops, edges, dependent sites.
+    The mass counts where the draws in the window W are effective enough; it needs nothing of the
+    reference.
 
     Parameters
     ----------
-    energy, slope : callable
-        Of one event, ``(D,)``.
+    space : Space
     starts : ndarray
-        ``(B, D)``, within the bounds.
-    lower, upper : ndarray
-        Bounds, ``(D,)``; minima at them do not count.
-    scale : ndarray
-        Width of the points and data, ``(D,)``.
+        ``(B, D)``.
+    rng : Generator
 
     Returns
     -------
     list of Mode
     """
-    found: list[Mode] = []
-    for start in starts:
-        with np.errstate(all="ignore"):
-            end = optimize.minimize(
-                energy, start, jac=slope, method="L-BFGS-B",
-                bounds=list(zip(lower, upper, strict=True)), options={"maxiter": _STEPS},
-            )  # fmt: skip
-        inside = ((end.x - lower > 1e-6 * scale) & (upper - end.x > 1e-6 * scale)).all()
-        if not (np.isfinite(end.fun) and inside):
-            continue
-        if any(mode.distance(end.x) < 0.1 for mode in found):
-            continue
-        mode = _mode(end.x, energy, slope, scale)
-        if mode is not None:
-            found.append(mode)
+    with np.errstate(all="ignore"):
+        ends = space.descend(starts, rng)
+        energies = space.energies(ends)
+        known: list[tuple[NDArray, Law, float]] = []
+        found: list[Mode] = []
+        for i in np.argsort(energies):
+            enough = len(found) >= _MOST_MODES or len(known) >= _MOST_TRIES
+            if enough or not np.isfinite(energies[i]):
+                break
+            if any(_joined(space, ends[i], *earlier) for earlier in known):
+                continue
+            for law in _laws(space, ends[i], rng):
+                mode, reach = _measured(space, ends[i], law, rng)
+                known.append((ends[i], law, reach))
+                if mode is not None:
+                    found.append(mode)
+                    break
     return found
 
 
-def missed_mass(
+class Carried(NamedTuple):
+    """What the points carry of the modes.
+
+    Attributes
+    ----------
+    missed : float
+        Share of the model's mass in the largest mode that they miss; 0 where none is for certain.
+    mode : Mode or None
+        That mode.
+    undecided : bool
+        Whether one seems to be missed, and the effective points are too few to tell.
+    reached : int
+        How many modes the points reach.
+    """
+
+    missed: float
+    mode: Mode | None
+    undecided: bool
+    reached: int
+
+
+def carried_mass(
     modes: Sequence[Mode],
-    points: NDArray,
+    rows: NDArray,
     weights: NDArray,
     log_z: float,
     size: float,
     reference: Reference,
-) -> tuple[float, NDArray | None, bool]:
-    """The largest mode that the points miss.
-
-    The points should carry half of a mode's share within the ellipsoid that holds half of it.
+) -> Carried:
+    """Compare the weight that the points have in the windows with the mass there.
 
     Parameters
     ----------
     modes : sequence of Mode
-    points : ndarray
-        ``(M, *event)``.
+    rows : ndarray
+        The points as windows take them, ``(M, D)``.
     weights : ndarray
         Normalised weights, ``(M,)``.
     log_z : float
@@ -116,47 +175,69 @@ def missed_mass(
 
     Returns
     -------
-    share : float
-        Of the model's mass; 0 where none is missed for certain.
-    place : ndarray or None
-    undecided : bool
-        Whether one seems to be missed, and the effective points are too few to tell.
+    Carried
     """
     if not modes:
-        return 0.0, None, False
+        return Carried(0.0, None, False, 0)
     log_masses = np.array([mode.log_mass for mode in modes])
-    total = np.logaddexp.reduce(log_masses)
+    held = np.array([mode.held for mode in modes])
+    carried = np.array([weights[mode.holds(rows)].sum() for mode in modes])
+    total = special.logsumexp(log_masses)
     if reference.absolute:
         total = max(total, log_z)
+    else:
+        # log Ẑ has an unknown constant: a mode that the points carry tells the scale.
+        well = carried * size >= _FEWEST_EXPECTED
+        if not well.any():
+            return Carried(0.0, None, False, 0)
+        scale = log_masses[well] + np.log(held[well]) - np.log(carried[well])
+        total = max(total, np.median(scale))
     shares = np.exp(log_masses - total)
-    rows = points.reshape(len(points), -1)
-    half = np.sqrt(stats.chi2(rows.shape[1]).median())
-    carried = np.array([weights[mode.distance(rows) < half].sum() for mode in modes])
-    expected = shares / 2
+    expected = shares * held
     empty = (shares >= _LEAST_MASS) & (carried < _MISSED * expected)
     certain = expected * size >= _FEWEST_EXPECTED
+    if reference.absolute:
+        certain |= log_masses - log_z > _FAR_ABOVE
     lost = np.where(empty & certain, shares, 0.0)
     worst = int(lost.argmax())
-    return float(lost[worst]), modes[worst].place, bool((empty & ~certain).any())
+    reached = int(((shares >= _LEAST_MASS) & (carried >= _MISSED * expected)).sum())
+    return Carried(
+        float(lost[worst]),
+        modes[worst] if lost[worst] > 0 else None,
+        bool((empty & ~certain).any()),
+        reached,
+    )
 
 
-def _mode(x, energy, slope, scale) -> Mode | None:
-    """The mode at x; None where the energy around it is not like its curvature."""
-    steps = np.diag(1e-4 * scale)
-    with np.errstate(all="ignore"):
-        rows = [(slope(x + h) - slope(x - h)) / (2 * h.max()) for h in steps]
-    curvature = np.array(rows)
-    if not np.isfinite(curvature).all():
-        return None
-    curvature = (curvature + curvature.T) / 2
-    widths, axes = np.linalg.eigh(curvature)
-    if widths.min() <= 0:
-        return None
-    lowest = energy(x)
-    for width, axis in zip(widths, axes.T, strict=True):
-        for sign in (-1, 1):
-            rise = energy(x + sign * axis / np.sqrt(width)) - lowest
-            if not 0.15 < rise < 1.5:  # 1/2 for a Gaussian
-                return None
-    log_mass = -lowest + len(x) / 2 * np.log(2 * np.pi) - np.log(widths).sum() / 2
-    return Mode(x, curvature, log_mass)
+def _laws(space: Space, end: NDArray, rng: np.random.Generator) -> Iterator[Law]:
+    by_differences = space.law_by_differences(end)
+    if by_differences is not None:
+        yield by_differences
+    by_chains = space.law_by_chains(end, rng)
+    if by_chains is not None:
+        yield by_chains
+
+
+def _joined(space: Space, end: NDArray, place: NDArray, law: Law, reach: float) -> bool:
+    """Whether an end is of the mode at a place that has been looked at."""
+    if not law.log_density(end[None])[0] >= reach:
+        return False
+    energies = space.energies(space.path(end, place))
+    return bool(energies.max() <= max(energies[0], energies[-1]) + _BARRIER)
+
+
+def _measured(space, place, law, rng) -> tuple[Mode | None, float]:
+    """The window of a law with its mass, if the draws tell it, and the reach of the law."""
+    rows = law.draw(rng, _DRAWS)
+    log_g = law.log_density(rows)
+    least, reach = np.median(log_g), np.quantile(log_g, _FAR_OUT) - 1e-9
+    within = log_g >= least - 1e-9
+    log_weights = -space.energies(rows[within]) - log_g[within]
+    log_sum, squares = special.logsumexp(log_weights), special.logsumexp(2 * log_weights)
+    efficiency = np.exp(2 * log_sum - squares) / within.sum()
+    # Chains may have gone to another mode.
+    its_own = law.log_density(place[None])[0] >= reach
+    if not (its_own and np.isfinite(log_sum) and efficiency >= _LEAST_EFFICIENCY):
+        return None, reach
+    log_mass = float(log_sum - np.log(within.sum()))
+    return Mode(place, log_mass, within.mean(), law, float(least)), reach

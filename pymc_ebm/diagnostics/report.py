@@ -6,9 +6,12 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from pymc_ebm.diagnostics.findings import Findings
+from pymc_ebm.diagnostics.judge_coverage import judge_coverage
 from pymc_ebm.diagnostics.provenance import stale_data
 from pymc_ebm.diagnostics.reference_report import ReferenceReport, Status
 from pymc_ebm.diagnostics.weights import khat_threshold
+from pymc_ebm.diagnostics.worst_region import worst_region
 from pymc_ebm.reference.mbar import LEAST_OVERLAP
 
 __all__ = ["added_error", "report"]
@@ -39,7 +42,8 @@ def report(idata: xr.DataTree) -> ReferenceReport:
               above 50% of the posterior sd; a truncated space cuts off more than 1e-8/c; half the
               nodes of a quadrature change the log-likelihood by more than 0.5 nats; the mean
               statistics of the data lie outside the hull of the points' (see `check_hull`); data
-              or a mode of the energy lie where no points are (see `check_coverage`)
+              or a mode of the energy lie where no points are, or halves of the points contradict
+              each other by more than 2 nats of the log-likelihood (see `check_coverage`)
     ok        every check was made and passed, the added error of every mean and sd is at most 10%
               of the posterior sd, and at most 0.2 bits of information are lost; exact references
               are complete or of negligible weight at their edge, and half the nodes of a
@@ -90,85 +94,98 @@ def report(idata: xr.DataTree) -> ReferenceReport:
         )
     stats = idata["reference_stats"].to_dataset()
     references = json.loads(stats.attrs["references"])
-    failures: list[str] = []
-    doubts: list[str] = []
-    remedies: list[str] = []
-    for name in stats["ebm"].to_numpy().tolist():
-        _judge_normaliser(name, stats.sel(ebm=name), references[name], failures, doubts, remedies)
+    found = Findings()
+    posterior = idata["posterior"].to_dataset()[list(idata["reference_mcse"].data_vars)]
+    for name in references:
+        _judge_normaliser(name, stats.sel(ebm=name), references[name], posterior, found)
     attributes = idata["reference_stats"].attrs
-    _judge_hull(json.loads(attributes.get("hull", "{}")), failures, remedies)
+    _judge_hull(json.loads(attributes.get("hull", "{}")), found)
     added = added_error(idata)
-    notes: list[str] = []
     random = [name for name, reference in references.items() if not reference["exact"]]
     if random:
         bits = float(idata["reference_mcse"].attrs["bits_lost"])
-        _judge_added_error(added, bits, references, random, failures, doubts, notes, remedies)
+        _judge_added_error(added, bits, references, random, stats, posterior, found)
         coverage = json.loads(attributes.get("coverage", "{}"))
         for name in random:
-            _judge_coverage(name, coverage.get(name), failures, doubts, notes, remedies)
+            amplification = float(abs(stats["amplification"].sel(ebm=name)).mean())
+            judge_coverage(name, coverage.get(name), amplification, found)
     for name, error in stats["elpd_mcse"].to_series().items():
         if error > 0:
-            notes.append(
+            found.notes.append(
                 f"The level of log Ẑ adds {error:.2g} nats to the standard error of the elpd of "
                 f"{name} (LOO), and nothing to the posterior."
             )
     for name, reference in references.items():
         if not reference["absolute"]:
-            notes.append(
+            found.notes.append(
                 f"log Ẑ of {name} is known up to a constant. The posterior does not depend on it, "
                 "but log-likelihoods, LOO and Bayes factors do: they need the log_partition of an "
                 "anchor."
             )
     stale = stale_data(idata)
     if stale:
-        doubts.append(f"Stale: {', '.join(stale)} changed since the posterior was sampled.")
-        remedies.append("Sample again, then run compute_reference_stats on the new posterior.")
-    status: Status = "failed" if failures else "inconclusive" if doubts else "ok"
+        found.doubts.append(f"Stale: {', '.join(stale)} changed since the posterior was sampled.")
+        found.remedies.append(
+            "Sample again, then run compute_reference_stats on the new posterior."
+        )
+    status: Status = "failed" if found.failures else "inconclusive" if found.doubts else "ok"
     exact = [] if random else ["Every normaliser is exact and nothing is cut off."]
-    reasons = [*failures, *doubts, *notes] if failures or doubts else [*exact, *notes]
+    reasons = [*found.failures, *found.doubts, *(exact if status == "ok" else []), *found.notes]
     return ReferenceReport(
         status,
         tuple(reasons),
-        tuple(dict.fromkeys(remedies)),
+        tuple(dict.fromkeys(found.remedies)),
         {name: _row(stats.sel(ebm=name), references[name]) for name in references},
         added,
     )
 
 
-def _judge_normaliser(name, stats, reference, failures, doubts, remedies) -> None:
+def _judge_normaliser(name, stats, reference, posterior, found) -> None:
     log_z, khat = stats["log_partition"].to_numpy(), stats["pareto_k"].to_numpy()
-    wider = f"Give {name} a wider or re-centred reference, of the model's shape with heavier tails."
+    nearer = (
+        f"Give {name} a reference of the model's shape and place, a little wider and with heavier "
+        "tails; ebm.reference.fitted makes one from data."
+    )
     n_draws = log_z.size
     undefined = np.isnan(log_z) | np.isposinf(log_z)
     if undefined.any():
-        failures.append(f"log Ẑ of {name} is not a number at {undefined.sum()} of {n_draws} draws.")
-        remedies.append(f"Make the energy of {name} finite or +inf at every point.")
+        found.failures.append(
+            f"log Ẑ of {name} is not a number at {undefined.sum()} of {n_draws} draws."
+        )
+        found.remedies.append(f"Make the energy of {name} finite or +inf at every point.")
     empty = np.isneginf(log_z)
     if empty.any():
-        failures.append(f"No point of {name} has any weight at {empty.sum()} of {n_draws} draws.")
-        remedies.append(wider)
+        found.failures.append(
+            f"No point of {name} has any weight at {empty.sum()} of {n_draws} draws. "
+            f"{worst_region(posterior, -stats['log_partition'])}"
+        )
+        found.remedies.append(nearer)
     unknown = np.isnan(khat) | np.isposinf(khat)
     if unknown.any():
-        failures.append(
+        found.failures.append(
             f"k-hat of {name} is undefined at {unknown.sum()} of {n_draws} draws: a few points "
-            f"carry all of the weight (least ESS {stats['ess'].min().item():.3g})."
+            f"carry all of the weight (least ESS {stats['ess'].min().item():.3g}). "
+            f"{worst_region(posterior, stats['pareto_k'])}"
         )
-        remedies.append(wider)
+        found.remedies.append(nearer)
     limit = khat_threshold(reference["n_points"])
     high = np.mean(khat > limit)
     if high > _SHARE_OF_HIGH_KHAT or (khat > 1).any():
-        failures.append(
+        found.failures.append(
             f"k-hat of {name} is above {limit:.3g} at {100 * high:.3g}% of draws, at worst "
-            f"{np.nanmax(khat):.3g}: the estimate rests on a few points."
+            f"{np.nanmax(khat):.3g}: the estimate rests on a few points. "
+            f"{worst_region(posterior, stats['pareto_k'])}"
         )
-        remedies.append(wider)
+        found.remedies.append(nearer)
     cut = (stats["edge_weight"] * np.maximum(abs(stats["amplification"]), 1)).to_numpy()
     if (cut > _MOST_EDGE_NATS).any():
-        failures.append(
+        found.failures.append(
             f"The truncated space of {name} cuts off mass: weight at its edge times the "
             f"amplification is {cut.max():.3g}, and {_MOST_EDGE_NATS:g} is the most allowed."
         )
-        remedies.append(f"Widen the space of {name}, or state complete=True if it ends there.")
+        found.remedies.append(
+            f"Widen the space of {name}, or state complete=True if it ends there."
+        )
     coarse = (stats["quadrature_error"] * np.maximum(abs(stats["amplification"]), 1)).to_numpy()
     # By symmetry half of the nodes may agree with all of them though the model falls in between.
     fewest = stats["ess"].min().item() if reference["quadrature"] else np.inf
@@ -179,76 +196,68 @@ def _judge_normaliser(name, stats, reference, failures, doubts, remedies) -> Non
             f"allowed, and {stats['ess'].min().item():.3g} are effective."
         )
         resolved = (coarse <= _WORST_QUADRATURE_NATS).all() and fewest >= _FEWEST_NODES
-        (doubts if resolved else failures).append(text)
-        remedies.append(
+        (found.doubts if resolved else found.failures).append(text)
+        found.remedies.append(
             f"Raise the order of the quadrature of {name}, or give bounds near the data; "
             "standardise data that are far from 0."
         )
     if len(reference.get("overlap", [])) > 1:
-        _judge_overlap(name, reference, doubts, remedies)
+        _judge_overlap(name, reference, found)
     if reference["exact"] and not (reference["complete"] or reference["edge_known"]):
-        doubts.append(f"The space of {name} is truncated and its edge is not known.")
-        remedies.append(f"State complete=True if the space of {name} ends there.")
+        found.doubts.append(f"The space of {name} is truncated and its edge is not known.")
+        found.remedies.append(f"State complete=True if the space of {name} ends there.")
 
 
-def _judge_hull(verdicts, failures, remedies) -> None:
+def _judge_hull(verdicts, found) -> None:
     for name, hull in verdicts.items():
         if hull["verdict"] == "outside":
-            failures.append(f"The estimated likelihood of {name} has no maximum. {hull['reason']}")
-            remedies.append(
+            found.failures.append(
+                f"The estimated likelihood of {name} has no maximum. {hull['reason']}"
+            )
+            found.remedies.append(
                 f"Widen or re-centre the reference of {name}, so that its points surround the data."
             )
 
 
-def _judge_coverage(name, coverage, failures, doubts, notes, remedies) -> None:
-    if coverage is None or coverage["verdict"] == "not checked":
-        why = coverage["reason"] if coverage else "Run compute_reference_stats again."
-        doubts.append(f"Whether the points of {name} reach all of the model is not known. {why}")
-        remedies.append(
-            f"Compare the posterior with that of a wider reference of {name}, or of quadrature or "
-            "enumeration where these are possible."
-        )
-    elif coverage["verdict"] == "missed":
-        failures.append(f"The points of {name} miss a part of the model. {coverage['reason']}")
-        remedies.append(
-            f"Give {name} a reference that reaches there: fitted to all of the data, wider, or "
-            "with a component at each mode."
-        )
-    else:
-        notes.append(f"{name}: {coverage['reason']}")
-
-
-def _judge_overlap(name, reference, doubts, remedies) -> None:
+def _judge_overlap(name, reference, found) -> None:
     with_others = 1 - np.diag(np.array(reference["overlap"]))
     worst = int(with_others[: len(reference["anchors"])].argmin())
     if with_others[worst] < LEAST_OVERLAP:
-        doubts.append(
+        found.doubts.append(
             f"The chains of {name} at {reference['anchors'][worst]} overlap with no others: a "
             f"point of them belongs to others with probability {max(with_others[worst], 0.0):.2g}."
         )
-        remedies.append(f"Place the anchors of {name} closer.")
+        found.remedies.append(f"Place the anchors of {name} closer.")
 
 
-def _judge_added_error(added, bits, references, random, failures, doubts, notes, remedies) -> None:
+def _judge_added_error(added, bits, references, random, stats, posterior, found) -> None:
     shares = np.array([list(row.values()) for row in added.values()])
     if np.isnan(shares).any() and min(references[name]["n_groups"] for name in random) > 1:
-        failures.append("The added error is not a number.")
+        found.failures.append("The added error is not a number.")
         return
     if np.isnan(shares).any():
-        doubts.append("The added error is unknown: a single group of points shows no spread.")
-        remedies.append("Make the reference of several independent groups (runs, scramblings).")
+        found.doubts.append("The added error is unknown: a single group of points shows no spread.")
+        found.remedies.append(
+            "Make the reference of several independent groups (runs, scramblings)."
+        )
         return
     worst_name = max(added, key=lambda name: max(added[name].values()))
     worst = max(added[worst_name].values())
+    thinnest = stats["ess"].sel(ebm=random)
+    name = random[int(np.argmin(thinnest.min(("chain", "draw")).to_numpy()))]
+    where = (
+        f"The least ESS is {float(thinnest.min()):.3g}, of {name}. "
+        f"{worst_region(posterior, -thinnest.sel(ebm=name))}"
+    )
     text = f"The references add up to {100 * worst:.3g}% of the posterior sd ({worst_name})"
     if worst > _WORST_SHARE:
-        failures.append(f"{text}, and {100 * _WORST_SHARE:g}% is the most allowed.")
+        found.failures.append(f"{text}, and {100 * _WORST_SHARE:g}% is the most allowed. {where}")
     elif worst > _GOOD_SHARE:
-        doubts.append(f"{text}, and {100 * _GOOD_SHARE:g}% is good.")
+        found.doubts.append(f"{text}, and {100 * _GOOD_SHARE:g}% is good. {where}")
     else:
-        notes.append(f"{text} to a mean or sd.")
+        found.notes.append(f"{text} to a mean or sd.")
     if bits > _MOST_BITS:
-        doubts.append(
+        found.doubts.append(
             f"The estimates lose {bits:.2g} bits of the posterior, and {_MOST_BITS:g} are good."
         )
     factor = max((worst / _AIM) ** 2, bits / _MOST_BITS)
@@ -256,9 +265,10 @@ def _judge_added_error(added, bits, references, random, failures, doubts, notes,
         draws = ", ".join(
             f"{int(np.ceil(factor * references[name]['n_points'])):,} for {name}" for name in random
         )
-        remedies.append(
+        found.remedies.append(
             f"Use {factor:.2g} times the draws ({draws}) to add less than "
-            f"{100 * _AIM:g}%; a better fitting or scrambled Sobol reference needs fewer."
+            f"{100 * _AIM:g}%; a better fitting or scrambled Sobol reference needs fewer. "
+            "refine(idata) does it without sampling again."
         )
 
 

@@ -1,0 +1,132 @@
+"""Continuous events under an energy: descents, random walks, and Gaussians around modes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import linalg, optimize
+
+__all__ = ["ContinuousSpace", "GaussianLaw"]
+
+_DESCENT, _ON_LINE = 60, 20
+_CHAINS, _STEPS = 32, 240
+# First step in widths of what is known, share to accept, and how fast steps adapt to it: short
+# ones that grow slowly stay around one mode.
+_FIRST_STEP, _ACCEPTED, _RATE = 0.01, 0.65, 0.25
+
+
+@dataclass(frozen=True, eq=False)
+class GaussianLaw:
+    """A normal distribution by its mean ``(D,)`` and a lower root of its covariance ``(D, D)``."""
+
+    mean: NDArray
+    root: NDArray
+
+    def draw(self, rng: np.random.Generator, draws: int) -> NDArray:
+        """Events ``(draws, D)``."""
+        return self.mean + rng.normal(size=(draws, len(self.mean))) @ self.root.T
+
+    def log_density(self, rows: NDArray) -> NDArray:
+        """In nats, ``(B,)``."""
+        z = linalg.solve_triangular(self.root, (rows - self.mean).T, lower=True)
+        log_det = np.log(np.diag(self.root)).sum() + len(self.mean) / 2 * np.log(2 * np.pi)
+        return -(z**2).sum(axis=0) / 2 - log_det
+
+
+class ContinuousSpace:
+    """Events of D real numbers within bounds, under one energy.
+
+    Parameters
+    ----------
+    energy : callable
+        ``(B, D)`` to ``(B,)``, in nats.
+    slope : callable or None
+        Its gradient, ``(B, D)`` to ``(B, D)``.
+    lower, upper : ndarray
+        Bounds, ``(D,)``.
+    scale : ndarray
+        Width of what is known, ``(D,)``.
+    """
+
+    def __init__(
+        self,
+        energy: Callable[[NDArray], NDArray],
+        slope: Callable[[NDArray], NDArray] | None,
+        lower: NDArray,
+        upper: NDArray,
+        scale: NDArray,
+    ):
+        self._energy, self._slope = energy, slope
+        self._lower, self._upper, self._scale = lower, upper, scale
+
+    def energies(self, rows: NDArray) -> NDArray:
+        """Of events ``(B, D)``, in nats; +inf outside the bounds and where E is not a number."""
+        inside = ((rows >= self._lower) & (rows <= self._upper)).all(axis=1)
+        energies = np.where(inside, self._energy(rows), np.inf)
+        return np.where(np.isnan(energies), np.inf, energies)
+
+    def descend(self, starts: NDArray, rng: np.random.Generator) -> NDArray:
+        """Minima below the starts; the ends of random walks where E has no gradient."""
+        starts = np.clip(starts, self._lower, self._upper)
+        slope = self._slope
+        if slope is None:
+            return self._walk(starts, rng)[-1]
+        bounds = list(zip(self._lower, self._upper, strict=True))
+        ends = [
+            optimize.minimize(
+                lambda x: (float(self._energy(x[None])[0]), slope(x[None])[0]),
+                start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": _DESCENT},
+            ).x
+            for start in starts
+        ]  # fmt: skip
+        return np.array(ends)
+
+    def path(self, start: NDArray, end: NDArray) -> NDArray:
+        """A straight line."""
+        return start + np.linspace(0, 1, _ON_LINE)[:, None] * (end - start)
+
+    def law_by_differences(self, end: NDArray) -> GaussianLaw | None:
+        """The Gaussian of the curvature, where that is positive."""
+        slope = self._slope
+        if slope is None:
+            return None
+        steps = np.diag(1e-4 * self._scale)
+        changes = slope(end + steps) - slope(end - steps)
+        curvature = changes / (2e-4 * self._scale[:, None])
+        if not np.isfinite(curvature).all():
+            return None
+        widths, axes = np.linalg.eigh((curvature + curvature.T) / 2)
+        if widths.min() <= 0:
+            return None
+        return _gaussian(end, (axes / widths) @ axes.T)
+
+    def law_by_chains(self, end: NDArray, rng: np.random.Generator) -> GaussianLaw | None:
+        """The Gaussian of the moments of random walks from one place."""
+        rows = self._walk(np.tile(end, (_CHAINS, 1)), rng).reshape(-1, len(end))
+        covariance = np.atleast_2d(np.cov(rows.T)) + np.diag((1e-9 * self._scale) ** 2)
+        return _gaussian(rows.mean(axis=0), covariance)
+
+    def _walk(self, x: NDArray, rng: np.random.Generator) -> NDArray:
+        """Second halves of Metropolis random walks, ``(T, B, D)``; the first ones set the steps."""
+        energies, factor, kept = self.energies(x), _FIRST_STEP, []
+        for step in range(_STEPS):
+            moved = x + factor * self._scale * rng.normal(size=x.shape)
+            of_moved = self.energies(moved)
+            accepted = rng.exponential(size=len(x)) > of_moved - energies
+            x = np.where(accepted[:, None], moved, x)
+            energies = np.where(accepted, of_moved, energies)
+            if step < _STEPS // 2:
+                factor *= np.exp(_RATE * (accepted.mean() - _ACCEPTED))
+            else:
+                kept.append(x)
+        return np.array(kept)
+
+
+def _gaussian(mean: NDArray, covariance: NDArray) -> GaussianLaw | None:
+    try:
+        return GaussianLaw(mean, np.linalg.cholesky(covariance))
+    except np.linalg.LinAlgError:
+        return None

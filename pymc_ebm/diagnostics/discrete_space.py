@@ -1,0 +1,117 @@
+"""Discrete events under an energy: single-site descents, chains, and independent sites."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from pymc_ebm.sampling.sites import Sites
+
+__all__ = ["DiscreteSpace", "SiteFrequencies"]
+
+_CHAINS = 32
+# Steps of all chains together at a time: sweeps, and the most for events of many sites.
+_SWEEPS, _MOST_STEPS = 6, 300
+_THIN = 4
+# Share of each site that is drawn from all of its values.
+_AT_RANDOM = 1e-3
+
+
+@dataclass(frozen=True, eq=False)
+class SiteFrequencies:
+    """Independent sites with log probabilities of their values, ``(D, K)``, of codes as rows."""
+
+    log_p: NDArray
+
+    def draw(self, rng: np.random.Generator, draws: int) -> NDArray:
+        """Codes ``(draws, D)``."""
+        ends = np.exp(self.log_p).cumsum(axis=1)[:, :-1]
+        u = rng.random((draws, len(ends), 1))
+        return (u >= ends).sum(axis=2)
+
+    def log_density(self, rows: NDArray) -> NDArray:
+        """In nats, ``(B,)``; −inf where a code is −1, a value that is not known."""
+        of_sites = self.log_p[np.arange(len(self.log_p)), rows]
+        return np.where(rows < 0, -np.inf, of_sites).sum(axis=1)
+
+
+class DiscreteSpace:
+    """Events of D sites as rows of codes of their values, under one energy.
+
+    Parameters
+    ----------
+    energy : callable
+        Of events ``(B, *event)``, in nats, ``(B,)``.
+    sites : Sites
+    """
+
+    def __init__(self, energy: Callable[[NDArray], NDArray], sites: Sites):
+        self._energy, self._sites = energy, sites
+        n_sites, most = sites.values.shape
+        self._allowed = np.arange(most) < sites.n_values[:, None]
+        self._steps = min(_SWEEPS * n_sites, _MOST_STEPS)
+
+    def energies(self, rows: NDArray) -> NDArray:
+        """Of codes ``(B, D)``, in nats; +inf where E is not a number."""
+        energies = self._energy(self._sites.points(rows))
+        return np.where(np.isnan(energies), np.inf, energies)
+
+    def random(self, rng: np.random.Generator, draws: int) -> NDArray:
+        """Codes of sites that are uniform over their values, ``(draws, D)``."""
+        return rng.integers(self._sites.n_values, size=(draws, len(self._sites.n_values)))
+
+    def descend(self, starts: NDArray, rng: np.random.Generator) -> NDArray:
+        """Ends of single-site descents from the ends of short chains, without repetition."""
+        codes = self._chain(starts, rng)[-1].copy()
+        n_sites = codes.shape[1]
+        for site in np.resize(rng.permutation(n_sites), min(3 * n_sites, _MOST_STEPS)):
+            trials = np.repeat(codes[None], self._sites.n_values[site], axis=0)
+            trials[:, :, site] = np.arange(len(trials))[:, None]
+            energies = self.energies(trials.reshape(-1, n_sites)).reshape(trials.shape[:2])
+            codes[:, site] = energies.argmin(axis=0)
+        return np.unique(codes, axis=0)
+
+    def path(self, start: NDArray, end: NDArray) -> NDArray:
+        """One site after another changed."""
+        return np.where(np.tri(len(end) + 1, len(end), -1, dtype=bool), end, start)
+
+    def law_by_differences(self, end: NDArray) -> SiteFrequencies:
+        """Each site as it is distributed where the others are at an end."""
+        site, value = np.nonzero(self._allowed)
+        trials = np.tile(end, (len(site), 1))
+        trials[np.arange(len(site)), site] = value
+        log_p = np.full(self._allowed.shape, -np.inf)
+        log_p[site, value] = -self.energies(trials)
+        return self._law(special.softmax(log_p, axis=1))
+
+    def law_by_chains(self, end: NDArray, rng: np.random.Generator) -> SiteFrequencies:
+        """The frequencies of the values in the second halves of chains from one place."""
+        rows = self._chain(np.tile(end, (_CHAINS, 1)), rng).reshape(-1, len(end))
+        counts = np.stack([(rows == k).sum(axis=0) for k in range(self._allowed.shape[1])], axis=1)
+        counts = np.where(self._allowed, counts + 0.5, 0.0)
+        return self._law(counts / counts.sum(axis=1, keepdims=True))
+
+    def _law(self, p: NDArray) -> SiteFrequencies:
+        at_random = self._allowed / self._sites.n_values[:, None]
+        return SiteFrequencies(np.log((1 - _AT_RANDOM) * p + _AT_RANDOM * at_random))
+
+    def _chain(self, codes: NDArray, rng: np.random.Generator) -> NDArray:
+        """Some states ``(T, B, D)`` of Metropolis chains that change one site at a time."""
+        chains, energies, kept = np.arange(len(codes)), self.energies(codes), []
+        for step in range(self._steps):
+            site = rng.integers(codes.shape[1], size=len(codes))
+            n_values = self._sites.n_values[site]
+            moved = codes.copy()
+            change = 1 + rng.integers(np.maximum(n_values - 1, 1))
+            moved[chains, site] = (codes[chains, site] + change) % n_values
+            of_moved = self.energies(moved)
+            accepted = rng.exponential(size=len(codes)) > of_moved - energies
+            codes = np.where(accepted[:, None], moved, codes)
+            energies = np.where(accepted, of_moved, energies)
+            if 2 * step >= self._steps and (self._steps - 1 - step) % _THIN == 0:
+                kept.append(codes)
+        return np.array(kept)

@@ -1,0 +1,54 @@
+"""Which values of the parameters go with the worst estimates."""
+
+import numpy as np
+import xarray as xr
+
+__all__ = ["worst_region"]
+
+# Share of the draws that are looked at, and the distance from the posterior mean, in posterior sds,
+# beyond which these few lie elsewhere.
+_WORST = 0.05
+_ELSEWHERE = 1.0
+_MOST_NAMED = 3
+
+
+def worst_region(posterior: xr.Dataset, badness: xr.DataArray) -> str:
+    """Say where in the posterior its worst draws are.
+
+    Parameters
+    ----------
+    posterior : xr.Dataset
+        By chain and draw.
+    badness : xr.DataArray
+        ``(chain, draw)``; the larger the worse, and NaN is the worst.
+
+    Returns
+    -------
+    str
+        A sentence with up to three parameters whose mean over the worst 5% of the draws is more
+        than a posterior sd from that of all.
+
+    Examples
+    --------
+    >>> dims, s = ("chain", "draw"), np.arange(100.0).reshape(1, -1)
+    >>> worst_region(xr.Dataset({"s": (dims, s)}), xr.DataArray(s, dims=dims))
+    'It is worst around s = 97 (posterior 49.5 ± 28.9).'
+    """
+    values = badness.transpose("chain", "draw").to_numpy().ravel()
+    n_worst = max(int(_WORST * values.size), 1)
+    worst = np.argsort(np.where(np.isnan(values), np.inf, values), kind="stable")[-n_worst:]
+    found = []
+    for name, array in posterior.data_vars.items():
+        draws = array.transpose("chain", "draw", ...).to_numpy().astype(float)
+        shape = draws.shape[2:]
+        flat = draws.reshape(values.size, -1)
+        mean, sd, there = flat.mean(axis=0), flat.std(axis=0), flat[worst].mean(axis=0)
+        for i in np.flatnonzero(np.abs(there - mean) > _ELSEWHERE * sd):
+            place = ",".join(map(str, np.unravel_index(i, shape)))
+            label = f"{name}[{place}]" if shape else str(name)
+            text = f"{label} = {there[i]:.3g} (posterior {mean[i]:.3g} ± {sd[i]:.3g})"
+            found.append((abs(there[i] - mean[i]) / sd[i], text))
+    if not found:
+        return "It is no worse in one part of the posterior than in another."
+    found.sort(reverse=True)
+    return f"It is worst around {', '.join(text for _, text in found[:_MOST_NAMED])}."

@@ -1,0 +1,59 @@
+"""What a report says of the place of bad estimates, of halves that disagree, and of a bad model."""
+
+import numpy as np
+import pytest
+import xarray as xr
+from scipy import stats
+
+from pymc_ebm.diagnostics.findings import Findings
+from pymc_ebm.diagnostics.judge_coverage import judge_coverage
+from pymc_ebm.diagnostics.worst_region import worst_region
+
+DIMS = ("chain", "draw")
+
+
+def test_the_region_is_that_of_the_worst_draws(rng):
+    """The estimate is worst where b[1] is large: the mean of its upper 5% is 2.06 sds out."""
+    b = rng.normal(10, 2, size=(2, 2000, 2))
+    posterior = xr.Dataset({"a": (DIMS, rng.normal(size=(2, 2000))), "b": ((*DIMS, "g"), b)})
+    badness = xr.DataArray(b[..., 1], dims=DIMS)
+    text = worst_region(posterior, badness)
+    assert text.startswith("It is worst around b[1] = 14.") and text.count("posterior") == 1
+    # The tail mean of 200 draws has a standard error of 0.07; 4 of them and the rounding.
+    found = float(text.split("= ")[1].split(" ")[0])
+    np.testing.assert_allclose(found, 10 + 2 * stats.norm.pdf(1.645) / 0.05, atol=0.35)
+    noise = xr.DataArray(rng.normal(size=(2, 2000)), dims=DIMS)
+    assert "no worse in one part" in worst_region(posterior, noise)
+
+
+def test_undefined_values_are_the_worst():
+    s = np.arange(40.0).reshape(1, -1)
+    badness = xr.DataArray(np.where(s < 2, np.nan, s), dims=DIMS)
+    assert "s = 0.5 " in worst_region(xr.Dataset({"s": (DIMS, s)}), badness)
+
+
+def judged(amplification=100.0, **fields):
+    sound = {"verdict": "covered", "reason": "", "misfits": 0, "n_data": 100}
+    found = Findings()
+    sound |= {"halves_nats": 0.001, "halves_p": 0.5}
+    judge_coverage("x", sound | fields, amplification, found)
+    return found
+
+
+@pytest.mark.parametrize(
+    "nats, p, expected", [(0.1, 0.5, "ok"), (0.01, 1e-6, "inconclusive"), (0.1, 1e-6, "failed")]
+)
+def test_halves(nats, p, expected):
+    """With amplification 100, 0.01 is a nat of the log-likelihood and 0.1 are ten."""
+    found = judged(halves_nats=nats, halves_p=p)
+    assert (len(found.failures), len(found.doubts)) == {
+        "ok": (0, 0), "inconclusive": (0, 1), "failed": (1, 0),
+    }[expected]  # fmt: skip
+
+
+def test_a_misfit_is_the_models_and_no_reason_to_doubt_the_reference():
+    """Of 100 data 0.1 are expected there; 2 are luck, and 20 are not."""
+    assert len(judged(misfits=2).notes) == 1
+    found = judged(misfits=20)
+    assert "misfit of the model" in found.notes[1]
+    assert not (found.failures or found.doubts or found.remedies)
