@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,6 +21,8 @@ __all__ = ["CoverageVerdict", "check_coverage"]
 
 # A single datum so many nats above all points would carry most of the weight if it were a point.
 _FAR_ABOVE = 3.0
+# Share of the posterior draws that are no tail.
+_INSIDE = 0.95
 # Chance of an alarm by a sound reference at one parameter value.
 _CHANCE = 1e-4
 
@@ -94,7 +96,8 @@ def check_coverage(
     normalisers : sequence of Normaliser
         Of that model.
     draws : int
-        Posterior draws at which to look, evenly spaced.
+        Posterior draws at which to look, far from one another: a mode may have mass at some
+        parameters only.
     random_seed : optional
         Of the starts.
 
@@ -118,11 +121,8 @@ def check_coverage(
     data = data_by_name(model)
     rng = np.random.default_rng(random_seed)
     stacked = posterior.stack(__draw__=("chain", "draw"))
-    picked = np.linspace(0, stacked.sizes["__draw__"] - 1, draws).astype(int)
-    rows = [
-        {str(n): stacked[n].transpose("__draw__", ...).to_numpy()[s] for n in posterior}
-        for s in dict.fromkeys(picked.tolist())
-    ]
+    values = {str(n): stacked[n].transpose("__draw__", ...).to_numpy() for n in posterior}
+    rows = [{n: v[s] for n, v in values.items()} for s in _dispersed(values, draws)]
     verdicts = {}
     for normaliser in normalisers:
         reference = normaliser.nodes[0].op.reference
@@ -144,6 +144,22 @@ def check_coverage(
             halves_p=p,
         )
     return verdicts
+
+
+def _dispersed(values: Mapping[str, NDArray], draws: int) -> list[int]:
+    """The draw nearest to the mean, then those farthest from the ones before, without the tails."""
+    flat = np.column_stack([v.reshape(len(v), -1) for v in values.values()]).astype(float)
+    flat = (flat - flat.mean(axis=0)) / (flat.std(axis=0) + 1e-300)
+    from_mean = np.linalg.norm(flat, axis=1)
+    picked = [int(from_mean.argmin())]
+    inside = from_mean <= np.quantile(from_mean, _INSIDE)
+    distance = np.where(inside, np.inf, 0.0)
+    while len(picked) < draws:
+        distance = np.minimum(distance, np.linalg.norm(flat - flat[picked[-1]], axis=1))
+        if not distance.max() > 0:
+            break
+        picked.append(int(distance.argmax()))
+    return picked
 
 
 def _judge(

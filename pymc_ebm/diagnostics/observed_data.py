@@ -2,22 +2,47 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import pymc as pm
 from numpy.typing import NDArray
 
 from pymc_ebm.diagnostics.normalisers import find_log_partitions
 from pymc_ebm.distribution import EnergyRV
 from pymc_ebm.energy import evaluate
+from pymc_ebm.parameters import without_unit_batch
+from pymc_ebm.rows import distinct_rows
 
 __all__ = ["Data", "data_by_name"]
 
 
 @dataclass(frozen=True)
 class Data:
-    """Data of an observed variable; `whole` where all of them have the one energy."""
+    """Data of an observed variable.
+
+    Attributes
+    ----------
+    values : ndarray
+        ``(N, *event)``.
+    whole : bool
+        Whether all of them have the one energy, as in no mixture.
+    kinds : ndarray of int, optional
+        ``(N,)``, which of the distinct rows of parameters each has, where some have the same.
+    """
 
     values: NDArray
     whole: bool
+    kinds: NDArray | None = None
+
+    def of_row(self, row: int, n_rows: int) -> NDArray | None:
+        """Data with one of the rows of parameters; None where that is not known."""
+        if not self.whole:
+            return None
+        if n_rows == 1:
+            return self.values
+        kinds = np.arange(len(self.values)) if self.kinds is None else self.kinds
+        if len(kinds) != len(self.values) or kinds.max() + 1 != n_rows:
+            return None
+        return self.values[kinds == row]
 
 
 def data_by_name(model: pm.Model) -> dict[str, Data]:
@@ -29,7 +54,16 @@ def data_by_name(model: pm.Model) -> dict[str, Data]:
             if name == rv.name or name.startswith(f"{rv.name}["):
                 event = node.op.reference.event_shape
                 if values.shape[values.ndim - len(event) :] == event:
-                    found[name] = Data(
-                        values.reshape(-1, *event), isinstance(rv.owner.op, EnergyRV)
-                    )
+                    whole = isinstance(rv.owner.op, EnergyRV)
+                    kinds = _kinds(rv) if whole else None
+                    found[name] = Data(values.reshape(-1, *event), whole, kinds)
     return found
+
+
+def _kinds(rv) -> NDArray | None:
+    """The kind of each row of parameters, as `log_partition` numbers them."""
+    op = rv.owner.op
+    params = without_unit_batch(op.dist_params(rv.owner), op.ndims_params)
+    rows = [p for p, n in zip(params, op.ndims_params, strict=True) if p.ndim == n + 1]
+    same = distinct_rows(rows) if rows else None
+    return None if same is None else same[1]

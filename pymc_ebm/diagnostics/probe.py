@@ -154,12 +154,9 @@ class Probe:
 
     def _data_of(self, row: int, n_rows: int) -> NDArray | None:
         """The data that have the energy of one row of parameters, as far as that is known."""
-        if self._data is None or not self._data.whole or not self._flexible:
+        if self._data is None or not self._flexible:
             return None
-        data = self._data.values
-        if n_rows == 1:
-            return data
-        return data[row : row + 1] if n_rows == len(data) else None
+        return self._data.of_row(row, n_rows)
 
     def _excess(self, theta, data: NDArray | None) -> NDArray:
         """Log weights of the data, ``(N,)``; none where they are not known."""

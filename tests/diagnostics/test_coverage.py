@@ -127,7 +127,9 @@ def test_a_discrete_mode_that_no_datum_visits(rng):
     """Independent sites near 0 miss the mode at 1, and those that are anything do not."""
     sites = lambda n, p: (rng.random((n, 12)) < p).astype(int)
     law = lambda p: lambda x: (x * np.log(p) + (1 - x) * np.log(1 - p)).sum(axis=-1)
-    near, wide = (ebm.reference.from_draws(sites(4000, p), law(p)) for p in (0.15, 0.5))
+    # Of 4096 states, so many draws at 1/2 leave out none for certain.
+    draws = {0.15: 4000, 0.5: 60_000}
+    near, wide = (ebm.reference.from_draws(sites(n, p), law(p)) for p, n in draws.items())
     found = verdict(two_corners, near, sites(100, 0.1), 1.0)
     assert found.verdict == "missed" and abs(found.missed_mass - 0.3) < 0.02, found
     assert "[1, 1, 1, ..., 1, 1, 1]" in found.reason
@@ -240,3 +242,44 @@ def test_bits_lost(rng):
     bits = idata["reference_mcse"].attrs["bits_lost"]
     # One reference of 2000 points knows its own variance to some 15%.
     np.testing.assert_allclose(bits, np.mean(found), rtol=0.35)
+
+
+def test_a_mode_with_mass_in_a_part_of_the_posterior(rng):
+    """Draws far from one another are looked at: the left well counts where h is small."""
+    well = lambda x, h: (x**2 - 4) ** 2 / 2 - h * x
+    right = ebm.reference.independent(pm.Normal.dist(2, 0.7), 2**14, random_seed=1)
+    with pm.Model() as model:
+        h = pm.Normal("h", 0, 2)
+        ebm.EBM("x", h, energy=well, reference=right, observed=rng.normal(2, 0.2, 50))
+    umodel = on_own_scale(model)
+    # Evenly spaced draws would all have the left well at 0.03% of the mass.
+    h_draws = np.full((2, 100), 2.0)
+    h_draws[:, 10:25] = 0.5
+    posterior = xr.Dataset({"h": (("chain", "draw"), h_draws)})
+    found = check_coverage(posterior, umodel, normaliser_graphs(umodel)[1])["x"]
+    assert found.verdict == "missed"
+    # At h = 0.5 the wells have e^{±2h} but for their widths.
+    assert abs(found.missed_mass - 1 / (1 + np.exp(2.0))) < 0.02
+
+
+def test_data_of_distinct_rows(rng):
+    """20 groups of 5: the data of the row with the least ESS are compared with its points."""
+    group = np.repeat(np.arange(20), 5)
+    far = np.where(group == 3, 40.0, 0.0)
+    verdicts = []
+    for shift, of_group in ((np.zeros(100), 1.0), (far, 20.0)):
+        with pm.Model() as model:
+            s = pm.HalfNormal("s", 5, shape=20)
+            ebm.EBM(
+                "x", s[group], energy=gaussian, reference=normal(0, 4),
+                observed=rng.normal(0, 1, 100) + shift,
+            )  # fmt: skip
+        umodel = on_own_scale(model)
+        values = np.ones((1, 3, 20))
+        values[..., 3] = of_group
+        posterior = xr.Dataset({"s": (("chain", "draw", "s_dim_0"), values)})
+        verdicts.append(check_coverage(posterior, umodel, normaliser_graphs(umodel)[1])["x"])
+    covered, missed = verdicts
+    assert covered.n_data == missed.n_data == 5
+    assert covered.verdict == "covered" and not np.isnan(covered.data_excess)
+    assert missed.verdict == "missed"
