@@ -255,7 +255,7 @@ class TopLogWeights:
 
     def pareto_k(self) -> float:
         """`pareto_k` of all that came."""
-        if np.isnan(self._lowest):
+        if np.isnan(self._lowest) or not np.isfinite(self._top.max()):
             return np.nan
         if self._n_points <= self._most:
             return pareto_k(self._top)

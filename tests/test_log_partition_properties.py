@@ -1,0 +1,180 @@
+"""Properties of the estimated normaliser, on points and parameters that hypothesis makes up."""
+
+import itertools
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from pytensor.compile.mode import get_mode
+from scipy.special import logsumexp
+
+import pymc_ebm as ebm
+from pymc_ebm.kernels.ops import BlockStream, LinearStream
+
+few = settings(derandomize=True, deadline=None, database=None, max_examples=25)
+coefficients = st.floats(-2, 2)
+positive = st.floats(0.2, 3)
+STREAMED = get_mode("NUMBA")
+# Interpreted: a few hundred small evaluations take less time than compiling.
+PLAIN = get_mode("FAST_COMPILE")
+
+
+class Estimator:
+    """log Ẑ and its gradient as a function of points, log weights and parameters."""
+
+    def __init__(self, energy, params, mode):
+        q = ebm.reference.from_draws(np.arange(30.0), np.zeros(30))
+        node = ebm.log_partition(energy, *params, reference=q).owner
+        self.split = node.op.split
+        n_params = len(params)
+        given = [pt.tensor(dtype=i.dtype, shape=(None, *i.type.shape[1:])) for i in
+                 node.inputs[n_params:]]  # fmt: skip
+        log_z = node.op(*node.inputs[:n_params], *given, return_list=True)[0]
+        outputs = [log_z, *pt.grad(log_z.sum(), params)]
+        self.function = pytensor.function([*params, *given], outputs, mode=mode)
+
+    def __call__(self, points, log_weights, *params):
+        return self.function(*params, log_weights, *self.split.statistics_at(points))
+
+    def streams(self, op):
+        return any(isinstance(n.op, op) for n in self.function.maker.fgraph.toposort())
+
+
+def quartic(x, a, b, c):
+    return a * x**4 - b * x + c
+
+
+@pytest.fixture(scope="module", params=[STREAMED, PLAIN], ids=["streamed", "plain"])
+def quartic_log_z(request):
+    return Estimator(quartic, pt.dscalars("a", "b", "c"), request.param)
+
+
+points_and_weights = st.integers(1, 40).flatmap(
+    lambda m: st.tuples(*[arrays(float, m, elements=st.floats(-3, 3))] * 2)
+)
+
+
+@few
+@given(points_and_weights, positive, coefficients, st.floats(-1e3, 1e3), st.data())
+def test_a_constant_in_the_energy(quartic_log_z, made, a, b, c, data):
+    """log Z moves by −c, with a slope of −1, and the log-likelihood of data does not move."""
+    x = data.draw(arrays(float, 7, elements=st.floats(-3, 3)))
+    plain, moved = (quartic_log_z(*made, a, b, shift) for shift in (0.0, c))
+    np.testing.assert_allclose(moved[0], plain[0] - c, rtol=1e-12, atol=1e-9)
+    np.testing.assert_allclose(moved[1:], [*plain[1:3], -1.0], rtol=1e-7, atol=1e-9)
+    likelihood, again = (
+        -quartic(x, a, b, shift).sum() - x.size * found[0]
+        for shift, found in ((0.0, plain), (c, moved))
+    )
+    np.testing.assert_allclose(again, likelihood, rtol=1e-9, atol=1e-7)
+
+
+@few
+@given(points_and_weights, positive, coefficients, st.randoms())
+def test_order_and_splitting_of_points(quartic_log_z, made, a, b, random):
+    """Points in another order, or each twice with half its weight, are the same reference.
+
+    The value itself is that of the sum.
+    """
+    points, log_weights = made
+    whole = quartic_log_z(points, log_weights, a, b, 0.0)
+    np.testing.assert_allclose(
+        whole[0], logsumexp(log_weights - quartic(points, a, b, 0.0)), rtol=1e-12, atol=1e-12
+    )
+    order = random.sample(range(points.size), points.size)
+    permuted = quartic_log_z(points[order], log_weights[order], a, b, 0.0)
+    np.testing.assert_allclose(permuted, whole, rtol=1e-9, atol=1e-12)
+    halves = quartic_log_z(np.tile(points, 2), np.tile(log_weights - np.log(2), 2), a, b, 0.0)
+    np.testing.assert_allclose(halves, whole, rtol=1e-9, atol=1e-12)
+
+
+@few
+@given(points_and_weights, positive, coefficients, st.floats(0.1, 10))
+def test_unit_of_the_data(quartic_log_z, made, a, b, s):
+    """In a unit 1/s as large, points are s y and dy is s times as large: log Z grows by log s."""
+    points, log_weights = made
+    before = quartic_log_z(points, log_weights, a, b, 0.0)
+    after = quartic_log_z(s * points, log_weights + np.log(s), a / s**4, b / s, 0.0)
+    np.testing.assert_allclose(after[0], before[0] + np.log(s), rtol=1e-9, atol=1e-9)
+    # The chain rule.
+    np.testing.assert_allclose(after[1] / s**4, before[1], rtol=1e-7, atol=1e-9)
+    np.testing.assert_allclose(after[2] / s, before[2], rtol=1e-7, atol=1e-9)
+
+
+@pytest.fixture(scope="module")
+def pairwise():
+    coupling, field = pt.dmatrix("coupling"), pt.dvector("field")
+    space = ebm.reference.enumeration(np.array([-1, 0, 2]), shape=(3,), complete=True)
+    energy = lambda s, j, h: -((s @ j) * s).sum(-1) - s @ h
+    log_z = ebm.log_partition(energy, coupling, field, reference=space, signature="(k,k),(k)")
+    return pytensor.function([coupling, field], log_z, mode=PLAIN)
+
+
+@few
+@given(arrays(float, (3, 3), elements=coefficients), arrays(float, 3, elements=coefficients))
+def test_enumeration_is_the_sum_over_all_states(pairwise, coupling, field):
+    states = np.array(list(itertools.product([-1, 0, 2], repeat=3)))
+    terms = np.einsum("si,ij,sj->s", states, coupling, states) + states @ field
+    np.testing.assert_allclose(pairwise(coupling, field), logsumexp(terms), rtol=1e-12)
+
+
+@pytest.fixture(scope="module")
+def polynomial():
+    c = pt.dvector("c")
+    energy = lambda x, c: x**6 + sum(c[k] * x ** (k + 1) for k in range(5))
+    log_z = ebm.log_partition(
+        energy, c, reference=ebm.reference.quadrature(-4, 4, 60), signature="(k)"
+    )
+    squared = log_z**2
+    gradient = pt.grad(squared, c)
+    return pytensor.function([c], [squared, gradient, pt.jacobian(gradient, c)], mode=PLAIN)
+
+
+@few
+@given(arrays(float, 5, elements=coefficients))
+def test_derivatives_against_finite_differences(polynomial, c):
+    """Of (log Z)², whose Hessian needs the derivative of both outputs of the Op.
+
+    Central differences with a step of 1e-5 are off by 1e-9, rounding included.
+    """
+    _, gradient, hessian = polynomial(c)
+    ends = [(polynomial(c + h), polynomial(c - h)) for h in 1e-5 * np.eye(5)]
+    slopes, curvatures = ([(u[i] - v[i]) / 2e-5 for u, v in ends] for i in (0, 1))
+    np.testing.assert_allclose(gradient, slopes, rtol=1e-6, atol=1e-7)
+    np.testing.assert_allclose(hessian, curvatures, rtol=1e-6, atol=1e-7)
+
+
+ROUTES = {
+    "linear, rows": (lambda x, a, b: a * x**4 - b * x, LinearStream),
+    "blocks, rows": (lambda x, a, b: a * (x - b) ** 2, BlockStream),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=ROUTES)
+def both_routes(request):
+    energy, op = ROUTES[request.param]
+    params = pt.dvectors("a", "b")
+    streamed, plain = (Estimator(energy, params, mode) for mode in (STREAMED, PLAIN))
+    assert streamed.streams(op) and not plain.streams(op)
+    return streamed, plain
+
+
+@few
+@given(st.integers(1, 1500), st.integers(1, 70), st.booleans(), st.integers(0, 2**31))
+def test_kernels_agree_with_the_plain_graph(both_routes, n_points, n_rows, empty, seed):
+    """Numbers of points and rows on either side of blocks and tiles; some points without weight."""
+    streamed, plain = both_routes
+    rng = np.random.default_rng(seed)
+    points, log_weights = rng.normal(size=n_points), rng.normal(0, 20, n_points)
+    if empty:
+        log_weights[rng.random(n_points) < 0.5] = -np.inf
+    a = rng.uniform(0.1, 2, n_rows)
+    b = rng.normal(size=n_rows)
+    for found, expected in zip(
+        streamed(points, log_weights, a, b), plain(points, log_weights, a, b), strict=True
+    ):
+        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-11)
