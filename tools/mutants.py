@@ -262,6 +262,7 @@ def run(module: str, trees: Iterable, tell: Callable[[bool], None]) -> None:
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("modules", nargs="*", help="names, with numbers of mutants after a colon")
+    parser.add_argument("--every", type=int, default=1, help="try one in so many")
     parser.add_argument("--list", action="store_true", help="list the mutants and run nothing")
     arguments = parser.parse_args()
     known = tomllib.loads(KNOWN.read_text())["mutant"] if KNOWN.exists() else []
@@ -276,7 +277,7 @@ def main():
         found = Mutator(source).found
         chosen = [int(i) for i in filter(None, wanted.get(short, "").split(","))] or [
             i for i, mutant in enumerate(found) if mutant[0] in MATTER or i % 3 == 0
-        ]
+        ][:: arguments.every]
         labels = [
             f"{short}:{i}  line {line}, {kind}: {change}   in   {text}"
             for i, (kind, line, text, change) in enumerate(found)

@@ -8,7 +8,8 @@ from pymc_ebm.diagnostics.draw_statistics import draw_statistics, streamed_stati
 from pymc_ebm.diagnostics.weights import pareto_k
 from pymc_ebm.reference.base import Reference
 
-M = 400
+# One point more, and the tail of the weights is one larger.
+M = 399
 
 
 class Given:
@@ -41,6 +42,7 @@ def found(compute, reference, rows, c):
     influence = np.zeros(M)
 
     def add(points, part):
+        assert 0 <= points.start < points.stop <= M
         influence[points] += part
 
     return compute(Given(reference, rows), [], np.asarray(c, float), add), influence

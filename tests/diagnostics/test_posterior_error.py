@@ -56,14 +56,14 @@ def filled(sums, found, blocks):
 
 @pytest.mark.parametrize("blocks", [[slice(0, 60)], [slice(0, 13), slice(13, 40), slice(40, 60)]])
 def test_errors_of_two_references(rng, blocks):
-    """Two normalisers share the first, whose groups are of three points and ten draws unused."""
+    """Two normalisers share the first, whose groups are of three points and 25 draws unused."""
     groups = np.repeat(np.arange(20), 3)
-    references = {"one": reference(groups, 10), "two": reference(np.arange(60))}
+    references = {"one": reference(groups, 25), "two": reference(np.arange(60))}
     idata = posterior(rng)
     one, again, two = rng.normal(size=(3, S, 60))
     found = [("one", one), ("two", two), ("one", again)]
     result = filled(PosteriorError(idata, references), found, blocks)
-    c_ab = covariance(one + again, groups, 10) + covariance(two, np.arange(60))
+    c_ab = covariance(one + again, groups, 25) + covariance(two, np.arange(60))
     np.testing.assert_allclose(result["a"], expected(idata["a"].to_numpy().ravel(), c_ab))
     for k in ("x", "y"):
         draws = idata["b"].sel(k=k).to_numpy().ravel()
