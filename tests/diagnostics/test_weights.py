@@ -151,6 +151,8 @@ def test_pareto_k_without_a_tail(rng):
     assert pareto_k(np.full(100, 3.0)) == -np.inf
     assert pareto_k(3 + 1e-13 * rng.normal(size=1000)) == -np.inf
     assert pareto_k(rng.integers(0, 3, size=5000)) == -np.inf
+    # A tail of 12 among 60, all equal.
+    assert pareto_k(np.repeat([0.0, -1.0], [20, 40])) == -np.inf
     # The largest weights in two steps that hardly differ, among many.
     steps = np.repeat([0.0, -0.02, -0.05, -3.0], [500, 1000, 40_000, 30_000])
     assert pareto_k(steps) == -np.inf

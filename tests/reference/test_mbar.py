@@ -128,8 +128,13 @@ def test_anchors_that_do_not_overlap_are_told():
     np.testing.assert_array_equal(mbar.untied(overlap, np.array([0, np.nan, np.nan, 1])), [2])
 
 
-def test_too_few_steps_are_told(monkeypatch, seed):
-    monkeypatch.setattr(mbar, "_MOST_STEPS", 1)
+def test_steps_without_an_end_are_told(monkeypatch, seed):
+    """200 of them, or as many as there may be."""
     energies = gaussians(seed, [30, 30, 30], SCALES)
+    solve = lambda: mbar.solve(energies, np.full(3, 30), np.array([0.0, np.nan, np.nan]))
+    with monkeypatch.context() as patch, pytest.raises(ValueError, match="found in 200 steps"):
+        patch.setattr(mbar, "_dual", lambda f, energies, counts: (0.0, 0 * energies))
+        solve()
+    monkeypatch.setattr(mbar, "_MOST_STEPS", 1)
     with pytest.raises(ValueError, match="3 anchors were not found in 1 steps"):
-        mbar.solve(energies, np.full(3, 30), np.array([0.0, np.nan, np.nan]))
+        solve()
