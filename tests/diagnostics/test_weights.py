@@ -185,6 +185,8 @@ def test_where_a_tail_begins(rng):
     # Of evenly spaced weights the tail spans 99 steps.
     steps = rng.permutation(1112) / 99
     assert pareto_k(0.999 * steps) == -np.inf and np.isfinite(pareto_k(1.001 * steps))
+    exactly = np.r_[np.linspace(0, 1, 100), rng.uniform(-3, -1, 1012)]
+    assert np.isfinite(pareto_k(exactly))
 
 
 def test_ties_are_spread_over_the_gap_below():
@@ -192,6 +194,8 @@ def test_ties_are_spread_over_the_gap_below():
     found = _without_ties(np.array([3.0, 0, 3, 1, 4, 1, 3, -np.inf]))
     expected = [-np.inf, 0, 1 - 3 / 4, 1 - 1 / 4, 3 - 10 / 6, 3 - 1, 3 - 2 / 6, 4]
     np.testing.assert_allclose(np.sort(found), expected)
+    found = _without_ties(np.array([0.0, 3, 1, 1]))
+    np.testing.assert_allclose(np.sort(found), [0, 1 - 3 / 4, 1 - 1 / 4, 3])
 
 
 def test_differences_that_are_rounding(rng):
