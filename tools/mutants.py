@@ -48,8 +48,8 @@ TESTS = {
     "diagnostics/draw_statistics": [f"{D}/test_draw_statistics.py"],
     "diagnostics/point_sweep": [
         f"{D}/test_weight_properties.py",
+        f"{D}/test_point_sweep.py",
         f"{BLOCKS}[unused draws-rows]",
-        f"{BLOCKS}[antithetic-one row]",
     ],
     "diagnostics/amplification": [
         f"{MODELS}::test_amplification_in_a_regression_is_one_per_row",

@@ -73,6 +73,18 @@ def test_memberships_are_shares(seed, counts):
     )
 
 
+@pytest.mark.parametrize("known", [0, 1, 2])
+@pytest.mark.parametrize("away", [(0.0, 500.0, -800.0), (3000.0, -3000.0, 0.0)])
+def test_guesses_that_are_far_off(known, away, seed):
+    """Where an anchor begins without points, whatever the level of its energies and log Z."""
+    counts, shift = np.array([25, 40, 30]), np.array([30.0, -20.0, 70.0])
+    energies = gaussians(seed, counts, SCALES)
+    given = np.where(np.arange(3) == known, 0.7, np.nan)
+    expected = mbar.solve(energies, counts, given) - shift
+    found = mbar.solve(energies + shift, counts, given - shift, np.array(away))
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
 def weighted_log_z(omega, energies, target, counts, given, f):
     """log Z of another energy where points count ω times, by iterating the definition from f."""
     anchor = np.repeat(np.arange(len(counts)), counts)
