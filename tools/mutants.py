@@ -64,7 +64,8 @@ TESTS = {
     "log_partition": ["tests/test_log_partition_properties.py", "tests/test_log_partition.py"],
 }
 MATTER = {"N", "c", "sign", "log/exp", "threshold"}
-SECONDS = 300  # for one mutant; a loop without end counts as found
+# Times the processor's seconds without a change; a loop without end counts as found.
+PATIENCE = 3
 
 OPERATORS = {
     ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.Pow: ast.Mult,
@@ -230,20 +231,24 @@ class Forks:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session):
+        limit = None
         for tree in self.trees:
             sys.stdout.flush()
             child = os.fork()
             if child == 0:
-                self._test(session, tree)
-            self.tell(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0)
+                self._test(session, tree, limit)
+            _, status, used = os.wait4(child, 0)
+            limit = limit or PATIENCE * (used.ru_utime + used.ru_stime) + 1
+            self.tell(os.waitstatus_to_exitcode(status) == 0)
         return True
 
-    def _test(self, session, tree):
+    def _test(self, session, tree, limit):
         passed = False
         try:
             silence = os.open(os.devnull, os.O_WRONLY)
             os.dup2(silence, 1), os.dup2(silence, 2)
-            signal.alarm(SECONDS)
+            if limit:
+                signal.setitimer(signal.ITIMER_PROF, limit)
             put(sys.modules[self.module], tree)
             _pytest.main.pytest_runtestloop(session)
             passed = bool(session.items) and not session.testsfailed
