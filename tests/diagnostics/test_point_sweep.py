@@ -72,6 +72,23 @@ def test_what_cannot_be_taken_in_blocks_is_held_or_refused(interpreted, monkeypa
         one.fits(values)
 
 
+def test_data_that_the_energy_uses_besides_its_parameters(interpreted):
+    """They are values of the sweep, after the parameters."""
+    q = ebm.reference.independent(pm.Normal.dist(1, 2), draws=M, random_seed=1)
+    with pm.Model() as model:
+        d, s = pm.Data("d", 3.0), pm.HalfNormal("s")
+        log_z = ebm.log_partition(lambda x, s: d * x**2 / s, s, reference=q)
+        pm.Potential("p", -log_z)
+    one = PointSweep(normaliser_graphs(model)[1][0])
+    assert len(one.parameters) == 2
+    values = [np.array(0.5), np.array(4.0)]
+    np.testing.assert_allclose(one.all(values)[0], q.log_weights - 4 * q.points**2 / 0.5)
+
+
+def test_a_block_is_of_the_size_that_is_said():
+    assert 8 * point_sweep._BLOCK == 2**20  # 1 MiB an array
+
+
 def test_a_nan_or_infinite_weight_stays_visible():
     for bad in (np.nan, np.inf):
         totals = RunningTotals(2)
