@@ -74,9 +74,11 @@ def test_memberships_are_shares(seed, counts):
 
 
 @pytest.mark.parametrize("known", [0, 1, 2])
-@pytest.mark.parametrize("away", [(0.0, 500.0, -800.0), (3000.0, -3000.0, 0.0)])
+@pytest.mark.parametrize(
+    "away", [(0.0, 500.0, -800.0), (3000.0, -3000.0, 0.0), (0.0, 2.0, -3.0), (0.0, 6.0, 6.0)]
+)
 def test_guesses_that_are_far_off(known, away, seed):
-    """Where an anchor begins without points, whatever the level of its energies and log Z."""
+    """Where an anchor begins without points, or Newton's step is too long."""
     counts, shift = np.array([25, 40, 30]), np.array([30.0, -20.0, 70.0])
     energies = gaussians(seed, counts, SCALES)
     given = np.where(np.arange(3) == known, 0.7, np.nan)
@@ -135,6 +137,11 @@ def test_anchors_that_do_not_overlap_are_told():
     np.testing.assert_array_equal(mbar.untied(overlap, np.array([0.0, *unknown])), [3])
     overlap[:2, 2] = overlap[2, :2] = 0.014
     np.testing.assert_array_equal(mbar.untied(overlap, np.array([0.0, *unknown])), [2, 3])
+    # Two pairs, of which each anchor shares 2% with the other pair, or 1%.
+    for share, apart in ((0.02, []), (0.01, [2, 3])):
+        pairs = np.full((4, 4), share)
+        pairs[:2, :2] = pairs[2:, 2:] = 0.4
+        np.testing.assert_array_equal(mbar.untied(pairs, np.array([0.0, *unknown])), apart)
     # Those whose log Z is known are tied by that.
     np.testing.assert_array_equal(mbar.untied(overlap, np.array([0, np.nan, 1, 1])), [])
     np.testing.assert_array_equal(mbar.untied(overlap, np.array([0, np.nan, np.nan, 1])), [2])
