@@ -61,7 +61,20 @@ TESTS = {
     "diagnostics/coefficients": [f"{D}/test_coefficients.py", f"{D}/test_hull.py"],
     "diagnostics/hull": [f"{D}/test_hull.py"],
     "reference/mbar": ["tests/reference/test_mbar.py"],
-    "log_partition": ["tests/test_log_partition_properties.py", "tests/test_log_partition.py"],
+    "log_partition": [
+        "tests/test_log_partition_properties.py",
+        *(
+            f"tests/test_log_partition.py::test_{name}"
+            for name in (
+                "bad_energies",
+                "energy_captures_data",
+                "equality_of_ops_is_by_content",
+                "gradient_and_hessian_against_finite_differences[batched]",
+                "gradient_and_hessian_against_finite_differences[q(y|theta)]",
+                "all_weights_zero_has_a_finite_gradient[CVM]",
+            )
+        ),
+    ],
 }
 MATTER = {"N", "c", "sign", "log/exp", "threshold"}
 # Times the processor's seconds without a change; a loop without end counts as found.
