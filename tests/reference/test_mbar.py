@@ -83,7 +83,7 @@ def test_guesses_that_are_far_off(known, away, seed):
     energies = gaussians(seed, counts, SCALES)
     given = np.where(np.arange(3) == known, 0.7, np.nan)
     expected = mbar.solve(energies, counts, given) - shift
-    found = mbar.solve(energies + shift, counts, given - shift, np.array(away))
+    found = mbar.solve(energies + shift, counts, given - shift, np.array(away) - shift)
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
