@@ -3,6 +3,7 @@
 import itertools
 
 import numpy as np
+import pymc as pm
 import pytensor
 import pytensor.tensor as pt
 import pytest
@@ -179,3 +180,29 @@ def test_kernels_agree_with_the_plain_graph(both_routes, n_points, n_rows, empty
         streamed(points, log_weights, a, b), plain(points, log_weights, a, b), strict=True
     ):
         np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-11)
+
+
+def test_gradient_by_what_the_energy_captures():
+    """log Z = ½ log(π s/d) for E = d x²/s, also where d is no parameter of the energy."""
+    d, s = pytensor.shared(0.7, name="d"), pt.dscalar("s")
+    grid = ebm.reference.quadrature(-20, 20, 300)
+    log_z = ebm.log_partition(lambda x, s: d * x**2 / s, s, reference=grid)
+    found = pytensor.function([s], [log_z, *pt.grad(log_z, [d, s])], mode=PLAIN)(2.0)
+    expected = [0.5 * np.log(np.pi * 2 / 0.7), -0.5 / 0.7, 0.5 / 2.0]
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("moves", [False, True])
+def test_weights_whose_points_are_held(moves):
+    """The same values; their gradient is that of eq. 18, −Σ w̄ ∂E/∂s, with the points at rest."""
+    s = pt.dscalar("s")
+    law = lambda s: pm.Normal.dist(0, 2 * s)
+    q = ebm.reference.independent(law if moves else law(1.0), draws=50, random_seed=1)
+    node = ebm.log_partition(lambda x, s: x**2 / (2 * s**2), s, reference=q).owner
+    held = node.op.held_log_weights(*node.inputs)
+    outputs = [node.op.log_weights(*node.inputs), held, pt.grad(pt.logsumexp(held), s)]
+    log_weights, values, gradient = pytensor.function([s], outputs, mode=PLAIN)(1.3)
+    np.testing.assert_allclose(values, log_weights, rtol=1e-12)
+    points = q.transport(pt.constant(q.points), pt.constant(1.3))[0].eval() if moves else q.points
+    weights = np.exp(log_weights - logsumexp(log_weights))
+    np.testing.assert_allclose(gradient, weights @ points**2 / 1.3**3, rtol=1e-9)
