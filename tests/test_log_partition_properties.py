@@ -206,3 +206,16 @@ def test_weights_whose_points_are_held(moves):
     points = q.transport(pt.constant(q.points), pt.constant(1.3))[0].eval() if moves else q.points
     weights = np.exp(log_weights - logsumexp(log_weights))
     np.testing.assert_allclose(gradient, weights @ points**2 / 1.3**3, rtol=1e-9)
+
+
+def test_another_reference_gives_its_own_estimate():
+    """That of a node made with it; an energy of 50 points takes no others."""
+    normal = lambda draws: ebm.reference.independent(pm.Normal.dist(0, 2), draws=draws)
+    for energy in (lambda x, s: x**2 / s, lambda x, s: x**2 / s + pt.as_tensor(np.zeros(50))):
+        node = ebm.log_partition(energy, 1.5, reference=normal(50)).owner
+        other = normal(50)
+        found = node.op.with_reference(other, *node.inputs).eval()
+        expected = logsumexp(other.log_weights - other.points**2 / 1.5)
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
+    with pytest.raises(ValueError, match="50 points only, and the new reference has 60"):
+        node.op.with_reference(normal(60), *node.inputs)
