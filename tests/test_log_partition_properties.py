@@ -219,3 +219,20 @@ def test_another_reference_gives_its_own_estimate():
         np.testing.assert_allclose(found, expected, rtol=1e-12)
     with pytest.raises(ValueError, match="50 points only, and the new reference has 60"):
         node.op.with_reference(normal(60), *node.inputs)
+
+
+def test_batches_that_broadcast():
+    """log Z = ½ log(2π/a) + b²/2a for E = a x²/2 − b x, with three a by four b."""
+    a, b = pt.dmatrix("a"), pt.dvector("b")
+    grid = ebm.reference.quadrature(-30, 30, 400)
+    log_z = ebm.log_partition(lambda x, a, b: a * x**2 / 2 - b * x, a, b, reference=grid)
+    function = pytensor.function([a, b], [log_z, *pt.grad(log_z.sum(), [a, b])], mode=PLAIN)
+    precision, slope = np.array([[0.5], [1.0], [2.0]]), np.array([-1.0, 0.0, 0.5, 2.0])
+    found = function(precision, slope)
+    expected = [
+        np.log(2 * np.pi / precision) / 2 + slope**2 / (2 * precision),
+        (-1 / (2 * precision) - slope**2 / (2 * precision**2)).sum(1, keepdims=True),
+        (slope / precision).sum(0),
+    ]
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-8, atol=1e-10)

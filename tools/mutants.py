@@ -63,6 +63,7 @@ TESTS = {
     "reference/mbar": ["tests/reference/test_mbar.py"],
     "log_partition": [
         "tests/test_log_partition_properties.py",
+        "tests/test_rows.py",
         *(
             f"tests/test_log_partition.py::test_{name}"
             for name in (
