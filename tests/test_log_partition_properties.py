@@ -223,7 +223,7 @@ def test_another_reference_gives_its_own_estimate():
 
 def test_batches_that_broadcast():
     """log Z = ½ log(2π/a) + b²/2a for E = a x²/2 − b x, with three a by four b."""
-    a, b = pt.dmatrix("a"), pt.dvector("b")
+    a, b = pt.dcol("a"), pt.dvector("b")
     grid = ebm.reference.quadrature(-30, 30, 400)
     log_z = ebm.log_partition(lambda x, a, b: a * x**2 / 2 - b * x, a, b, reference=grid)
     function = pytensor.function([a, b], [log_z, *pt.grad(log_z.sum(), [a, b])], mode=PLAIN)
