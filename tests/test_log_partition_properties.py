@@ -236,3 +236,15 @@ def test_batches_that_broadcast():
     ]
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-8, atol=1e-10)
+
+
+def test_rows_of_vectors():
+    """log Z = ½ log(π s/c₀) + c₁²/(4 c₀ s) for E = (c₀ x² + c₁ x)/s, with two of c and one s."""
+    c, s = pt.dmatrix("c"), pt.dscalar("s")
+    grid = ebm.reference.quadrature(-30, 30, 400)
+    energy = lambda x, c, s: (c[0] * x**2 + c[1] * x) / s
+    log_z = ebm.log_partition(energy, c, s, reference=grid, signature="(k),()")
+    values = np.array([[0.5, 1.0], [2.0, -0.3]])
+    expected = np.log(np.pi * 1.5 / values[:, 0]) / 2 + values[:, 1] ** 2 / (6 * values[:, 0])
+    found = pytensor.function([c, s], log_z, mode=PLAIN)(values, 1.5)
+    np.testing.assert_allclose(found, expected, rtol=1e-9)

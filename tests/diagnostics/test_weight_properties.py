@@ -164,6 +164,19 @@ def test_blocks_of_weights_that_are_equal_but_for_rounding(rng):
     assert top.pareto_k() == -np.inf
 
 
+def test_blocks_of_a_few_weights_above_equal_ones(rng):
+    """By 1e-9 nats, which is rounding, or by nats, which no equal weights hide."""
+    top = TopLogWeights(500)
+    for block in np.split(np.r_[np.zeros(499), 1e-9], 2):
+        top.add(block)
+    assert top.pareto_k() == -np.inf
+    logs, top = np.r_[np.zeros(1990), 3 + rng.exponential(size=10)], TopLogWeights(2000)
+    for block in np.split(logs, 4):
+        top.add(block)
+    np.testing.assert_allclose(top.pareto_k(), pareto_k(logs), rtol=1e-9)
+    assert top.pareto_k() != -np.inf
+
+
 def test_blocks_of_weights_with_and_without_a_range():
     """Of 1112 evenly spaced weights the largest 100 span 99 steps, a factor e or not."""
     for factor in (0.999, 1.001):
