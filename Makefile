@@ -1,7 +1,7 @@
 # `make demo` and `make test` need nothing but a Python (see tools/find_python.sh): they build .venv themselves.
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint docs notebooks bench accuracy trust clean
+.PHONY: help env demo test lint docs notebooks bench accuracy trust calibration mutants clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -41,6 +41,12 @@ accuracy: $(STAMP)  ## error of log Z against time; saves the figure of the docs
 
 trust: $(STAMP)  ## judge report by every set-up of benchmarks/trust.py; an hour
 	@OMP_NUM_THREADS=1 $(BIN)/python benchmarks/trust.py --all
+
+calibration: $(STAMP)  ## rank true parameters among draws of NUTS, 900 fits; ten minutes
+	@OMP_NUM_THREADS=1 $(BIN)/python benchmarks/calibration.py --all
+
+mutants: $(STAMP)  ## break formulas one at a time and see a test fail; half an hour
+	@OMP_NUM_THREADS=1 $(BIN)/python tools/mutants.py
 
 clean:  ## remove .venv, caches and builds
 	rm -rf $(VENV) build dist docs/_build docs/api/generated .pytest_cache .ruff_cache .mypy_cache

@@ -32,8 +32,8 @@ _EQUAL_NATS = 1e-9
 _FEWEST_FOR_RANGE = 100
 _LEAST_RANGE = 1.0
 
-# ArviZ takes a fifth of a small sample as its tail and needs five points there.
-_FEWEST_FOR_KHAT = 25
+# ArviZ takes a fifth of a small sample as its tail, and its fit needs six points there.
+_FEWEST_FOR_KHAT = 30
 
 
 def normalise(log_weights: ArrayLike) -> tuple[NDArray, NDArray]:
@@ -212,7 +212,7 @@ def pareto_k(log_weights: ArrayLike) -> float:
     float
         Above 0.7 the estimate is unreliable, above 1 the weights have no mean. −inf where there is
         no tail: all of the largest weights are equal, or within a factor e if they are 100 or more.
-        NaN when a weight is NaN or infinite, when one dominates, when all are zero, or below 25
+        NaN when a weight is NaN or infinite, when one dominates, when all are zero, or below 30
         points.
 
     References
@@ -264,18 +264,19 @@ class TopLogWeights:
 
     def pareto_k(self) -> float:
         """`pareto_k` of all that came."""
-        if np.isnan(self._lowest):
+        top = self._top.max()
+        if not np.isfinite(top):
             return np.nan
         if self._n_points <= self._most:
             return pareto_k(self._top)
-        if self._top.max() - self._lowest <= _EQUAL_NATS:
+        if top - self._lowest <= _EQUAL_NATS:
             return -np.inf
         return _fitted_k(self._top, r_eff=9 * self._most / (self._tail + 0.5) ** 2)
 
 
 def _tail_size(n_points: int, r_eff: float) -> int:
     """How many of the largest weights ArviZ fits."""
-    return int(np.ceil(min(n_points / 5, 3 * np.sqrt(n_points / r_eff))))
+    return int(min(n_points / 5, 3 * math.sqrt(n_points / r_eff)))
 
 
 def _without_ties(log_weights: NDArray) -> NDArray:

@@ -3,12 +3,16 @@ import pytest
 from scipy import special
 
 from pymc_ebm.diagnostics.weights import (
+    _without_ties,
     ess,
+    group_covariance,
+    group_sums,
     group_variance,
     khat_threshold,
     log_partition_mcse,
     normalise,
     pareto_k,
+    variance_of_sums,
 )
 
 
@@ -50,7 +54,21 @@ def test_group_variance_by_hand_and_by_row():
 
 
 def test_group_variance_of_one_group_is_unknown():
-    assert np.isnan(group_variance([0.5, 0.5], np.zeros(2, int)))
+    one = np.zeros(2, int)
+    assert np.isnan(group_variance([0.5, 0.5], one))
+    found = group_variance(np.ones((3, 4, 2)), one)
+    assert found.shape == (3, 4) and np.isnan(found).all()
+    found = group_covariance(np.ones((3, 2)), one)
+    assert found.shape == (3, 3) and np.isnan(found).all()
+
+
+def test_points_that_are_their_own_groups_are_the_sums(rng):
+    """And no draws are unused unless they are given."""
+    influence = rng.normal(size=(2, 3, 9))
+    own = np.arange(9)
+    np.testing.assert_array_equal(group_sums(influence, own), influence)
+    np.testing.assert_allclose(variance_of_sums(influence), 9 * influence.var(axis=-1, ddof=1))
+    np.testing.assert_allclose(group_covariance(influence[0], own), 9 * np.cov(influence[0]))
 
 
 @pytest.mark.parametrize(
@@ -133,6 +151,8 @@ def test_pareto_k_without_a_tail(rng):
     assert pareto_k(np.full(100, 3.0)) == -np.inf
     assert pareto_k(3 + 1e-13 * rng.normal(size=1000)) == -np.inf
     assert pareto_k(rng.integers(0, 3, size=5000)) == -np.inf
+    # A tail of 12 among 60, all equal.
+    assert pareto_k(np.repeat([0.0, -1.0], [20, 40])) == -np.inf
     # The largest weights in two steps that hardly differ, among many.
     steps = np.repeat([0.0, -0.02, -0.05, -3.0], [500, 1000, 40_000, 30_000])
     assert pareto_k(steps) == -np.inf
@@ -153,9 +173,42 @@ def test_pareto_k_is_nan_where_it_says_nothing(log_weights):
     assert np.isnan(pareto_k(log_weights))
 
 
+def test_where_a_tail_begins(rng):
+    """30 points have one, the largest fifth; from 100 on it must span a factor e.
+
+    ArviZ takes the largest 3 √M, which is 99 of 1111 and 100 of 1112.
+    """
+    log_weights = rng.exponential(size=30)
+    assert np.isfinite(pareto_k(log_weights)) and np.isnan(pareto_k(log_weights[:29]))
+    narrow = rng.uniform(0, 0.9, size=1112)
+    assert np.isfinite(pareto_k(narrow[:1111])) and pareto_k(narrow) == -np.inf
+    # Of evenly spaced weights the tail spans 99 steps.
+    steps = rng.permutation(1112) / 99
+    assert pareto_k(0.999 * steps) == -np.inf and np.isfinite(pareto_k(1.001 * steps))
+    exactly = np.r_[np.linspace(0, 1, 100), rng.uniform(-3, -1, 1012)]
+    assert np.isfinite(pareto_k(exactly))
+
+
+def test_ties_are_spread_over_the_gap_below():
+    """Two at 1 and three at 3, in the middles of halves and thirds; single ones stay."""
+    found = _without_ties(np.array([3.0, 0, 3, 1, 4, 1, 3, -np.inf]))
+    expected = [-np.inf, 0, 1 - 3 / 4, 1 - 1 / 4, 3 - 10 / 6, 3 - 1, 3 - 2 / 6, 4]
+    np.testing.assert_allclose(np.sort(found), expected)
+    found = _without_ties(np.array([0.0, 3, 1, 1]))
+    np.testing.assert_allclose(np.sort(found), [0, 1 - 3 / 4, 1 - 1 / 4, 3])
+
+
+def test_differences_that_are_rounding(rng):
+    """1e-9 nats are, and a little more are not."""
+    apart = rng.permutation(np.linspace(0, 1, 60))
+    assert pareto_k(0.9e-9 * apart) == -np.inf
+    assert pareto_k(1.1e-9 * apart) != -np.inf
+
+
 def test_khat_threshold():
     np.testing.assert_allclose(khat_threshold(1000), 2 / 3)
     assert khat_threshold(10**6) == 0.7
+    np.testing.assert_allclose(khat_threshold(2), 1 - np.log(10) / np.log(2))
     assert khat_threshold(1) == -np.inf
 
 
