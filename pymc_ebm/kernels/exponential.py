@@ -12,7 +12,7 @@ from llvmlite import ir
 from numba.extending import intrinsic
 from pytensor.link.numba.dispatch.basic import numba_njit
 
-__all__ = ["exp", "largest", "sigmoid", "tanh", "transpose", "weigh", "weighted_sum"]
+__all__ = ["exp", "largest", "sigmoid", "tanh", "weigh", "weighted_sum"]
 
 # Adding 1.5 · 2⁵² leaves a float64 rounded to an integer, in its last bits too.
 _ROUND = 6755399441055744.0
@@ -150,15 +150,3 @@ def weighted_sum(weights, values):
         total += weights[i] * values[i]
     return total
 
-
-@numba_njit(fastmath=False, error_model="numpy")
-def transpose(table, rows):
-    """Write a table ``(B, d)`` into rows ``(d, B)``, a piece that stays in cache at a time."""
-    n_points, width = table.shape
-    piece = max(1024 // width, 16)
-    for low in range(0, n_points, piece):
-        high = min(low + piece, n_points)
-        for j in range(width):
-            column, row = table[low:high, j], rows[j, low:high]
-            for i in range(high - low):
-                row[i] = column[i]
