@@ -29,7 +29,6 @@ from pymc_ebm.observed import (
 )
 from pymc_ebm.parameters import as_parameter, core_ndims, signature_of, without_unit_batch
 from pymc_ebm.reference.base import Reference
-from pymc_ebm.sampling.importance_resampling import importance_resampling
 
 __all__ = ["EBM"]
 
@@ -184,7 +183,7 @@ class EBM(Distribution):
         signature: str | None = None,
         support=None,
         domain: Callable | None = None,
-        sampler: Callable = importance_resampling,
+        sampler: Callable | None = None,
         observed=None,
         dims=None,
         progressbar: bool = True,
@@ -236,7 +235,7 @@ class EBM(Distribution):
         signature: str | None = None,
         support=None,
         domain: Callable | None = None,
-        sampler: Callable = importance_resampling,
+        sampler: Callable | None = None,
         **kwargs,
     ):
         """Make an unnamed EBM, for example as a component of ``pm.Mixture`` (eq. 26)."""
@@ -245,6 +244,9 @@ class EBM(Distribution):
                 "EBM.dist has no observed data to fit a reference to. Give it one: reference="
                 "ebm.reference.fitted(data), or independent(...)."
             )
+        if sampler is None:
+            # Brings numba and ArviZ.
+            from pymc_ebm.sampling.importance_resampling import importance_resampling as sampler
         check_reference(reference)
         if support is not None:
             reference = reference.restricted_to(support)
