@@ -9,15 +9,13 @@ from pymc_ebm.log_partition import LogPartition, log_partition
 
 if TYPE_CHECKING:
     from pymc_ebm import diagnostics, energies, fitting, plots, sampling
-    from pymc_ebm.diagnostics import (
-        ReferenceReport,
-        better_reference,
-        check,
-        compute_reference_stats,
-        refine,
-        replace_reference,
-        report,
-    )
+    from pymc_ebm.diagnostics.better_reference import better_reference
+    from pymc_ebm.diagnostics.check import check
+    from pymc_ebm.diagnostics.reference_report import ReferenceReport
+    from pymc_ebm.diagnostics.reference_stats import compute_reference_stats
+    from pymc_ebm.diagnostics.refine import refine
+    from pymc_ebm.diagnostics.replace_reference import replace_reference
+    from pymc_ebm.diagnostics.report import report
     from pymc_ebm.exchange import ExchangeMetropolis
     from pymc_ebm.fitting import PointEstimate, find_MLE
 

@@ -244,15 +244,12 @@ class EBM(Distribution):
                 "EBM.dist has no observed data to fit a reference to. Give it one: reference="
                 "ebm.reference.fitted(data), or independent(...)."
             )
-        if sampler is None:
-            # Brings numba and ArviZ.
-            from pymc_ebm.sampling.importance_resampling import importance_resampling as sampler
         check_reference(reference)
         if support is not None:
             reference = reference.restricted_to(support)
         variables = [as_parameter(p) for p in params]
         core_ndims(signature, len(variables))
-        spec = _Spec(energy, reference, signature, domain, sampler)
+        spec = _Spec(energy, reference, signature, domain, sampler or _importance_resampling())
         return super().dist(variables, spec=spec, **kwargs)
 
     @classmethod
@@ -265,6 +262,12 @@ class EBM(Distribution):
         op = EnergyRV(spec, signature=f"{signature_of(cores)}->({event})", dtype=dtype)
         rng = pt.random.shared_rng(seed=None) if rng is None else rng
         return op(*params, size=size, rng=rng, return_next_rng=True)[1]
+
+
+def _importance_resampling() -> Callable:
+    from pymc_ebm.sampling import importance_resampling  # brings numba and ArviZ
+
+    return importance_resampling
 
 
 def _refuse_captured(node, variables):

@@ -149,4 +149,3 @@ def weighted_sum(weights, values):
     for i in range(weights.size):
         total += weights[i] * values[i]
     return total
-

@@ -169,4 +169,3 @@ def _copy(values, out):
 def _subtract(coefficient, statistic, out):
     for i in range(out.size):
         out[i] -= coefficient * statistic[i]
-

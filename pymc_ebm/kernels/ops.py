@@ -46,9 +46,7 @@ class LinearStream(_Stream):
         self.width = sum(math.prod(s.type.shape[:-1]) for s in statistics)
         log_base = pt.dvector("log_base_weights")
         slots = [pt.tensor(dtype=s.dtype, shape=(*s.type.shape[:-1], None)) for s in statistics]
-        coefficients = [
-            pt.tensor(dtype="float64", shape=(None, *s.type.shape[:-1])) for s in slots
-        ]
+        coefficients = [pt.tensor(dtype="float64", shape=(None, *s.type.shape[:-1])) for s in slots]
         energy = sum(
             pt.outer(c, s) if s.ndim == 1 else c @ s
             for c, s in zip(coefficients, slots, strict=True)
@@ -92,8 +90,9 @@ class BlockStream(_Stream):
         Graph of log Ẑ, ``(R,)``, and of gradients, ``(R, ...)``: all rows and all points. The axis
         of points is the last one of an input.
     block : tuple of (list of Variable, list of Variable)
-        For one row of parameters and one block. Inputs have no axis of rows. Outputs are the largest log weight, the sum of the weights relative to it, and the
-        sums of these weights times each gradient.
+        For one row of parameters and one block. Inputs have no axis of rows. Outputs are the
+        largest log weight, the sum of the weights relative to it, and the sums of these weights
+        times each gradient.
     wrt : list of int
         The inputs that the gradients belong to.
     n_rowed : int

@@ -110,7 +110,6 @@ def _blocks(node: Apply, used: list[int]) -> dict[int, Variable]:
     gradients = [k for k in used if k > 0]
     wrt = [op.differentiable[k - 1] for k in gradients]
     log_base = pt.dvector("log_base_weights")
-    inputs = [*placeholders, log_base, *split.slots]
     log_weights = (log_base - split.value).astype("float64")
     outputs = value_and_gradient(log_weights, [placeholders[i] for i in wrt])
     energy, block_slots = points_last(split.value, split.slots)
@@ -131,9 +130,9 @@ def _blocks(node: Apply, used: list[int]) -> dict[int, Variable]:
     rows = [pt.tensor(dtype=v.dtype, shape=(None, *v.type.shape)) for v in placeholders[:n_rowed]]
     arrays = [_points_last(a) for a in node.inputs[len(placeholders) :]]
     slots = [pt.tensor(dtype=a.dtype, shape=(*a.type.shape[:-1], None)) for a in arrays]
-    given = dict(zip([log_base, *split.slots], [pt.moveaxis(s, -1, 0) for s in slots], strict=True))
+    moved = dict(zip([log_base, *split.slots], [pt.moveaxis(s, -1, 0) for s in slots], strict=True))
     whole = vectorize_graph(
-        [v.astype("float64") for v in graph_replace(outputs, given)],
+        [v.astype("float64") for v in graph_replace(outputs, moved)],
         dict(zip(placeholders, rows, strict=False)),
     )
     whole = [

@@ -74,7 +74,11 @@ class Mixture:
         n_dim = z.shape[1]
         white = lambda x: np.linalg.solve(self.scale, np.atleast_2d(x).T).T
         log_det = np.log(np.diag(self.scale)).sum()
-        constant = scipy.special.gammaln((NU + n_dim) / 2) - scipy.special.gammaln(NU / 2) - n_dim / 2 * np.log(NU * np.pi)
+        constant = (
+            scipy.special.gammaln((NU + n_dim) / 2)
+            - scipy.special.gammaln(NU / 2)
+            - n_dim / 2 * np.log(NU * np.pi)
+        )
         w, total = white(z), np.full(len(z), -np.inf)
         for log_weight, location, factor in self.components:
             square = (((w - white(location)) / factor) ** 2).sum(axis=1)
@@ -114,7 +118,9 @@ def _log_difference(low, middle, high, width, location, scale):
     a, m, b = ((end - location) / scale for end in (low, middle, high))
     upper = m > 0  # subtract the smaller of the two tails
     mass = np.where(
-        upper, scipy.stats.t.sf(a, NU) - scipy.stats.t.sf(b, NU), scipy.stats.t.cdf(b, NU) - scipy.stats.t.cdf(a, NU)
+        upper,
+        scipy.stats.t.sf(a, NU) - scipy.stats.t.sf(b, NU),
+        scipy.stats.t.cdf(b, NU) - scipy.stats.t.cdf(a, NU),
     )
     width = width / scale
     # In a narrow cell a difference loses its digits, and the middle is good to width².

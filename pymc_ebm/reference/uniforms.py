@@ -91,6 +91,9 @@ def _sobol(draws, n_dim, rng, scramblings):
     with warnings.catch_warnings():  # said above, in terms of draws
         warnings.filterwarnings("ignore", message="The balance properties of Sobol")
         u = np.concatenate(
-            [scipy.stats.qmc.Sobol(n_dim, scramble=True, rng=rng).random(size) for _ in range(scramblings)]
+            [
+                scipy.stats.qmc.Sobol(n_dim, scramble=True, rng=rng).random(size)
+                for _ in range(scramblings)
+            ]
         )
     return u, np.repeat(np.arange(scramblings), size)
