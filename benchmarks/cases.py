@@ -113,7 +113,8 @@ def neural_slopes(x, w, v):
     return [-(1 - hidden**2)[:, None, :] * v * x[:, :, None], -hidden]
 
 
-LIGHTEST, HEAVIEST, INJECTIONS = 5.0, 80.0, 200_000
+# Of NumPy: PyTensor takes the logarithm of a Python number in single precision.
+LIGHTEST, HEAVIEST, INJECTIONS = np.float64(5), np.float64(80), 200_000
 
 
 def masses(xp, x, alpha, beta):
@@ -225,9 +226,7 @@ def log_partition(case: Case, reference):
     """Parameters, and log Z by this package."""
     params = [pt.tensor(dtype="float64", shape=v.shape) for v in case.params()]
     energy = partial(case.energy, PYTENSOR)
-    return params, ebm.log_partition(
-        energy, *params, reference=reference, signature=case.signature
-    )
+    return params, ebm.log_partition(energy, *params, reference=reference, signature=case.signature)
 
 
 def ours(case, reference):
