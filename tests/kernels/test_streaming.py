@@ -9,6 +9,7 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 from pytensor.compile.mode import get_mode
+from pytensor.graph.basic import Constant
 from scipy import special
 
 import pymc_ebm as ebm
@@ -202,6 +203,17 @@ def test_value_and_gradient_are_those_of_the_plain_graph(case):
     for found, truth in zip(streamed(*values), plain(*values), strict=True):
         # Sums of thousands of terms: the size of the terms is that of the largest entry.
         np.testing.assert_allclose(found, truth, rtol=1e-12, atol=1e-12 * np.abs(truth).max())
+
+
+@pytest.mark.parametrize("case", ["few columns", "vectors shifted"])
+def test_statistics_are_read_where_they_are(case):
+    """Statistics of several numbers are held once, each number of all points in one piece."""
+    params, log_z, _ = graphs(case)
+    constants = lambda node: [v.data for v in node.inputs if isinstance(v, Constant)]
+    [held] = [a for a in constants(log_z.owner) if a.ndim == 2]
+    assert held.T.flags.c_contiguous
+    [node] = streams(pytensor.function(params, [log_z, *pt.grad(log_z, params)], mode=STREAMED))
+    assert any(np.shares_memory(held, a) for a in constants(node))
 
 
 @pytest.mark.parametrize("case", ["one statistic", "shifted"])
