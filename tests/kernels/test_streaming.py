@@ -139,6 +139,20 @@ CASES = {
         "(k,l),(l)",
         "blocks",
     ),
+    "heavy tails": (
+        lambda x, nu, s: (nu + 1) / 2 * pt.log1p((x / s) ** 2 / nu),
+        scalars,
+        [3.5, 1.7],
+        None,
+        "blocks",
+    ),
+    "logarithms": (
+        lambda x, a: pt.log(a + pt.abs(x)),
+        scalars,
+        [0.3],
+        None,
+        "blocks",
+    ),
     "parts of an event": (
         lambda x, a, b: (x[:, 0] - a) ** 2 + b * (x[:, 1:] - x[:, :-1] * a).sum(-1) ** 2,
         lambda: vectors(5),
@@ -366,6 +380,30 @@ def test_exponential():
     apply_exp(ends, out[: ends.size])
     with np.errstate(over="ignore"):
         np.testing.assert_allclose(out[: ends.size], np.exp(ends), rtol=1e-3)
+
+
+@numba.njit
+def apply_log(x, out):
+    for i in range(x.size):
+        out[i] = exponential.log(x[i])
+
+
+@numba.njit
+def apply_log1p(x, out):
+    for i in range(x.size):
+        out[i] = exponential.log1p(x[i])
+
+
+@pytest.mark.parametrize(("function", "truth"), [(apply_log, np.log), (apply_log1p, np.log1p)])
+def test_logarithms(function, truth):
+    """Against NumPy's, to two units of the last digit, near 0 and near 1, and at the ends."""
+    near = np.logspace(-16, -1, 1000)
+    ends = [0.0, -0.0, -0.5, -1.0, -2.0, np.inf, -np.inf, np.nan, 5e-324, 1e-310, 1.79e308]
+    x = np.concatenate([np.logspace(-307, 308, 100_001), 1 + near, 1 - near, near, -near, ends])
+    out = np.empty_like(x)
+    function(x, out)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        np.testing.assert_allclose(out, truth(x), rtol=4.5e-16)
 
 
 @pytest.mark.parametrize(
