@@ -1,11 +1,12 @@
 # `make demo` and `make test` need nothing but a Python (see tools/find_python.sh): they build .venv themselves.
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint docs notebooks bench accuracy trust calibration mutants clean
+.PHONY: help env demo test lint docs notebooks bench others accuracy trust calibration mutants clean
 
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+BENCH_STAMP := $(VENV)/.bench
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -33,8 +34,13 @@ notebooks: $(STAMP)  ## execute the notebooks in place
 	@set -e; for notebook in $(wildcard notebooks/*.ipynb); do \
 		$(BIN)/jupyter-execute --inplace "$$notebook"; done
 
-bench: $(STAMP)  ## run the benchmarks
-	@set -e; for script in $(wildcard benchmarks/*.py); do $(BIN)/python "$$script"; done
+# One BLAS thread: programs that use all cores, as JAX does, use threads of their own.
+bench: $(BENCH_STAMP)  ## time log Z, whole analyses and the start against others; QUICK=1 for a look
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest benchmarks -q -o addopts= -W default \
+		--benchmark-quiet --benchmark-json=.benchmarks.json $(if $(QUICK),--quick)
+
+others: $(STAMP)  ## benchmark samplers, hoisting, and log Z of lattices
+	@set -e; for name in hoisting samplers lattice_log_z; do $(BIN)/python benchmarks/$$name.py; done
 
 accuracy: $(STAMP)  ## error of log Z against time; saves the figure of the docs
 	@$(BIN)/python benchmarks/accuracy.py docs/_static/accuracy.png
@@ -61,4 +67,8 @@ $(BIN)/python:
 $(STAMP): pyproject.toml | $(BIN)/python
 	@echo "Installing pymc_ebm and its tools into $(VENV): a minute or two."
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+$(BENCH_STAMP): $(STAMP)
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[bench]'
 	@touch $@

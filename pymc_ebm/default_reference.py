@@ -19,7 +19,6 @@ from pymc_ebm.reference.from_draws import from_draws
 from pymc_ebm.reference.pooled import pooled
 from pymc_ebm.reference.support import normalise_support
 from pymc_ebm.rows import distinct_rows
-from pymc_ebm.sampling.gibbs import gibbs
 
 __all__ = ["fit_reference"]
 
@@ -166,6 +165,8 @@ def _chains(energy, params, signature, flat, values, support, progressbar) -> Re
             "the parameters have no initial values from which to place chains. Give reference=, "
             "for example ebm.reference.pooled(...)."
         )
+    from pymc_ebm.sampling.gibbs import gibbs  # brings numba and ArviZ
+
     rng = np.random.default_rng(0)
     states = rng.choice(values, size=(_FIRST_STATES, *flat.shape[1:]))
     space = from_draws(states, np.zeros(_FIRST_STATES), support=support)

@@ -29,7 +29,6 @@ from pymc_ebm.observed import (
 )
 from pymc_ebm.parameters import as_parameter, core_ndims, signature_of, without_unit_batch
 from pymc_ebm.reference.base import Reference
-from pymc_ebm.sampling.importance_resampling import importance_resampling
 
 __all__ = ["EBM"]
 
@@ -187,7 +186,7 @@ class EBM(Distribution):
         signature: str | None = None,
         support=None,
         domain: Callable | None = None,
-        sampler: Callable = importance_resampling,
+        sampler: Callable | None = None,
         observed=None,
         dims=None,
         progressbar: bool = True,
@@ -239,7 +238,7 @@ class EBM(Distribution):
         signature: str | None = None,
         support=None,
         domain: Callable | None = None,
-        sampler: Callable = importance_resampling,
+        sampler: Callable | None = None,
         **kwargs,
     ):
         """Make an unnamed EBM, for example as a component of ``pm.Mixture`` (eq. 26)."""
@@ -253,7 +252,7 @@ class EBM(Distribution):
             reference = reference.restricted_to(support)
         variables = [as_parameter(p) for p in params]
         core_ndims(signature, len(variables))
-        spec = _Spec(energy, reference, signature, domain, sampler)
+        spec = _Spec(energy, reference, signature, domain, sampler or _importance_resampling())
         return super().dist(variables, spec=spec, **kwargs)
 
     @classmethod
@@ -266,6 +265,12 @@ class EBM(Distribution):
         op = EnergyRV(spec, signature=f"{signature_of(cores)}->({event})", dtype=dtype)
         rng = pt.random.shared_rng(seed=None) if rng is None else rng
         return op(*params, size=size, rng=rng, return_next_rng=True)[1]
+
+
+def _importance_resampling() -> Callable:
+    from pymc_ebm.sampling import importance_resampling  # brings numba and ArviZ
+
+    return importance_resampling
 
 
 def _refuse_captured(node, variables):

@@ -382,9 +382,16 @@ def _statistics(split: SplitEnergy, reference: Reference) -> list[np.ndarray]:
             "These are the statistics that the energy takes of each: use fewer draws, or an "
             "energy that sums over the event.",
         )
-        arrays = split.statistics_at(reference.points)
+        arrays = [_points_last_in_memory(a) for a in split.statistics_at(reference.points)]
         held[split.fingerprint] = [weakref.ref(a) for a in arrays]
     return arrays
+
+
+def _points_last_in_memory(array: np.ndarray) -> np.ndarray:
+    """The same array, of which a number of all points is in one piece, as the kernels read it."""
+    if array.ndim == 1:
+        return array
+    return np.moveaxis(np.ascontiguousarray(np.moveaxis(array, 0, -1)), -1, 0)
 
 
 def _refuse_captured(*graphs, known) -> None:

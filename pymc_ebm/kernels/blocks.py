@@ -7,7 +7,6 @@ around that, which puts the results of the blocks together.
 from hashlib import sha256
 from textwrap import dedent
 
-import numba
 import numpy as np
 from pytensor.compile.mode import get_mode
 from pytensor.compile.rewriting import destructive_rewrite_ofg_inner_graph
@@ -24,27 +23,7 @@ from pymc_ebm.kernels import exponential
 from pymc_ebm.kernels.linear import join_lines
 from pymc_ebm.kernels.ops import BlockStream, Weigh
 
-_VERSION = 4
-
-
-def _points_last(block):
-    """A block of points ``(B, *event)`` as ``(*event, B)``; of scalars, a view."""
-    raise NotImplementedError
-
-
-@numba.extending.overload(_points_last)
-def _points_last_for(block):
-    if block.ndim == 1:
-        return lambda block: block
-
-    def copied(block):
-        n_points, size = block.shape[0], block.size // block.shape[0]
-        table = np.ascontiguousarray(block).reshape((n_points, size))
-        rows = np.empty((size, n_points), block.dtype)
-        exponential.transpose(table, rows)
-        return rows.reshape((*block.shape[1:], n_points))
-
-    return copied
+_VERSION = 5
 
 
 @register_funcify_default_op_cache_key(Weigh)
@@ -68,7 +47,7 @@ def _funcify(op, node, **kwargs):
     key = None
     if block_key is not None:
         key = sha256(str(("BlockStream", _VERSION, source, block_key)).encode()).hexdigest()
-    names = {"np": np, "one_block": one_block, "points_last": _points_last}
+    names = {"np": np, "one_block": one_block}
     function = compile_numba_function_src(source, "block_stream", global_env=names, cache_key=key)
     return numba_njit(function, error_model="numpy"), key
 
@@ -104,7 +83,7 @@ def _source(op) -> str:
         {join_lines([f"g{k} = np.zeros({sizes[k]})" for k in gradients], 8)}
         for low in range(0, n_points, {op.block_size}):
             high = min(low + {op.block_size}, n_points)
-            {join_lines([f"b{i} = points_last(x{i}[low:high])" for i in arrays], 12)}
+            {join_lines([f"b{i} = np.ascontiguousarray(x{i}[..., low:high])" for i in arrays], 12)}
             for r in range(n_rows):
                 found = one_block({", ".join(given)})
                 highest, weight = found[0].item(), 1.0

@@ -12,7 +12,7 @@ from llvmlite import ir
 from numba.extending import intrinsic
 from pytensor.link.numba.dispatch.basic import numba_njit
 
-__all__ = ["exp", "largest", "sigmoid", "tanh", "transpose", "weigh", "weighted_sum"]
+__all__ = ["exp", "largest", "log", "log1p", "sigmoid", "tanh", "weigh", "weighted_sum"]
 
 # Adding 1.5 · 2⁵² leaves a float64 rounded to an integer, in its last bits too.
 _ROUND = 6755399441055744.0
@@ -30,6 +30,17 @@ _C8 = 2.4801521322368692e-05
 _C9 = 2.7557268480310024e-06
 _C10 = 2.7620075879983367e-07
 _C11 = 2.5100375832561234e-08
+
+# ln(1 + f) = f − f²/2 + s (f²/2 + Σ L_k s²ᵏ), s = f/(2 + f): coefficients of FreeBSD's e_log.c.
+_L1 = 6.666666666666735130e-01
+_L2 = 3.999999999940941908e-01
+_L3 = 2.857142874366239149e-01
+_L4 = 2.222219843214978396e-01
+_L5 = 1.818357216161805012e-01
+_L6 = 1.531383769920937332e-01
+_L7 = 1.479819860511658591e-01
+_SQRT_HALF = 0x3FE6A09E667F3BCD  # the bits of √½
+_SMALLEST, _LARGEST, _2_54 = 2.2250738585072014e-308, 1.7976931348623157e308, 2.0**54
 
 _PLAIN = {"contract"}  # a · b + c in one instruction
 _SUMS = {"contract", "reassoc", "nsz"}
@@ -91,6 +102,37 @@ def exp(x):
 
 
 @numba_njit(fastmath=_PLAIN, error_model="numpy")
+def log(x):
+    """Compute ln x to the last bit or two, with −inf for 0 and NaN for what is negative or NaN."""
+    tiny = x < _SMALLEST
+    scaled = x * _2_54 if tiny else x
+    # x = 2ⁿ m with m from √½ to √2.
+    bits = _bits(scaled)
+    n = (bits - _SQRT_HALF) >> 52
+    f = _from_bits(bits - (n << 52)) - 1.0
+    s = f / (2.0 + f)
+    z = s * s
+    w = z * z
+    series = w * (_L2 + w * (_L4 + w * _L6)) + z * (_L1 + w * (_L3 + w * (_L5 + w * _L7)))
+    half = 0.5 * f * f
+    exponent = _from_bits(_bits(_ROUND) + n) - _ROUND
+    exponent = exponent - 54.0 if tiny else exponent
+    value = exponent * _LN2_HIGH - ((half - (s * (half + series) + exponent * _LN2_LOW)) - f)
+    value = x if x > _LARGEST else value
+    value = -np.inf if x == 0.0 else value
+    return value if x >= 0.0 else np.nan
+
+
+@numba_njit(fastmath=_PLAIN, error_model="numpy")
+def log1p(x):
+    """Compute ln(1 + x), which keeps its digits near zero."""
+    one_more = 1.0 + x
+    lost = ((one_more - 1.0) - x) / one_more
+    lost = 0.0 if (x > 1e16) | (x == -1.0) else lost
+    return log(one_more) - lost
+
+
+@numba_njit(fastmath=_PLAIN, error_model="numpy")
 def tanh(x):
     """Compute tanh x from e⁻²ˣ − 1, which keeps its digits near zero."""
     size = -x if x < 0 else x
@@ -149,16 +191,3 @@ def weighted_sum(weights, values):
     for i in range(weights.size):
         total += weights[i] * values[i]
     return total
-
-
-@numba_njit(fastmath=False, error_model="numpy")
-def transpose(table, rows):
-    """Write a table ``(B, d)`` into rows ``(d, B)``, a piece that stays in cache at a time."""
-    n_points, width = table.shape
-    piece = max(1024 // width, 16)
-    for low in range(0, n_points, piece):
-        high = min(low + piece, n_points)
-        for j in range(width):
-            column, row = table[low:high, j], rows[j, low:high]
-            for i in range(high - low):
-                row[i] = column[i]

@@ -16,7 +16,7 @@ from pymc_ebm.kernels import exponential
 from pymc_ebm.kernels.ops import LinearStream
 
 # Raised where the code below changes, as PyTensor keeps compiled functions on disk.
-_VERSION = 4
+_VERSION = 5
 # Most points of a block, and the numbers that their statistics may have: they stay in the second
 # level of cache.
 _BLOCK, _BLOCK_NUMBERS, _FEWEST = 512, 2**14, 64
@@ -39,7 +39,6 @@ def _funcify(op, node, **kwargs):
         "weighted_sum": exponential.weighted_sum,
         "copy": _copy,
         "subtract": _subtract,
-        "transpose": _transpose,
     }
     function = compile_numba_function_src(source, "linear_stream", global_env=names, cache_key=key)
     return numba_njit(function, error_model="numpy"), key
@@ -49,7 +48,7 @@ def _kind(tensor_type) -> str:
     """How the sweep treats a statistic, one of the keys of `_WAYS`."""
     if tensor_type.ndim == 1:
         return "column"
-    return "narrow" if tensor_type.shape[1] <= _NARROW else "wide"
+    return "narrow" if tensor_type.shape[0] <= _NARROW else "wide"
 
 
 @dataclass(frozen=True)
@@ -70,20 +69,20 @@ _WAYS = {
         row="subtract(c{k}[r], s{k}, row)",
         row_gradient="g{k}[r] += weighted_sum(weights, s{k})",
     ),
-    # (M, d) with small d: columns again, of a copy that has each in one piece.
+    # (d, M) with small d: columns again.
     "narrow": _Way(
-        block="s{k} = transpose(t{k}[low:high])",
-        row="for j in range(s{k}.shape[0]): subtract(c{k}[r, j], s{k}[j], row)",
+        block="",
+        row="for j in range(t{k}.shape[0]): subtract(c{k}[r, j], t{k}[j][low:high], row)",
         row_gradient=(
-            "for j in range(s{k}.shape[0]): g{k}[r, j] += weighted_sum(weights, s{k}[j])"
+            "for j in range(t{k}.shape[0]): g{k}[r, j] += weighted_sum(weights, t{k}[j][low:high])"
         ),
     ),
-    # (M, d): products of matrices.
+    # (d, M): products of matrices.
     "wide": _Way(
-        block="s{k} = np.ascontiguousarray(t{k}[low:high]).astype(np.float64)",
+        block="s{k} = np.ascontiguousarray(t{k}[:, low:high]).astype(np.float64)",
         row="",
-        tile="tile -= np.dot(c{k}[first:last], s{k}.T)",
-        tile_gradient="g{k}[first:last] += np.dot(all_weights, s{k})",
+        tile="tile -= np.dot(c{k}[first:last], s{k})",
+        tile_gradient="g{k}[first:last] += np.dot(all_weights, s{k}.T)",
     ),
 }
 
@@ -170,10 +169,3 @@ def _copy(values, out):
 def _subtract(coefficient, statistic, out):
     for i in range(out.size):
         out[i] -= coefficient * statistic[i]
-
-
-@numba_njit(fastmath=False, error_model="numpy")
-def _transpose(table):
-    rows = np.empty((table.shape[1], table.shape[0]))
-    exponential.transpose(table, rows)
-    return rows

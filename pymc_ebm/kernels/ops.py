@@ -30,7 +30,7 @@ class _Stream(FinalizedOpFromGraph):
 class LinearStream(_Stream):
     r"""Log Σ_m exp(a_m − Σ_k c_rk · T_mk), and its derivatives by the coefficients c.
 
-    Inputs are a, ``(M,)``; the statistics, each ``(M,)`` or ``(M, d_k)``; and their coefficients,
+    Inputs are a, ``(M,)``; the statistics, each ``(M,)`` or ``(d_k, M)``; and their coefficients,
     each ``(R,)`` or ``(R, d_k)``, one row for each row of parameters. Outputs are the logs,
     ``(R,)`` in nats, and with `with_gradient` the derivatives −Σ_m w̄_rm T_mk, shaped like the
     coefficients and zero where every weight is.
@@ -43,12 +43,12 @@ class LinearStream(_Stream):
 
     def __init__(self, statistics: Sequence[TensorVariable], with_gradient: bool):
         self.with_gradient = with_gradient
-        self.width = sum(math.prod(s.type.shape[1:]) for s in statistics)
+        self.width = sum(math.prod(s.type.shape[:-1]) for s in statistics)
         log_base = pt.dvector("log_base_weights")
-        slots = [pt.tensor(dtype=s.dtype, shape=(None, *s.type.shape[1:])) for s in statistics]
-        coefficients = [pt.tensor(dtype="float64", shape=s.type.shape) for s in slots]
+        slots = [pt.tensor(dtype=s.dtype, shape=(*s.type.shape[:-1], None)) for s in statistics]
+        coefficients = [pt.tensor(dtype="float64", shape=(None, *s.type.shape[:-1])) for s in slots]
         energy = sum(
-            pt.outer(c, s) if s.ndim == 1 else c @ s.T
+            pt.outer(c, s) if s.ndim == 1 else c @ s
             for c, s in zip(coefficients, slots, strict=True)
         )
         outputs = value_and_gradient(log_base - energy, coefficients if with_gradient else [])
@@ -87,11 +87,12 @@ class BlockStream(_Stream):
     Parameters
     ----------
     inputs, outputs : list of Variable
-        Graph of log Ẑ, ``(R,)``, and of gradients, ``(R, ...)``: all rows and all points.
+        Graph of log Ẑ, ``(R,)``, and of gradients, ``(R, ...)``: all rows and all points. The axis
+        of points is the last one of an input.
     block : tuple of (list of Variable, list of Variable)
-        For one row of parameters and one block. Inputs have no axis of rows, and that of points
-        last. Outputs are the largest log weight, the sum of the weights relative to it, and the
-        sums of these weights times each gradient.
+        For one row of parameters and one block. Inputs have no axis of rows. Outputs are the
+        largest log weight, the sum of the weights relative to it, and the sums of these weights
+        times each gradient.
     wrt : list of int
         The inputs that the gradients belong to.
     n_rowed : int

@@ -2,10 +2,11 @@
 
 import math
 
+import numpy as np
 import pytensor.tensor as pt
 from pytensor.compile.mode import optdb
 from pytensor.gradient import grad
-from pytensor.graph.basic import Apply, Variable
+from pytensor.graph.basic import Apply, Constant, Variable
 from pytensor.graph.replace import graph_replace, vectorize_graph
 from pytensor.graph.rewriting.basic import MergeOptimizer, graph_rewriter
 
@@ -54,7 +55,8 @@ def _linear(node: Apply, used: list[int]) -> dict[int, Variable]:
     whole = len(split.params) + len(split.captured)
     log_base, *arrays = node.inputs[whole:]
     statistics = [
-        a if a.ndim <= 2 else a.reshape((a.shape[0], math.prod(a.type.shape[1:]))) for a in arrays
+        a if a.ndim <= 2 else a.reshape((math.prod(a.type.shape[:-1]), a.shape[-1]))
+        for a in map(_points_last, arrays)
     ]
     params = [v.type() for v in node.inputs[: len(split.params)]]
     coefficients = _coefficients(op, params, arrays)
@@ -89,7 +91,9 @@ def _coefficients(op: LogPartition, params: list[Variable], arrays) -> list[Vari
     ]
     rows = grad(split.value.sum(), split.slots, disconnected_inputs="ignore")
     rows = graph_replace(rows, dict(zip(split.slots, zeros, strict=True)), strict=False)
-    rows = vectorize_graph([r[0] for r in rows], dict(zip(split.params, params, strict=True)))
+    rows = vectorize_graph(
+        [r.sum(axis=0) for r in rows], dict(zip(split.params, params, strict=True))
+    )
     found = []
     for row, shape in zip(rows, shapes, strict=True):
         if row.ndim < op.batch_ndim + len(shape):
@@ -108,7 +112,6 @@ def _blocks(node: Apply, used: list[int]) -> dict[int, Variable]:
     gradients = [k for k in used if k > 0]
     wrt = [op.differentiable[k - 1] for k in gradients]
     log_base = pt.dvector("log_base_weights")
-    inputs = [*placeholders, log_base, *split.slots]
     log_weights = (log_base - split.value).astype("float64")
     outputs = value_and_gradient(log_weights, [placeholders[i] for i in wrt])
     energy, block_slots = points_last(split.value, split.slots)
@@ -127,17 +130,20 @@ def _blocks(node: Apply, used: list[int]) -> dict[int, Variable]:
     # A single row of parameters is a batch of one, in which captured variables may take part.
     n_rowed = n_params if op.batch_ndim else len(placeholders)
     rows = [pt.tensor(dtype=v.dtype, shape=(None, *v.type.shape)) for v in placeholders[:n_rowed]]
+    arrays = [_points_last(a) for a in node.inputs[len(placeholders) :]]
+    slots = [pt.tensor(dtype=a.dtype, shape=(*a.type.shape[:-1], None)) for a in arrays]
+    moved = dict(zip([log_base, *split.slots], [pt.moveaxis(s, -1, 0) for s in slots], strict=True))
     whole = vectorize_graph(
-        [v.astype("float64") for v in outputs], dict(zip(placeholders, rows, strict=False))
+        [v.astype("float64") for v in graph_replace(outputs, moved)],
+        dict(zip(placeholders, rows, strict=False)),
     )
     whole = [
         v if v.ndim > one.ndim else pt.broadcast_to(v, (rows[0].shape[0], *v.shape))
         for v, one in zip(whole, outputs, strict=True)
     ]
-    arrays = node.inputs[len(placeholders) :]
-    width = sum(math.prod(a.type.shape[1:]) for a in arrays[1:])
+    width = sum(math.prod(a.type.shape[:-1]) for a in arrays[1:])
     stream = BlockStream(
-        [*rows, *inputs[n_rowed:]],
+        [*rows, *placeholders[n_rowed:], *slots],
         whole,
         block=block,
         wrt=wrt,
@@ -149,7 +155,7 @@ def _blocks(node: Apply, used: list[int]) -> dict[int, Variable]:
     core = lambda v: [v.shape[i] for i in range(op.batch_ndim, v.ndim)]
     given = [
         v.reshape((-1, *core(v)), ndim=1 + v.ndim - op.batch_ndim) if i < n_rowed else v
-        for i, v in enumerate(node.inputs)
+        for i, v in enumerate([*node.inputs[: len(placeholders)], *arrays])
     ]
     value, *found = stream(*given, return_list=True)
     outputs = {0: value.reshape(batch, ndim=op.batch_ndim)}
@@ -159,6 +165,13 @@ def _blocks(node: Apply, used: list[int]) -> dict[int, Variable]:
         else:
             outputs[k] = gradient.sum(axis=0)
     return {k: v.astype(node.outputs[k].dtype) for k, v in outputs.items()}
+
+
+def _points_last(array: Variable) -> Variable:
+    """Statistics ``(M, *event)`` as ``(*event, M)``; of a constant, a view of its numbers."""
+    if isinstance(array, Constant):
+        return pt.constant(np.moveaxis(array.data, 0, -1))
+    return pt.moveaxis(array, 0, -1)
 
 
 def _batch_shape(inputs, op) -> list[Variable]:

@@ -4,17 +4,24 @@ import numpy as np
 from pytensor.compile.mode import optdb
 from pytensor.graph.rewriting.basic import dfs_rewriter, node_rewriter
 from pytensor.link.numba.dispatch.scalar import register_scalar_funcify, scalar_op_cache_key
-from pytensor.scalar.basic import Exp, Tanh, UnaryScalarOp, upgrade_to_float
+from pytensor.scalar.basic import (
+    Exp,
+    Log,
+    Log1p,
+    Tanh,
+    UnaryScalarOp,
+    upgrade_to_float,
+)
 from pytensor.scalar.math import Sigmoid
 from pytensor.tensor.elemwise import Elemwise
 from scipy.special import expit
 
 from pymc_ebm.kernels import exponential
 
-__all__ = ["VectorExp", "VectorSigmoid", "VectorTanh"]
+__all__ = ["VectorExp", "VectorLog", "VectorLog1p", "VectorSigmoid", "VectorTanh"]
 
 # Raised where the compiled functions change, as PyTensor keeps them on disk.
-_VERSION = 2
+_VERSION = 3
 
 
 class VectorExp(UnaryScalarOp):
@@ -25,6 +32,26 @@ class VectorExp(UnaryScalarOp):
     def impl(self, x):
         """Compute what numba computes, in Python."""
         return np.exp(x)
+
+
+class VectorLog(UnaryScalarOp):
+    """Natural logarithm of float64."""
+
+    nfunc_spec = ("log", 1, 1)
+
+    def impl(self, x):
+        """Compute what numba computes, in Python."""
+        return np.log(x)
+
+
+class VectorLog1p(UnaryScalarOp):
+    """ln(1 + x) of float64."""
+
+    nfunc_spec = ("log1p", 1, 1)
+
+    def impl(self, x):
+        """Compute what numba computes, in Python."""
+        return np.log1p(x)
 
 
 class VectorTanh(UnaryScalarOp):
@@ -48,11 +75,15 @@ class VectorSigmoid(UnaryScalarOp):
 
 
 @register_scalar_funcify(VectorExp)
+@register_scalar_funcify(VectorLog)
+@register_scalar_funcify(VectorLog1p)
 @register_scalar_funcify(VectorTanh)
 @register_scalar_funcify(VectorSigmoid)
 def _funcify(op, node, **kwargs):
     functions = {
         VectorExp: exponential.exp,
+        VectorLog: exponential.log,
+        VectorLog1p: exponential.log1p,
         VectorTanh: exponential.tanh,
         VectorSigmoid: exponential.sigmoid,
     }
@@ -61,6 +92,8 @@ def _funcify(op, node, **kwargs):
 
 _IN_PLACE_OF = {
     Exp: VectorExp(upgrade_to_float, name="vector_exp"),
+    Log: VectorLog(upgrade_to_float, name="vector_log"),
+    Log1p: VectorLog1p(upgrade_to_float, name="vector_log1p"),
     Tanh: VectorTanh(upgrade_to_float, name="vector_tanh"),
     Sigmoid: VectorSigmoid(upgrade_to_float, name="vector_sigmoid"),
 }

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from pymc_ebm.energy import Energy
 from pymc_ebm.progress import progress
@@ -147,7 +147,7 @@ def place_anchors(
             )
         net.add(anchor)
         bar.update(task, description="Anchors", completed=1)
-        threshold = stats.chi2(len(theta)).ppf(_PROBABILITY) / 2
+        threshold = scipy.stats.chi2(len(theta)).ppf(_PROBABILITY) / 2
         frontier: list[tuple[float, NDArray]] = []
         lost: list[NDArray] = []
         while True:

@@ -9,11 +9,10 @@ from functools import partial
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
+import scipy
 from pymc.distributions.multivariate import MvNormalRV, MvStudentTRV
 from pymc.distributions.shape_utils import change_dist_size
 from pytensor.graph.basic import Variable
-from scipy.special import ndtri
-from scipy.stats import chi2
 
 from pymc_ebm.energy import evaluate
 from pymc_ebm.reference.base import Reference
@@ -147,10 +146,10 @@ def _whitened(dist, draws, method, rng, scramblings):
     heavy = isinstance(dist.owner.op, MvStudentTRV)
     # Sobol's first coordinates are its best, so the extra one of the t comes last.
     u, groups = uniforms(method, draws, n_dim + heavy, rng, scramblings)
-    z = ndtri(u[:, :n_dim])
+    z = scipy.special.ndtri(u[:, :n_dim])
     if heavy:
         nu = dist.owner.inputs[-3].eval()
-        z = z / np.sqrt(chi2.ppf(u[:, n_dim:], nu) / nu)
+        z = z / np.sqrt(scipy.stats.chi2.ppf(u[:, n_dim:], nu) / nu)
     return mean + z @ np.linalg.cholesky(cov).T, groups
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit
+import scipy
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +37,7 @@ class LineMap:
     def inverse(self, z):
         """Give x of z, both ``(M, D)``; may round to a bound or overflow."""
         with np.errstate(over="ignore", invalid="ignore"):
-            both = self._low + (self._high - self._low) * expit(z)
+            both = self._low + (self._high - self._low) * scipy.special.expit(z)
             half = np.where(np.isfinite(self.lower), self._low + np.exp(z), self._high - np.exp(-z))
         boxed = np.isfinite(self.lower) & np.isfinite(self.upper)
         return np.where(self._free, z, np.where(boxed, both, half))

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from scipy.special import expit, gammaln, logit, ndtri, stdtrit
-from scipy.stats import chi2
-from scipy.stats import t as student
 
 from pymc_ebm.reference.line import LineMap
 
@@ -75,7 +74,7 @@ class Mixture:
     def draw(self, u):
         """Points ``(M, D)`` from uniforms ``(M, D + 2)``: component, coordinates, radius."""
         location, factor = self._component(u[:, 0])
-        t = ndtri(u[:, 1:-1]) / np.sqrt(chi2.ppf(u[:, -1:], NU) / NU)
+        t = ndtri(u[:, 1:-1]) / np.sqrt(scipy.stats.chi2.ppf(u[:, -1:], NU) / NU)
         return location + factor * (t @ self.scale.T)
 
     def quantile(self, u):
@@ -128,7 +127,7 @@ class Mixture:
     def draw_product(self, u):
         """Points ``(M, D)`` with independent coordinates, from uniforms ``(M, D + 1)``."""
         location, factor = self._component(u[:, 0])
-        return location + factor * np.diag(self.scale) * student.ppf(u[:, 1:], NU)
+        return location + factor * np.diag(self.scale) * scipy.stats.t.ppf(u[:, 1:], NU)
 
     def log_mass(self, k, line: LineMap):
         """Log mass ``(M,)`` of the cells [k, k+1) of integers k ``(M, D)``, by CDF differences."""
@@ -157,9 +156,11 @@ def _log_difference(low, middle, high, width, location, scale):
     a, m, b = ((end - location) / scale for end in (low, middle, high))
     upper = m > 0  # subtract the smaller of the two tails
     mass = np.where(
-        upper, student.sf(a, NU) - student.sf(b, NU), student.cdf(b, NU) - student.cdf(a, NU)
+        upper,
+        scipy.stats.t.sf(a, NU) - scipy.stats.t.sf(b, NU),
+        scipy.stats.t.cdf(b, NU) - scipy.stats.t.cdf(a, NU),
     )
     width = width / scale
     # In a narrow cell a difference loses its digits, and the middle is good to width².
     with np.errstate(divide="ignore"):
-        return np.where(width < 1e-5, student.logpdf(m, NU) + np.log(width), np.log(mass))
+        return np.where(width < 1e-5, scipy.stats.t.logpdf(m, NU) + np.log(width), np.log(mass))

@@ -6,7 +6,7 @@ import math
 import warnings
 
 import numpy as np
-from scipy.stats import qmc
+import scipy
 
 
 def uniforms(method: str, draws: int, n_dim: int, rng, scramblings: int = 16):
@@ -91,6 +91,9 @@ def _sobol(draws, n_dim, rng, scramblings):
     with warnings.catch_warnings():  # said above, in terms of draws
         warnings.filterwarnings("ignore", message="The balance properties of Sobol")
         u = np.concatenate(
-            [qmc.Sobol(n_dim, scramble=True, rng=rng).random(size) for _ in range(scramblings)]
+            [
+                scipy.stats.qmc.Sobol(n_dim, scramble=True, rng=rng).random(size)
+                for _ in range(scramblings)
+            ]
         )
     return u, np.repeat(np.arange(scramblings), size)

@@ -9,6 +9,7 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 from pytensor.compile.mode import get_mode
+from pytensor.graph.basic import Constant
 from scipy import special
 
 import pymc_ebm as ebm
@@ -138,6 +139,20 @@ CASES = {
         "(k,l),(l)",
         "blocks",
     ),
+    "heavy tails": (
+        lambda x, nu, s: (nu + 1) / 2 * pt.log1p((x / s) ** 2 / nu),
+        scalars,
+        [3.5, 1.7],
+        None,
+        "blocks",
+    ),
+    "logarithms": (
+        lambda x, a: pt.log(a + pt.abs(x)),
+        scalars,
+        [0.3],
+        None,
+        "blocks",
+    ),
     "parts of an event": (
         lambda x, a, b: (x[:, 0] - a) ** 2 + b * (x[:, 1:] - x[:, :-1] * a).sum(-1) ** 2,
         lambda: vectors(5),
@@ -202,6 +217,17 @@ def test_value_and_gradient_are_those_of_the_plain_graph(case):
     for found, truth in zip(streamed(*values), plain(*values), strict=True):
         # Sums of thousands of terms: the size of the terms is that of the largest entry.
         np.testing.assert_allclose(found, truth, rtol=1e-12, atol=1e-12 * np.abs(truth).max())
+
+
+@pytest.mark.parametrize("case", ["few columns", "vectors shifted"])
+def test_statistics_are_read_where_they_are(case):
+    """Statistics of several numbers are held once, each number of all points in one piece."""
+    params, log_z, _ = graphs(case)
+    constants = lambda node: [v.data for v in node.inputs if isinstance(v, Constant)]
+    [held] = [a for a in constants(log_z.owner) if a.ndim == 2]
+    assert held.T.flags.c_contiguous
+    [node] = streams(pytensor.function(params, [log_z, *pt.grad(log_z, params)], mode=STREAMED))
+    assert any(np.shares_memory(held, a) for a in constants(node))
 
 
 @pytest.mark.parametrize("case", ["one statistic", "shifted"])
@@ -354,6 +380,30 @@ def test_exponential():
     apply_exp(ends, out[: ends.size])
     with np.errstate(over="ignore"):
         np.testing.assert_allclose(out[: ends.size], np.exp(ends), rtol=1e-3)
+
+
+@numba.njit
+def apply_log(x, out):
+    for i in range(x.size):
+        out[i] = exponential.log(x[i])
+
+
+@numba.njit
+def apply_log1p(x, out):
+    for i in range(x.size):
+        out[i] = exponential.log1p(x[i])
+
+
+@pytest.mark.parametrize(("function", "truth"), [(apply_log, np.log), (apply_log1p, np.log1p)])
+def test_logarithms(function, truth):
+    """Against NumPy's, to two units of the last digit, near 0 and near 1, and at the ends."""
+    near = np.logspace(-16, -1, 1000)
+    ends = [0.0, -0.0, -0.5, -1.0, -2.0, np.inf, -np.inf, np.nan, 5e-324, 1e-310, 1.79e308]
+    x = np.concatenate([np.logspace(-307, 308, 100_001), 1 + near, 1 - near, near, -near, ends])
+    out = np.empty_like(x)
+    function(x, out)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        np.testing.assert_allclose(out, truth(x), rtol=4.5e-16)
 
 
 @pytest.mark.parametrize(
