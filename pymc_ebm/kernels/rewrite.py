@@ -91,7 +91,9 @@ def _coefficients(op: LogPartition, params: list[Variable], arrays) -> list[Vari
     ]
     rows = grad(split.value.sum(), split.slots, disconnected_inputs="ignore")
     rows = graph_replace(rows, dict(zip(split.slots, zeros, strict=True)), strict=False)
-    rows = vectorize_graph([r.sum(axis=0) for r in rows], dict(zip(split.params, params, strict=True)))
+    rows = vectorize_graph(
+        [r.sum(axis=0) for r in rows], dict(zip(split.params, params, strict=True))
+    )
     found = []
     for row, shape in zip(rows, shapes, strict=True):
         if row.ndim < op.batch_ndim + len(shape):
