@@ -11,6 +11,8 @@ from pymc_ebm.reference.base import Reference
 
 __all__ = ["LevelError"]
 
+_MOST_SUMS = 2**18
+
 
 class LevelError:
     r"""Running sums for the Monte Carlo standard error of elpd by the draws of the references.
@@ -20,7 +22,7 @@ class LevelError:
     An error of log Ẑ that is the same at every draw cancels in the posterior and shifts
     :math:`\mathrm{elpd} = \sum_n \log p(x_n \mid x)`, also as LOO estimates it, by c times as much.
     That the posterior moves with the reference is of second order: it lies where the likelihood is
-    flat. Memory grows with the points and not with the draws.
+    flat. Memory grows neither with the points nor with the draws.
 
     Parameters
     ----------
@@ -31,14 +33,16 @@ class LevelError:
 
     def __init__(self, references: Mapping[tuple[str, str], Reference | Groups]):
         self._references = references
-        self._sums = {key: np.zeros(r.n_groups) for key, r in references.items()}
+        self._sums = {key: np.zeros(min(r.n_groups, _MOST_SUMS)) for key, r in references.items()}
 
     def add(self, key: tuple[str, str], points: slice, influence: NDArray) -> None:
         """Take in Σ_r c_r w̄_mr of a slice of the points at one draw, ``(B,)``."""
-        labels = self._references[key].groups[points]
+        sums, reference = self._sums[key], self._references[key]
+        # Groups are merged until the sums fit: sums of independent groups are so too.
+        labels = reference.groups[points] * len(sums) // reference.n_groups
         first = int(labels.min())
         of_groups = np.bincount(labels - first, weights=influence)
-        self._sums[key][first : first + len(of_groups)] += of_groups
+        sums[first : first + len(of_groups)] += of_groups
 
     def result(self, n_draws: int) -> dict[str, float]:
         """Standard errors by variable, in nats; NaN where the level itself is not known."""
@@ -49,6 +53,8 @@ class LevelError:
             if not reference.absolute:
                 spread = np.nan
             elif not reference.exact:
-                spread = float(variance_of_sums(sums / n_draws, reference.unused_draws))
+                # Unused draws are merged in the proportion of the groups.
+                unused = reference.unused_draws * len(sums) // reference.n_groups
+                spread = float(variance_of_sums(sums / n_draws, unused))
             variances[variable] = variances.get(variable, 0.0) + spread
         return {variable: float(np.sqrt(v)) for variable, v in variances.items()}

@@ -62,7 +62,9 @@ class MixtureLaw:
         )
         self.placeholder = self.inside(rows + 0.0)[0]
         n_dim = rows.shape[1]
-        self.n_uniforms = 1 if n_dim == 1 else n_dim + 2 - integer
+        # The numbers of points at an integer, made of one uniform each, are nearly those of the
+        # other scramblings, which then say nothing of the error.
+        self.n_uniforms = 1 if n_dim == 1 and not integer else n_dim + 2 - integer
 
     def points(self, u):
         """Points ``(M, D)`` from uniforms, and whether each kept its place in rounding."""

@@ -93,7 +93,7 @@ def test_data_beyond_the_points_are_red(make):
 
 def test_points_alone_where_the_density_is_not_known(make, rng):
     y = rng.normal(2, 4, 500)
-    reference = ebm.reference.from_draws(y, stats.norm(2, 4).logpdf)
+    reference = ebm.reference.from_draws(y, stats.norm(2, 4).logpdf(y))
     pc = plot_reference_weights(point={"sigma": SIGMA}, model=make(reference))
     assert "rug" not in pc.viz.children
     assert pc.viz["hist"]["of"].to_numpy().tolist() == ["points"]
