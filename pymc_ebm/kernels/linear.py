@@ -16,11 +16,11 @@ from pymc_ebm.kernels import exponential
 from pymc_ebm.kernels.ops import LinearStream
 
 # Raised where the code below changes, as PyTensor keeps compiled functions on disk.
-_VERSION = 5
+_VERSION = 6
 # Most points of a block, and the numbers that their statistics may have: they stay in the second
 # level of cache.
 _BLOCK, _BLOCK_NUMBERS, _FEWEST = 512, 2**14, 64
-# Rows of parameters for which log weights are made together.
+# Rows of parameters whose log weights one product of matrices makes.
 _TILE = 32
 # Numbers per point from which on a product of matrices is faster than a loop over columns.
 _NARROW = 16
@@ -107,39 +107,53 @@ def _source(kinds: list[str], with_gradient: bool, width: int) -> str:
     results = "".join(f", g{k}" for k in every) if with_gradient else ""
     arguments = ["log_base", *(f"t{k}" for k in every), *(f"c{k}" for k in every)]
     block = min(max(_BLOCK_NUMBERS // width, _FEWEST), _BLOCK)
+    one_row = f"""
+    {join_lines(fill("row"), 4)}
+    highest = largest(row)
+    if highest > top[r]:
+        scale = np.exp(top[r] - highest)
+        total[r] *= scale
+        {join_lines(each("g{k}[r] *= scale"), 8)}
+        top[r] = highest
+    total[r] += weigh(row, top[r] if top[r] > -np.inf else 0.0, weights)
+    {join_lines(fill("row_gradient") if with_gradient else [], 4)}
+    """
+    one_row = dedent(one_row).strip()
+    if "wide" in kinds:
+        rows = f"""
+        for first in range(0, n_rows, {_TILE}):
+            last = min(first + {_TILE}, n_rows)
+            shape = (last - first, size)
+            tile = room[: shape[0] * size].reshape(shape)
+            all_weights = weights_room[: shape[0] * size].reshape(shape)
+            for r in range(shape[0]):
+                copy(log_base[low:high], tile[r])
+            {join_lines(fill("tile"), 12)}
+            for r in range(first, last):
+                row, weights = tile[r - first], all_weights[r - first]
+                {join_lines(one_row.splitlines(), 16)}
+            {join_lines(fill("tile_gradient") if with_gradient else [], 12)}
+        """
+    else:  # a row at a time, which compiles faster
+        rows = f"""
+        for r in range(n_rows):
+            row, weights = room[:size], weights_room[:size]
+            copy(log_base[low:high], row)
+            {join_lines(one_row.splitlines(), 12)}
+        """
+    most = f"min({_TILE}, n_rows) * {block}" if "wide" in kinds else f"{block}"
     body = f"""
     def linear_stream({", ".join(arguments)}):
         n_points, n_rows = log_base.shape[0], c0.shape[0]
         top = np.full(n_rows, -np.inf)
         total = np.zeros(n_rows)
         {join_lines(each("g{k} = np.zeros(c{k}.shape)"), 8)}
-        most = min({_TILE}, n_rows) * {block}
-        room, weights_room = np.empty(most), np.empty(most)
+        room, weights_room = np.empty({most}), np.empty({most})
         for low in range(0, n_points, {block}):
             high = min(low + {block}, n_points)
             size = high - low
-            base = log_base[low:high]
             {join_lines(fill("block"), 12)}
-            for first in range(0, n_rows, {_TILE}):
-                last = min(first + {_TILE}, n_rows)
-                shape = (last - first, size)
-                tile = room[: shape[0] * size].reshape(shape)
-                all_weights = weights_room[: shape[0] * size].reshape(shape)
-                for r in range(shape[0]):
-                    copy(base, tile[r])
-                {join_lines(fill("tile"), 16)}
-                for r in range(first, last):
-                    row, weights = tile[r - first], all_weights[r - first]
-                    {join_lines(fill("row"), 20)}
-                    highest = largest(row)
-                    if highest > top[r]:
-                        scale = np.exp(top[r] - highest)
-                        total[r] *= scale
-                        {join_lines(each("g{k}[r] *= scale"), 24)}
-                        top[r] = highest
-                    total[r] += weigh(row, top[r] if top[r] > -np.inf else 0.0, weights)
-                    {join_lines(fill("row_gradient") if with_gradient else [], 20)}
-                {join_lines(fill("tile_gradient") if with_gradient else [], 16)}
+            {join_lines(dedent(rows).strip().splitlines(), 12)}
         for r in range(n_rows):
             if total[r] == 0:
                 top[r] = -np.inf
