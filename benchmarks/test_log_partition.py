@@ -42,7 +42,7 @@ def times(quick, show):
             every = programs(case)
             check_agreement(every)
             every[READING] = reading(case)
-            found[name] = interleaved(every, 0.5 if quick else 5.0)
+            found[name] = interleaved(every, 0.5 if quick else 10.0)
             routes[name] = ebm.kernels.route(log_partition(case, case.reference())[1]).name
         return found[name]
 
