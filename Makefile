@@ -30,9 +30,11 @@ docs: $(STAMP)  ## build docs/_build/html; runs the notebooks, warnings are erro
 	@rm -rf docs/_build docs/api/generated
 	@OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -W --keep-going -n -q $(SPHINXOPTS) docs docs/_build/html
 
+# Warnings name the file they come from, by its path on this machine.
 notebooks: $(STAMP)  ## execute the notebooks in place
 	@set -e; for notebook in $(wildcard notebooks/*.ipynb); do \
-		$(BIN)/jupyter-execute --inplace "$$notebook"; done
+		$(BIN)/jupyter-execute --inplace "$$notebook"; \
+		sed -i.bak 's|$(CURDIR)/||g' "$$notebook"; rm "$$notebook.bak"; done
 
 # One BLAS thread: programs that use all cores, as JAX does, use threads of their own.
 bench: $(BENCH_STAMP)  ## time log Z, whole analyses and the start against others; QUICK=1 for a look
