@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from pytensor.graph.basic import Constant, Variable
-from pytensor.tensor.basic import Alloc
+from pytensor.tensor.basic import Alloc, MakeVector
 from pytensor.tensor.blockwise import Blockwise
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
 from pytensor.tensor.math import Dot
@@ -70,6 +70,9 @@ def _origin(variable) -> np.ndarray | None:
                 return np.concatenate(origins, axis=1)
         case DimShuffle(new_order=(0, *_)):
             return _origin(inputs[0])
+        case MakeVector():  # which PyTensor also makes of ``pt.stack([a, b])[group]``
+            kinds: dict[Variable, int] = {}
+            return np.array([[kinds.setdefault(i, len(kinds))] for i in inputs], dtype=float)
         case Alloc() if inputs[0].type.ndim == variable.type.ndim:
             return _origin(inputs[0])
         case Dot() | Blockwise(core_op=Dot()) if all(i.type.ndim <= 2 for i in inputs):

@@ -37,6 +37,10 @@ OF_TAILS = [
     f"{D}/test_blocks_of_points.py::test_shape_of_the_tail_needs_the_largest_weights_only",
     f"{D}/test_blocks_of_points.py::test_a_nan_weight_has_no_tail",
 ]
+OF_HULLS = [
+    f"{D}/test_blocks_of_points.py::test_hull_of_extreme_points[3.0-inside]",
+    f"{D}/test_blocks_of_points.py::test_hull_of_extreme_points[0.05-outside]",
+]
 MODELS = f"{D}/test_with_models.py"
 TESTS = {
     "diagnostics/weights": [
@@ -57,9 +61,9 @@ TESTS = {
         f"{MODELS}::test_amplification_is_the_number_of_data_and_follows_set_data",
         f"{MODELS}::test_amplification_in_a_mixture_is_the_expected_count",
     ],
-    "diagnostics/extremes": [f"{D}/test_blocks_of_points.py", f"{D}/test_hull.py"],
+    "diagnostics/extremes": [f"{D}/test_extremes.py"],
     "diagnostics/coefficients": [f"{D}/test_coefficients.py", f"{D}/test_hull.py"],
-    "diagnostics/hull": [f"{D}/test_hull.py"],
+    "diagnostics/hull": [f"{D}/test_hull.py", *OF_HULLS],
     "reference/mbar": ["tests/reference/test_mbar.py"],
     "log_partition": [
         "tests/test_log_partition_properties.py",

@@ -86,7 +86,8 @@ class Coefficients:
     def directions(self, step: float) -> NDArray:
         """Differences of c over random steps of the free values, ``(S, R, K)``.
 
-        Far steps are enough of them for each row, near ones for all rows together.
+        Their size is that of the steps. Far ones are enough of them for each row, near ones for
+        all rows together.
         """
         rng = np.random.default_rng(0)
         rows = 1 if step >= FAR else self.n_rows
@@ -104,7 +105,7 @@ class Coefficients:
                 found.append(difference)
         if not found:
             raise NotApplicable("The energy has no finite gradient near the initial point.")
-        return np.array(found) / step
+        return np.array(found)
 
     def _at(self, move: NDArray) -> NDArray:
         """Coefficients at the initial point moved by `move`, ``(R, K)``, of a linear energy."""

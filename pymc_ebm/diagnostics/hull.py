@@ -7,17 +7,15 @@ from typing import Literal
 import numpy as np
 import pymc as pm
 from numpy.typing import ArrayLike, NDArray
-from pytensor.graph.basic import Apply, Variable
+from pytensor.graph.basic import Variable
 from scipy.optimize import linprog
 
 from pymc_ebm.diagnostics.coefficients import FAR, NEAR, Coefficients, NotApplicable, moving
 from pymc_ebm.diagnostics.extremes import all_points, extreme_points, statistics_of
-from pymc_ebm.diagnostics.normalisers import find_log_partitions
+from pymc_ebm.diagnostics.normalisers import Normaliser, normaliser_graphs
 from pymc_ebm.distribution import EnergyRV
 from pymc_ebm.energy import evaluate
-from pymc_ebm.parameters import without_unit_batch
 from pymc_ebm.reference.base import Reference
-from pymc_ebm.rows import distinct_rows
 
 __all__ = ["HullVerdict", "check_hull", "hull_margin", "in_hull"]
 
@@ -90,7 +88,7 @@ def hull_margin(point: ArrayLike, points: ArrayLike) -> float:
     (2.0, 0.5)
     """
     p, z = np.asarray(point, dtype=float).ravel(), np.asarray(points, dtype=float)
-    z = np.unique(z.reshape(len(z), -1), axis=0)
+    z = np.unique(z.reshape(-1, p.size), axis=0)
     if len(z) == 0 or not (np.isfinite(z).all() and np.isfinite(p).all()):
         raise ValueError(
             f"The hull of {len(z)} points is asked for, not all finite. Leave out points without "
@@ -202,22 +200,27 @@ def check_hull(
     'outside'
     """
     model = pm.modelcontext(model)
-    nodes = dict(find_log_partitions(model))
+    normalisers = {n.name: n for n in normaliser_graphs(model)[1]}
     found = {}
     for rv in model.observed_RVs:
-        if isinstance(rv.owner.op, EnergyRV) and rv.name in nodes:
-            node = nodes[rv.name]
-            reference = (references or {}).get(rv.name, node.op.reference)
+        if isinstance(rv.owner.op, EnergyRV) and rv.name in normalisers:
+            normaliser = normalisers[rv.name]
+            reference = (references or {}).get(rv.name, normaliser.nodes[0].op.reference)
             try:
-                found[rv.name] = _verdict(model, rv, node, reference)
+                found[rv.name] = _verdict(model, rv, normaliser, reference)
             except (NotApplicable, ArithmeticError) as reason:
                 found[rv.name] = HullVerdict("not applicable", np.nan, str(reason))
     return found
 
 
 def _verdict(
-    model: pm.Model, rv: Variable, node: Apply, reference: Reference, every_point: bool = False
+    model: pm.Model,
+    rv: Variable,
+    normaliser: Normaliser,
+    reference: Reference,
+    every_point: bool = False,
 ) -> HullVerdict:
+    node = normaliser.nodes[0]
     split = node.op.split
     if reference.exact and reference.complete:
         raise NotApplicable("The reference is exact and complete.")
@@ -237,7 +240,7 @@ def _verdict(
     of_points, n_points = (all_points if few else extreme_points)(split, reference)
     if n_points == 0 or not np.isfinite(of_data).all():
         raise NotApplicable("The statistics of the data, or of every point, are not finite.")
-    row_of_datum = _row_of_datum(model, rv, len(data))
+    row_of_datum = _row_of_datum(normaliser, len(data))
     coefficients = Coefficients(model, node, np.vstack([of_data, of_points]))
     if coefficients.n_rows != row_of_datum.max() + 1:
         raise NotApplicable("The rows of parameters are not those of the data.")
@@ -262,7 +265,7 @@ def _verdict(
     margin = float(min(margins))
     if margin < 1 - _TOLERANCE and not few:
         # The hull of some of the points may end before that of all.
-        return _verdict(model, rv, node, reference, every_point=True)
+        return _verdict(model, rv, normaliser, reference, every_point=True)
     if margin >= 1 - _TOLERANCE:
         return HullVerdict(
             "inside",
@@ -287,15 +290,11 @@ def _per_point(slot) -> bool:
     return None not in shape[1:]
 
 
-def _row_of_datum(model, rv, n_data) -> NDArray:
+def _row_of_datum(normaliser: Normaliser, n_data: int) -> NDArray:
     """Which of the distinct rows of parameters each datum has, ``(N,)``."""
-    op = rv.owner.op
-    cores = op.ndims_params
-    params = without_unit_batch(op.dist_params(rv.owner), cores)
-    batched = [p for p, n in zip(params, cores, strict=True) if p.ndim > n]
-    if not batched:
-        return np.zeros(n_data, dtype=int)
-    if any(p.ndim > n + 1 for p, n in zip(params, cores, strict=True)):
+    n_batch = normaliser.nodes[0].outputs[0].type.ndim
+    if n_batch > 1:
         raise NotApplicable("The parameters have several batch dimensions.")
-    same = distinct_rows(model.replace_rvs_by_values(batched))
-    return np.arange(n_data) if same is None else same[1]
+    if n_batch == 0:
+        return np.zeros(n_data, dtype=int)
+    return np.arange(n_data) if normaliser.kinds is None else normaliser.kinds

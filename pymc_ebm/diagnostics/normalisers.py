@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pymc as pm
+from numpy.typing import NDArray
 from pymc.distributions.mixture import MixtureRV
-from pytensor.graph.basic import Apply, Variable, equal_computations
+from pytensor.graph.basic import Apply, Constant, Variable, equal_computations
 from pytensor.graph.traversal import ancestors
+from pytensor.tensor.subtensor import AdvancedSubtensor
 
 from pymc_ebm.distribution import EnergyRV
 from pymc_ebm.log_partition import LogPartition
@@ -26,11 +28,14 @@ class Normaliser:
         Every `LogPartition` node that computes it.
     row : int or None
         Its place on the last batch axis, where one node serves all components of a mixture.
+    kinds : ndarray of int, optional
+        ``(N,)``, which of the node's rows each datum has, where it serves equal rows together.
     """
 
     name: str
     nodes: list[Apply]
     row: int | None = None
+    kinds: NDArray | None = None
 
     def of_batch(self, batch: Variable) -> Variable:
         """The part of an array of the nodes' batch shape that belongs to it."""
@@ -91,7 +96,9 @@ def normaliser_graphs(
     for owner, factor in zip(owners, factors, strict=True):
         nodes = _new_nodes(factor, seen)
         if nodes and (var_names is None or owner.name in var_names):
-            normalisers += _named(model, owner, nodes)
+            kinds = _kinds(factor)
+            for name, group, row in _named(model, owner, nodes):
+                normalisers.append(Normaliser(name, group, row, kinds.get(group[0])))
     return factors, normalisers
 
 
@@ -106,8 +113,23 @@ def _new_nodes(factor: Variable, seen: set[Apply]) -> list[Apply]:
     return list(nodes)
 
 
-def _named(model: pm.Model, owner: Variable, nodes: list[Apply]) -> list[Normaliser]:
-    """Equal nodes together, under the names of the components that they belong to."""
+def _kinds(factor: Variable) -> dict[Apply, NDArray]:
+    """The rows of a node that one factor uses, in its order, as `log_partition` indexes them."""
+    return {
+        log_z.owner: index.data
+        for variable in ancestors([factor])
+        if variable.owner is not None and isinstance(variable.owner.op, AdvancedSubtensor)
+        for log_z, index in [variable.owner.inputs[:2]]
+        if log_z.owner is not None
+        and isinstance(log_z.owner.op, LogPartition)
+        and isinstance(index, Constant)
+    }
+
+
+def _named(
+    model: pm.Model, owner: Variable, nodes: list[Apply]
+) -> list[tuple[str, list[Apply], int | None]]:
+    """Name, equal nodes and row of the normalisers, by the components that they belong to."""
     groups: list[list[Apply]] = []
     for node in nodes:
         for group in groups:
@@ -121,21 +143,18 @@ def _named(model: pm.Model, owner: Variable, nodes: list[Apply]) -> list[Normali
         labels = _component_labels(model, weights)
         # A normaliser without an axis of its own for the components is the same for all of them.
         if len(components) == 1 and len(groups) == 1 and _varies(groups[0][0].outputs[0]):
-            return [
-                Normaliser(f"{owner.name}[{label}]", groups[0], row)
-                for row, label in enumerate(labels)
-            ]
+            return [(f"{owner.name}[{label}]", groups[0], row) for row, label in enumerate(labels)]
         mine = [i for i, c in enumerate(components) if isinstance(c.owner.op, EnergyRV)]
         # PyMC stacks the components in their order; one that is itself a mixture has more nodes.
         if len(components) > 1 and len(mine) == len(nodes):
             names = dict(zip(nodes, (labels[i] for i in mine), strict=True))
             return [
-                Normaliser(f"{owner.name}[{','.join(names[node] for node in group)}]", group)
+                (f"{owner.name}[{','.join(names[node] for node in group)}]", group, None)
                 for group in groups
             ]
     if len(groups) == 1:
-        return [Normaliser(owner.name, groups[0])]
-    return [Normaliser(f"{owner.name}[{i}]", group) for i, group in enumerate(groups)]
+        return [(owner.name, groups[0], None)]
+    return [(f"{owner.name}[{i}]", group, None) for i, group in enumerate(groups)]
 
 
 def _varies(log_z: Variable) -> bool:

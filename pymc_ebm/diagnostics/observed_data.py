@@ -6,11 +6,9 @@ import numpy as np
 import pymc as pm
 from numpy.typing import NDArray
 
-from pymc_ebm.diagnostics.normalisers import find_log_partitions
+from pymc_ebm.diagnostics.normalisers import normaliser_graphs
 from pymc_ebm.distribution import EnergyRV
 from pymc_ebm.energy import evaluate
-from pymc_ebm.parameters import without_unit_batch
-from pymc_ebm.rows import distinct_rows
 
 __all__ = ["Data", "data_by_name"]
 
@@ -48,22 +46,15 @@ class Data:
 def data_by_name(model: pm.Model) -> dict[str, Data]:
     """Data of the observed variables, by the names of their normalisers."""
     found = {}
+    _, normalisers = normaliser_graphs(model)
     for rv in model.observed_RVs:
         values = evaluate([model.rvs_to_values[rv]])[0]
-        for name, node in find_log_partitions(model):
+        for normaliser in normalisers:
+            name = normaliser.name
             if name == rv.name or name.startswith(f"{rv.name}["):
-                event = node.op.reference.event_shape
+                event = normaliser.nodes[0].op.reference.event_shape
                 if values.shape[values.ndim - len(event) :] == event:
                     whole = isinstance(rv.owner.op, EnergyRV)
-                    kinds = _kinds(rv) if whole else None
+                    kinds = normaliser.kinds if whole else None
                     found[name] = Data(values.reshape(-1, *event), whole, kinds)
     return found
-
-
-def _kinds(rv) -> NDArray | None:
-    """The kind of each row of parameters, as `log_partition` numbers them."""
-    op = rv.owner.op
-    params = without_unit_batch(op.dist_params(rv.owner), op.ndims_params)
-    rows = [p for p, n in zip(params, op.ndims_params, strict=True) if p.ndim == n + 1]
-    same = distinct_rows(rows) if rows else None
-    return None if same is None else same[1]

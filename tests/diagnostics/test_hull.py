@@ -85,8 +85,29 @@ def test_flat_hulls():
     assert hull_margin([3.5, 2.1], line) == 0
     assert hull_margin([2.0, 2.0], line) == np.inf
     assert in_hull([2.0, 2.0], [[2.0, 2.0]]) and not in_hull([2.0, 2.1], [[2.0, 2.0]])
-    with pytest.raises(ValueError, match="not all finite"):
-        in_hull([0.0], [[np.nan]])
+    # A single point, from which every way leads out.
+    assert hull_margin([2.1, 2.0], [[2.0, 2.0]]) == hull_margin([2.0, 2.1], [[2.0, 2.0]]) == 0
+
+
+@pytest.mark.parametrize(
+    ("point", "points"),
+    [([0.0], [[np.nan]]), ([0.0, np.nan], [[0.0, 1.0], [1.0, 0.0]]), ([0.0], np.empty((0, 1)))],
+)
+def test_numbers_that_are_not_finite_and_no_points(point, points):
+    with pytest.raises(ValueError, match=rf"hull of {len(points)} points.*not all finite"):
+        in_hull(point, points)
+
+
+@pytest.mark.parametrize("size", [1e-15, 1e15])
+def test_the_unit_does_not_matter(size, rng):
+    z, p = rng.normal(size=(100, 3)), np.array([1.0, -2.0, 3.0])
+    np.testing.assert_allclose(hull_margin(size * p, size * z), hull_margin(p, z), rtol=1e-9)
+
+
+def test_a_point_that_is_nearly_central_in_one_statistic():
+    """Half the side of a square over the way to the point: 0.5/3."""
+    square = np.array([[-0.5, -0.5], [-0.5, 0.5], [0.5, -0.5], [0.5, 0.5]])
+    np.testing.assert_allclose(hull_margin([1e-10, 3.0], square), 1 / 6, rtol=1e-6)
 
 
 def test_many_points_in_twenty_dimensions(rng):
@@ -228,6 +249,53 @@ def test_rows_of_parameters_are_judged_one_by_one():
         assert verdict(quadratic, rows, reference=normal(1), observed=data).verdict == (
             "not applicable"
         )
+
+
+@pytest.mark.parametrize("group", [[0, 1], [1, 0]])
+def test_a_row_that_no_parameter_moves_does_not_count(group):
+    """However far from the points its data are, and whichever comes first."""
+    group = np.repeat(group, 50)
+    data = np.where(group == 0, 30.0, 0.5)
+    with pm.Model():
+        rows = pt.stack([pt.constant(1.0), pm.HalfNormal("b")])[group]
+        found = verdict(quadratic, rows, reference=normal(1), observed=data)
+    assert found.verdict == "inside" and 1 < found.margin < np.inf
+
+
+@pytest.mark.parametrize(
+    ("rows", "tied", "expected"),
+    [(50, True, "inside"), (51, True, "not applicable"), (60, False, "inside")],
+)
+def test_many_rows(rows, tied, expected):
+    """Beyond fifty, rows that are tied to each other are not looked at one by one."""
+    with pm.Model():
+        if tied:
+            b = pt.exp(pm.Normal("b") * np.linspace(-1, 1, rows))
+        else:
+            b = pm.HalfNormal("b", shape=rows)
+        found = verdict(quadratic, b, reference=normal(1), observed=np.full(rows, 0.5))
+    assert found.verdict == expected
+
+
+@pytest.mark.parametrize(("size", "expected"), [(64, "inside"), (65, "not applicable")])
+def test_many_statistics(size, expected, rng):
+    points = rng.normal(size=(1000, size))
+    reference = from_draws(points, stats.norm.logpdf(points).sum(axis=1))
+    with pm.Model():
+        b = pm.Normal("b", shape=size)
+        dot = lambda x, b: x @ b
+        data = np.stack([points[:20].mean(axis=0), points[20:40].mean(axis=0)])
+        found = verdict(dot, b, reference=reference, observed=data, signature="(k)")
+    assert found.verdict == expected
+
+
+def test_no_point_with_weight():
+    reference = normal(1)
+    nothing = replace(reference, log_weights=np.full(reference.n_points, -np.inf))
+    with pm.Model() as model:
+        verdict(quadratic, pm.Normal("b"), reference=reference)
+    found = check_hull(model, references={"x": nothing})["x"]
+    assert found.verdict == "not applicable" and "not finite" in found.reason
 
 
 def test_report_fails_and_files_keep_the_verdict(tmp_path):
