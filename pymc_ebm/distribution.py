@@ -47,8 +47,16 @@ class _Spec:
         """Conditions under which parameters lie in the domain."""
         if self.domain is None:
             return []
-        found = self.domain(*params)
-        return list(found) if isinstance(found, list | tuple) else [found]
+        returned = self.domain(*params)
+        found = list(returned) if isinstance(returned, list | tuple) else [returned]
+        # PyTensor has a type for the product of conditions that NumPy calls a whole number.
+        kinds = [np.dtype(getattr(c, "dtype", type(c))).kind for c in found]
+        if not found or not set(kinds) <= set("biu"):
+            raise TypeError(
+                f"domain= returned {returned!r}. Return one condition on the "
+                "parameters, or a list of them, such as lambda mu, sigma: sigma > 0."
+            )
+        return found
 
 
 class EnergyRV(RandomVariable):
@@ -157,7 +165,8 @@ class EBM(Distribution):
         Without `reference` and observed data; data of a shape that does not fit, empty, or
         outside the support; an energy that breaks its contract (see `log_partition`).
     TypeError
-        Complex, string or object data; discrete data with a continuous reference and the reverse.
+        Complex, string or object data; discrete data with a continuous reference and the reverse;
+        a `domain` that returns no condition.
     NotImplementedError
         Missing (NaN or masked) data.
 
@@ -253,6 +262,7 @@ class EBM(Distribution):
         variables = [as_parameter(p) for p in params]
         core_ndims(signature, len(variables))
         spec = _Spec(energy, reference, signature, domain, sampler or _importance_resampling())
+        spec.conditions(variables)  # refuses what is no condition
         return super().dist(variables, spec=spec, **kwargs)
 
     @classmethod

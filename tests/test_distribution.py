@@ -296,6 +296,26 @@ def test_domain_in_a_model():
     np.testing.assert_allclose(logp({"sigma": np.array(2.0)}), stats.norm(0, 2).logpdf(0.5))
 
 
+@pytest.mark.parametrize("returned", [None, [], "positive", 1.5, "the parameter", (True, None)])
+def test_what_is_no_condition_is_refused(returned):
+    domain = (lambda s: s) if returned == "the parameter" else lambda s: returned
+    with pm.Model() as model:
+        sigma = pm.Normal("sigma", initval=1.5)
+        with pytest.raises(TypeError, match=r"EBM 'x': domain= returned .* sigma > 0"):
+            ebm.EBM("x", sigma, energy=gaussian, reference=LINE(), domain=domain, observed=[0.5])
+    assert "x" not in model.named_vars
+
+
+def test_several_conditions_and_their_product():
+    with pm.Model() as model:
+        sigma = pm.Normal("sigma", initval=1.5)
+        domain = lambda s: [s > 0, (s < 3) * (s > 1)]
+        ebm.EBM("x", sigma, energy=gaussian, reference=LINE(), domain=domain, observed=[0.5])
+    logp = model.compile_logp()
+    assert np.isfinite(logp({"sigma": 2.0}))
+    assert logp({"sigma": 0.5}) == logp({"sigma": 4.0}) == -np.inf
+
+
 def test_domain_acts_on_logp():
     q = LINE()
     kwargs = dict(energy=gaussian, reference=q, domain=lambda s: s > 0, shape=(1,))

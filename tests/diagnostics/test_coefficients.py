@@ -123,13 +123,14 @@ def test_nowhere_finite():
         coefficients_of(make).directions(FAR)
 
 
-@pytest.mark.parametrize("size", [1.0, 1e-10])
-def test_a_bend_at_the_outermost_point_only(size):
+@pytest.mark.parametrize(("size", "other"), [(1.0, 0.0), (1e-10, 0.0), (1e-4, 1e6)])
+def test_a_bend_at_the_outermost_point_only(size, other):
     """max(x − a, 0) with a = 10, and one point beyond, among those that come late."""
     points = np.append(POINTS, 50.0)
 
     def make():
-        return lambda x, a: size * pt.maximum(x - a, 0), pm.Normal("a", 10, 1)
+        energy = lambda x, a: size * pt.maximum(x - a, 0) + other * a * x**2
+        return energy, pm.Normal("a", 10, 1)
 
     with pytest.raises(NotApplicable, match="not linear"):
         coefficients_of(make, points)
