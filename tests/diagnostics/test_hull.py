@@ -11,9 +11,17 @@ import xarray as xr
 from scipy import stats
 from scipy.spatial import Delaunay
 
-from pymc_ebm.diagnostics import check_hull, compute_reference_stats, hull_margin, in_hull, report
+from pymc_ebm.diagnostics import (
+    check_hull,
+    compute_reference_stats,
+    find_log_partitions,
+    hull_margin,
+    in_hull,
+    report,
+)
 from pymc_ebm.distribution import EBM
 from pymc_ebm.fitting import find_MLE
+from pymc_ebm.log_partition import log_partition
 from pymc_ebm.reference import from_draws, independent, quadrature
 
 # Data far from the points are the matter here.
@@ -230,6 +238,18 @@ def test_what_the_hull_cannot_judge():
             a = pm.Normal("a", 0, 1, initval=0.5)
             found = verdict(energy, a, **options)
         assert found.verdict == "not applicable" and reason in found.reason
+
+
+def test_a_likelihood_written_by_hand_is_left_alone():
+    """What its data are to the energy is not known."""
+
+    def logp(value, b):
+        return -quadratic(value, b) - log_partition(quadratic, b, reference=normal(0.1))
+
+    with pm.Model() as model:
+        pm.CustomDist("x", pm.Flat("b"), logp=logp, observed=DATA)
+    assert [name for name, _ in find_log_partitions(model)] == ["x"]
+    assert check_hull(model) == {}
 
 
 def test_rows_of_parameters_are_judged_one_by_one():
