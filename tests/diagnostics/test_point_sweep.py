@@ -1,5 +1,7 @@
 """Blocks of log weights against the formula, and how many numbers are held at a time."""
 
+from dataclasses import replace
+
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
@@ -8,7 +10,8 @@ import pytest
 import pymc_ebm as ebm
 from pymc_ebm.diagnostics import point_sweep
 from pymc_ebm.diagnostics.normalisers import normaliser_graphs
-from pymc_ebm.diagnostics.point_sweep import PointSweep, RunningTotals
+from pymc_ebm.diagnostics.point_sweep import GroupSpread, PointSweep, RunningTotals
+from pymc_ebm.diagnostics.weights import group_variance
 
 M = 1000
 
@@ -70,6 +73,51 @@ def test_what_cannot_be_taken_in_blocks_is_held_or_refused(interpreted, monkeypa
     monkeypatch.setattr(memory, lambda: 319_999)
     with pytest.raises(MemoryError, match="with 5 rows of parameters"):
         one.fits(values)
+
+
+def test_rows_of_vectors(interpreted):
+    """E = b · x: a row of parameters is a vector."""
+    q = ebm.reference.independent(pm.MvNormal.dist(np.zeros(3), np.eye(3)), draws=M, random_seed=1)
+    with pm.Model() as model:
+        b = pm.Normal("b", shape=(2, 3))
+        log_z = ebm.log_partition(lambda x, b: x @ b, b, reference=q, signature="(k)")
+        pm.Potential("p", -log_z.sum())
+    one = PointSweep(normaliser_graphs(model)[1][0])
+    rows = np.array([[0.1, -0.2, 0.3], [1.0, 0.0, -1.0]])
+    assert one.n_rows([rows]) == 2
+    [(points, found)] = one.parts([rows])
+    assert points == slice(0, M)
+    np.testing.assert_allclose(found, q.log_weights - rows @ q.points.T)
+
+
+def test_a_component_of_a_mixture_has_its_own_row(interpreted):
+    q = ebm.reference.independent(pm.Normal.dist(1, 2), draws=M, random_seed=1)
+    with pm.Model() as model:
+        mu = pm.Normal("mu", shape=2)
+        parts = ebm.EBM.dist(mu, 1.7, energy=gaussian, reference=q, shape=(2,))
+        pm.Mixture("x", [0.4, 0.6], parts, observed=np.array([0.0, 1.0, 3.0]))
+    means = [0.3, -1.0]
+    for mean, normaliser in zip(means, normaliser_graphs(model)[1], strict=True):
+        one = PointSweep(normaliser)
+        values = [
+            np.broadcast_to(v, p.type.shape)
+            for v, p in zip((means, 1.7), one.parameters, strict=True)
+        ]
+        expected = q.log_weights - (q.points - mean) ** 2 / (2 * 1.7**2)
+        np.testing.assert_allclose(one.all(values), [expected])
+
+
+def test_two_points_in_one_group_and_all_others_alone(rng):
+    """One group fewer than points, by the formula for all at once."""
+    q = ebm.reference.independent(pm.Normal.dist(1, 2), draws=M, random_seed=1)
+    groups = np.append(0, np.arange(M - 1))
+    grouped = replace(q, groups=groups)
+    influence = rng.normal(size=M)
+    spread = GroupSpread(grouped, influence.sum())
+    for low in range(0, M, 300):
+        points = slice(low, min(low + 300, M))
+        spread.add(points, influence[points])
+    np.testing.assert_allclose(spread.variance, group_variance(influence, groups), rtol=1e-12)
 
 
 def test_data_that_the_energy_uses_besides_its_parameters(interpreted):
