@@ -19,6 +19,7 @@ from pymc_ebm.diagnostics import (
     in_hull,
     report,
 )
+from pymc_ebm.diagnostics.hull import _per_point
 from pymc_ebm.distribution import EBM
 from pymc_ebm.fitting import find_MLE
 from pymc_ebm.log_partition import log_partition
@@ -307,6 +308,38 @@ def test_many_statistics(size, expected, rng):
         data = np.stack([points[:20].mean(axis=0), points[20:40].mean(axis=0)])
         found = verdict(dot, b, reference=reference, observed=data, signature="(k)")
     assert found.verdict == expected
+
+
+def test_data_on_the_boundary_have_a_bounded_likelihood():
+    """As b falls, −b x̄ − log Σ exp(a − b y) tends to −a of the last point, and no further."""
+    reference = normal(1)
+    end = reference.points.max()
+    with pm.Model():
+        found = verdict(lambda x, b: b * x, pm.Flat("b"), reference=reference, observed=[end, end])
+    assert found.verdict == "inside"
+    np.testing.assert_allclose(found.margin, 1, rtol=1e-12)
+
+
+def test_parameters_of_two_batch_dimensions_are_not_judged():
+    with pm.Model():
+        b = pm.HalfNormal("b", shape=(2, 3))
+        found = verdict(quadratic, b, reference=normal(1), observed=np.ones((2, 3)))
+    assert found.verdict == "not applicable" and "several batch dimensions" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("slot", "expected"),
+    [
+        (pt.tensor(dtype="float64", shape=(None, 3)), True),
+        (pt.tensor(dtype="float64", shape=(None,)), True),
+        (pt.tensor(dtype="int64", shape=(None, 3)), False),
+        (pt.tensor(dtype="float64", shape=()), False),
+        (pt.tensor(dtype="float64", shape=(5, 3)), False),
+        (pt.tensor(dtype="float64", shape=(None, None)), False),
+    ],
+)
+def test_statistics_are_real_numbers_for_each_point(slot, expected):
+    assert _per_point(slot) == expected
 
 
 def test_no_point_with_weight():
