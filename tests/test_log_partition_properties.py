@@ -195,23 +195,29 @@ def test_gradient_by_what_the_energy_captures():
 @pytest.mark.parametrize("moves", [False, True])
 def test_weights_whose_points_are_held(moves):
     """The same values; their gradient is that of eq. 18, −Σ w̄ ∂E/∂s, with the points at rest."""
-    s = pt.dscalar("s")
-    law = lambda s: pm.Normal.dist(0, 2 * s)
-    q = ebm.reference.independent(law if moves else law(1.0), draws=50, random_seed=1)
-    node = ebm.log_partition(lambda x, s: x**2 / (2 * s**2), s, reference=q).owner
+    m, s = pt.dscalars("m", "s")
+    law = lambda m, s: pm.Normal.dist(m, 2 * s)
+    q = ebm.reference.independent(law if moves else law(0.2, 1.0), draws=50, random_seed=1)
+    node = ebm.log_partition(lambda x, m, s: (x - m) ** 2 / (2 * s**2), m, s, reference=q).owner
     held = node.op.held_log_weights(*node.inputs)
     outputs = [node.op.log_weights(*node.inputs), held, pt.grad(pt.logsumexp(held), s)]
-    log_weights, values, gradient = pytensor.function([s], outputs, mode=PLAIN)(1.3)
+    log_weights, values, gradient = pytensor.function([m, s], outputs, mode=PLAIN)(0.4, 1.3)
     np.testing.assert_allclose(values, log_weights, rtol=1e-12)
-    points = q.transport(pt.constant(q.points), pt.constant(1.3))[0].eval() if moves else q.points
+    at = [pt.constant(0.4), pt.constant(1.3)]
+    points = q.transport(pt.constant(q.points), *at)[0].eval() if moves else q.points
     weights = np.exp(log_weights - logsumexp(log_weights))
-    np.testing.assert_allclose(gradient, weights @ points**2 / 1.3**3, rtol=1e-9)
+    np.testing.assert_allclose(gradient, weights @ (points - 0.4) ** 2 / 1.3**3, rtol=1e-9)
 
 
 def test_another_reference_gives_its_own_estimate():
     """That of a node made with it; an energy of 50 points takes no others."""
     normal = lambda draws: ebm.reference.independent(pm.Normal.dist(0, 2), draws=draws)
-    for energy in (lambda x, s: x**2 / s, lambda x, s: x**2 / s + pt.as_tensor(np.zeros(50))):
+    one = pytensor.shared(1.0)
+    for energy in (
+        lambda x, s: x**2 / s,
+        lambda x, s: one * x**2 / s,
+        lambda x, s: x**2 / s + pt.as_tensor(np.zeros(50)),
+    ):
         node = ebm.log_partition(energy, 1.5, reference=normal(50)).owner
         other = normal(50)
         found = node.op.with_reference(other, *node.inputs).eval()
@@ -219,6 +225,15 @@ def test_another_reference_gives_its_own_estimate():
         np.testing.assert_allclose(found, expected, rtol=1e-12)
     with pytest.raises(ValueError, match="50 points only, and the new reference has 60"):
         node.op.with_reference(normal(60), *node.inputs)
+
+
+def test_outputs_are_the_value_and_the_derivatives_that_there_can_be():
+    """By real parameters and what the energy captures; whole numbers and points have none."""
+    s, n, d = pt.dscalar("s"), pt.lscalar("n"), pt.dscalar("d")
+    grid = ebm.reference.quadrature(-20, 20, 300)
+    node = ebm.log_partition(lambda x, s, n: (x - d) ** 2 / s + n, s, n, reference=grid).owner
+    values = pytensor.function([s, n, d], node.outputs, mode=PLAIN)(2.0, 3, 0.5)
+    np.testing.assert_allclose(values, [np.log(2 * np.pi) / 2 - 3, 0.25, 0], atol=1e-9)
 
 
 def test_batches_that_broadcast():

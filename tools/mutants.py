@@ -77,6 +77,7 @@ TESTS = {
                 "gradient_and_hessian_against_finite_differences[batched]",
                 "gradient_and_hessian_against_finite_differences[q(y|theta)]",
                 "all_weights_zero_has_a_finite_gradient[CVM]",
+                "derivatives_of_inputs_that_depend_on_one_another[captured-two rows]",
             )
         ),
     ],
