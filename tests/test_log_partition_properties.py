@@ -1,5 +1,6 @@
 """Properties of the estimated normaliser, on points and parameters that hypothesis makes up."""
 
+import gc
 import itertools
 
 import numpy as np
@@ -14,6 +15,7 @@ from pytensor.compile.mode import get_mode
 from scipy.special import logsumexp
 
 import pymc_ebm as ebm
+from pymc_ebm.energy import SplitEnergy
 from pymc_ebm.kernels.ops import BlockStream, LinearStream
 
 few = settings(derandomize=True, deadline=None, database=None, max_examples=25)
@@ -227,6 +229,22 @@ def test_another_reference_gives_its_own_estimate():
         node.op.with_reference(normal(60), *node.inputs)
 
 
+def test_batches_of_matrices():
+    """log Z = ½ log(π/s Σ c) for E = s x² / Σ c, with c of 2 × 3; a matrix alone is one row."""
+    c, s = pt.tensor3("c"), pt.dvector("s")
+    grid = ebm.reference.quadrature(-30, 30, 400)
+    energy = lambda x, c, s: s * x**2 / c.sum()
+    estimate = lambda c, s: ebm.log_partition(energy, c, s, reference=grid, signature="(k,l),()")
+    log_z = estimate(c, s)
+    values = np.arange(1.0, 25.0).reshape(4, 2, 3) / 20, np.array([1.5, 0.8, 1.2, 2.0])
+    sums = values[0].sum((1, 2))
+    found = pytensor.function([c, s], [log_z, pt.grad(log_z.sum(), c)], mode=PLAIN)(*values)
+    np.testing.assert_allclose(found[0], np.log(np.pi * sums / values[1]) / 2, rtol=1e-9)
+    slopes = np.broadcast_to((0.5 / sums)[:, None, None], (4, 2, 3))
+    np.testing.assert_allclose(found[1], slopes, rtol=1e-9)
+    assert log_z.owner.op.batch_ndim == 1 and estimate(c[0], s[0]).owner.op.batch_ndim == 0
+
+
 def test_outputs_are_the_value_and_the_derivatives_that_there_can_be():
     """By real parameters and what the energy captures; whole numbers and points have none."""
     s, n, d = pt.dscalar("s"), pt.lscalar("n"), pt.dscalar("d")
@@ -234,6 +252,26 @@ def test_outputs_are_the_value_and_the_derivatives_that_there_can_be():
     node = ebm.log_partition(lambda x, s, n: (x - d) ** 2 / s + n, s, n, reference=grid).owner
     values = pytensor.function([s, n, d], node.outputs, mode=PLAIN)(2.0, 3, 0.5)
     np.testing.assert_allclose(values, [np.log(2 * np.pi) / 2 - 3, 0.25, 0], atol=1e-9)
+
+
+def test_graphs_share_the_statistics_of_a_reference(monkeypatch):
+    """Evaluated once as long as one of them is alive, and again afterwards."""
+    evaluated = []
+    statistics_at = SplitEnergy.statistics_at
+    spy = lambda split, points: evaluated.append(split) or statistics_at(split, points)
+    monkeypatch.setattr(SplitEnergy, "statistics_at", spy)
+    grid = ebm.reference.quadrature(-20, 20, 300)
+    energy = lambda x, a: a * (x**4 + x**2)
+    make = lambda: ebm.log_partition(energy, pt.dscalar("a"), reference=grid)
+    statistic = lambda log_z: log_z.owner.inputs[-1].data
+    first = make()
+    second = make()
+    assert len(evaluated) == 1 and statistic(first) is statistic(second)
+    del first, second
+    gc.collect()
+    values = [statistic(make()), grid.points**4 + grid.points**2]
+    assert len(evaluated) == 2
+    np.testing.assert_allclose(*values)
 
 
 def test_batches_that_broadcast():

@@ -86,3 +86,13 @@ def test_amplification_of_a_shared_row_is_its_count(stacked, counts):
         ebm.EBM("y", mu[GROUP], 1.0, energy=gaussian, reference=reference, observed=np.ones(6) / 3)
     assert len(find_log_partitions(model)) == 1
     np.testing.assert_allclose(amplification(model)["y"], counts)
+
+
+def test_rows_of_vectors_are_one_where_their_group_is():
+    with pm.Model() as model:
+        b = pm.Normal("b", shape=(3, 2))
+        energy = lambda x, b: (x - b[0]) ** 2 * pt.exp(b[1])
+        reference = ebm.reference.independent(pm.Normal.dist(0, 4), draws=300, random_seed=1)
+        data = np.ones(6) / 3
+        ebm.EBM("y", b[GROUP], energy=energy, signature="(k)", reference=reference, observed=data)
+    np.testing.assert_allclose(amplification(model)["y"], [2, 1, 3])

@@ -7,6 +7,7 @@ import warnings
 import arviz as az
 import numpy as np
 import pymc as pm
+import pytensor.tensor as pt
 import pytest
 
 import pymc_ebm as ebm
@@ -74,12 +75,15 @@ def test_rows_and_width_of_the_energy_count(monkeypatch):
 
 
 def test_statistics_count(monkeypatch):
-    """Distances of all pairs of 30 coordinates are 900 numbers per point."""
+    """Distances of all pairs of 30 coordinates are 900 numbers per point, held twice."""
     q = ref.independent(normal(30), 50, random_seed=1)
     energy = lambda x, j: (j * abs(x[:, :, None] - x[:, None, :])).sum((-1, -2))
-    monkeypatch.setattr(LIMIT, lambda: 8 * 50 * 1000)
-    with pytest.raises(MemoryError, match="statistics that the energy takes of each"):
-        ebm.log_partition(energy, np.eye(30), reference=q, signature="(k,k)")
+    j = pt.dmatrix(shape=(30, 30))  # without a value at which to evaluate the energy
+    monkeypatch.setattr(LIMIT, lambda: 8 * 50 * 2 * 900 - 1)
+    with pytest.raises(MemoryError, match=r"^50 points .* statistics that the energy takes of"):
+        ebm.log_partition(energy, j, reference=q, signature="(k,k)")
+    monkeypatch.setattr(LIMIT, lambda: 8 * 50 * 2 * 900)
+    ebm.log_partition(energy, j, reference=q, signature="(k,k)")
 
 
 def test_points_and_anchors_count(rng, monkeypatch):
