@@ -255,23 +255,40 @@ def test_outputs_are_the_value_and_the_derivatives_that_there_can_be():
 
 
 def test_graphs_share_the_statistics_of_a_reference(monkeypatch):
-    """Evaluated once as long as one of them is alive, and again afterwards."""
+    """Evaluated once as long as a graph has both of them, and again afterwards."""
     evaluated = []
     statistics_at = SplitEnergy.statistics_at
     spy = lambda split, points: evaluated.append(split) or statistics_at(split, points)
     monkeypatch.setattr(SplitEnergy, "statistics_at", spy)
     grid = ebm.reference.quadrature(-20, 20, 300)
-    energy = lambda x, a: a * (x**4 + x**2)
-    make = lambda: ebm.log_partition(energy, pt.dscalar("a"), reference=grid)
-    statistic = lambda log_z: log_z.owner.inputs[-1].data
+    a, b = pt.dscalars("a", "b")
+    make = lambda: ebm.log_partition(lambda x, a, b: a * x**4 + b * x**2, a, b, reference=grid)
+    statistics = lambda log_z: [i.data for i in log_z.owner.inputs[-2:]]
     first = make()
     second = make()
-    assert len(evaluated) == 1 and statistic(first) is statistic(second)
+    assert len(evaluated) == 1
+    assert all(x is y for x, y in zip(statistics(first), statistics(second), strict=True))
+    kept = statistics(first)[0]  # one of the two
     del first, second
     gc.collect()
-    values = [statistic(make()), grid.points**4 + grid.points**2]
-    assert len(evaluated) == 2
-    np.testing.assert_allclose(*values)
+    found = statistics(make())
+    assert len(evaluated) == 2 and kept is not found[0]
+    expected = [grid.points**2, grid.points**4]
+    np.testing.assert_allclose(np.sort(found, axis=0), np.sort(expected, axis=0))
+
+
+def test_statistics_that_are_matrices():
+    """Σ j_kl |x_k − x_l|, whose statistic is a matrix for each point."""
+    q = ebm.reference.independent(pm.Normal.dist(0, 1, shape=3), draws=40, random_seed=1)
+    energy = lambda x, j: (j * abs(x[:, :, None] - x[:, None, :])).sum((-1, -2))
+    j = np.array([[0, 1, 0.3], [0.2, 0, -0.5], [2, 0.1, 0]])
+    node = ebm.log_partition(energy, j, reference=q, signature="(k,l)").owner
+    statistic = node.inputs[-1].data
+    distances = abs(q.points[:, :, None] - q.points[:, None, :])
+    np.testing.assert_array_equal(statistic, distances)
+    assert np.moveaxis(statistic, 0, -1).flags.c_contiguous  # as the kernels read it
+    expected = logsumexp(q.log_weights - (j * distances).sum((1, 2)))
+    np.testing.assert_allclose(node.outputs[0].eval(), expected, rtol=1e-12)
 
 
 def test_batches_that_broadcast():
