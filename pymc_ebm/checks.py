@@ -54,7 +54,12 @@ def check_log_weights(op, inputs, names) -> None:
             "maps (*batch, *event) to (*batch,)."
         )
     for bad, what, remedy in (
-        (np.isnan(rows), "NaN", "Guard the argument of the log, root or ratio with pt.switch"),
+        (
+            np.isnan(rows),
+            "NaN",
+            "Guard the argument of the log, root or ratio with pt.switch, or keep the parameters "
+            "where the energy is a number, by their prior, initval= or domain=",
+        ),
         (np.isposinf(rows), "−inf", "An energy of −inf has infinite weight; check its sign"),
     ):
         if bad.any():
@@ -66,7 +71,8 @@ def check_log_weights(op, inputs, names) -> None:
     if np.isneginf(rows).all(axis=1).any():
         raise ValueError(
             f"The reference misses the support: the energy is +inf at all {rows.shape[1]} points, "
-            f"at {where}. Choose a reference where the energy is finite."
+            f"at {where}. Choose a reference where the energy is finite, or parameters at which "
+            "it is, by their prior or initval=."
         )
     first = [v[(0,) * batch_ndim] for v in known[: len(split.params)]]
     _check_rows(split, [*first, *known[len(split.params) :]], reference)

@@ -1,6 +1,7 @@
 """The reference that an `EBM` makes for its data where the user gives none."""
 
 import math
+import warnings
 from functools import partial
 
 import numpy as np
@@ -9,8 +10,10 @@ import pytensor.tensor as pt
 from numpy.typing import NDArray
 from pytensor.graph.utils import MissingInputError
 
+from pymc_ebm.energy import call_hint
 from pymc_ebm.error_forecast import ErrorForecast, Unforeseeable
 from pymc_ebm.initial_values import initial_values
+from pymc_ebm.observed import check_support
 from pymc_ebm.parameters import as_parameter, core_ndims
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.reference.enumeration import enumeration
@@ -30,7 +33,7 @@ _MOST_TIMES = 8
 # What a reference may be expected to add, in posterior sds and bits: half of what `report` allows.
 _WANTED_SHARE, _WANTED_BITS = 0.05, 0.1
 # Up to so many states, all are enumerated.
-_MOST_STATES = 2**14
+_MOST_STATES = 2**16
 # Numbers in the points of one anchor, 32 MiB, and the sites that its chains visit for them.
 _MOST_NUMBERS = 2**22
 _PRIOR_DRAWS = 1000
@@ -62,6 +65,16 @@ def fit_reference(energy, params, signature, data, support, progressbar=True) ->
         )
     event = data.shape[data.ndim - event_ndim :]
     flat = data.reshape((-1, *event))
+    check_support(flat, event_ndim, support)
+    if values is None and event_ndim > 0 and data.dtype.kind != "f" and support is None:
+        warnings.warn(
+            f"Vectors of integers from {data.min()} to {data.max()} are taken for counts without "
+            "an end. If these are all the values that there can be, say "
+            f"support=({data.min()}, {data.max()}); if not, say where they begin: "
+            f"support=({min(data.min(), 0)}, np.inf).",
+            UserWarning,
+            stacklevel=3,
+        )
     if values is not None:
         if len(values) ** math.prod(event) <= _MOST_STATES:
             return enumeration(values, shape=event, complete=True, support=support)
@@ -81,10 +94,13 @@ def _event_ndim(energy, params, signature, data) -> int:
     try:
         return data.ndim - pt.as_tensor(energy(pt.constant(data), *placeholders)).ndim
     except (IndexError, ValueError, TypeError) as error:
+        hint = call_hint(energy, len(variables), error) or (
+            "If a parameter is a vector or a matrix that the observations share, write its "
+            "signature, for example '(k),()' or '(k,k),()'."
+        )
         raise ValueError(
             f"the energy cannot be called with data of shape {data.shape} and parameters of "
-            f"{list(cores)} dimensions: {error}. If a parameter is a vector or a matrix that the "
-            "observations share, write its signature, for example '(k),()' or '(k,k),()'."
+            f"{list(cores)} dimensions: {error}. {hint}"
         ) from error
 
 

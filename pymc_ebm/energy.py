@@ -5,6 +5,7 @@ An energy is a plain function ``energy(x, *params)`` of PyTensor variables with
 """
 
 import hashlib
+import inspect
 import math
 import re
 from collections.abc import Callable, Sequence
@@ -25,6 +26,7 @@ from pymc_ebm.parameters import core_ndims
 
 __all__ = [
     "SplitEnergy",
+    "call_hint",
     "data_energy",
     "evaluate",
     "split_energy",
@@ -229,10 +231,13 @@ def call_energy(energy, x, params, param_names=None) -> TensorVariable:
         scalars = [
             n for n, p in zip(_names(params, param_names), params, strict=True) if not p.ndim
         ]
+        hint = call_hint(energy, len(params), error) or (
+            f"If {scalars} hold a vector each observation shares, say so with signature=, for "
+            "example '(k)'."
+        )
         raise ValueError(
             f"The energy cannot be called with x of shape (batch, *event) = {x.type.shape} and "
-            f"parameters of {[p.ndim for p in params]} dimensions: {error}. If {scalars} hold a "
-            "vector each observation shares, say so with signature=, for example '(k)'."
+            f"parameters of {[p.ndim for p in params]} dimensions: {error}. {hint}"
         ) from error
     if value.type.ndim != 1 or (x.type.shape[0] is None and value.type.shape[0] not in (None, 1)):
         raise ValueError(
@@ -243,6 +248,19 @@ def call_energy(energy, x, params, param_names=None) -> TensorVariable:
     if not value.dtype.startswith("float"):
         value = value.astype("float64")
     return value
+
+
+def call_hint(energy, n_params: int, error: Exception) -> str:
+    """What to do about an energy that cannot be called; empty where only its shapes may tell."""
+    try:
+        inspect.signature(energy).bind(*[None] * (1 + n_params))
+    except TypeError:
+        return f"Write it as a function of x and the parameters, {n_params} in all."
+    except ValueError:  # no signature, as of what is written in C
+        pass
+    if "boolean" in str(error):
+        return "What depends on x or a parameter has no value yet: use pt.switch in place of if."
+    return ""
 
 
 def _names(params, names):

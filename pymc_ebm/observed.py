@@ -19,6 +19,7 @@ __all__ = [
     "as_integers",
     "check_energy",
     "check_shape",
+    "check_support",
     "check_values",
     "observed_values",
 ]
@@ -95,13 +96,8 @@ def check_values(data, reference, support):
             f"{event_shape}. The last axes of the data must be the event."
         )
     flat = data.reshape((-1, *event_shape))
-    for limits in (reference.support, normalise_support(support)):
-        outside = ~np.asarray(limits.contains(flat, len(event_shape)))
-        if outside.any():
-            raise ValueError(
-                f"{outside.sum()} of {len(flat)} observations lie outside the support {limits}, "
-                f"the first with index {int(np.argmax(outside))}. Correct the data or the support."
-            )
+    for limits in (reference.support, support):
+        check_support(flat, len(event_shape), limits)
     if reference.exact and reference.discrete:
         unknown = np.isneginf(uniform_over(reference.points).log_density(flat))
         if unknown.any():
@@ -111,6 +107,17 @@ def check_values(data, reference, support):
                 f"{reference.n_points} states that the reference enumerates, the first with index "
                 f"{first}: {flat[first].tolist()}. Correct the data, or enumerate their states too."
             )
+
+
+def check_support(flat, event_ndim, support):
+    """Refuse data ``(N, *event)`` outside a support."""
+    limits = normalise_support(support)
+    outside = ~np.asarray(limits.contains(flat, event_ndim))
+    if outside.any():
+        raise ValueError(
+            f"{outside.sum()} of {len(flat)} observations lie outside the support {limits}, "
+            f"the first with index {int(np.argmax(outside))}. Correct the data or the support."
+        )
 
 
 def as_integers(observed, data):

@@ -39,6 +39,34 @@ def test_few_states_are_enumerated():
     assert reference_of(model).n_points == 3**4
 
 
+def test_networks_of_six_nodes_are_enumerated():
+    ties = np.random.default_rng(0).integers(0, 2, size=(3, 15))
+    with pm.Model() as model:
+        theta = pm.Normal("theta", shape=2)
+        ebm.EBM("ties", theta, energy=ergm((edges, triangles)), signature="(k)", observed=ties)
+    assert reference_of(model).n_points == 2**15
+
+
+def test_colours_without_their_support_are_told(rng):
+    colours = rng.integers(0, 3, size=(5, 4, 4))
+    with pm.Model(), pytest.warns(UserWarning, match=r"from 0 to 2 .* say support=\(0, 2\)"):
+        beta = pm.HalfNormal("beta")
+        ebm.EBM("labels", beta, energy=potts, observed=colours)
+    # What the support excludes is found before any chain runs.
+    with pm.Model(), pytest.raises(ValueError, match="5 of 5 observations lie outside the support"):
+        beta = pm.HalfNormal("beta", initval=50.0)
+        ebm.EBM("labels", beta, energy=potts, observed=colours + 1, support=(0, 2))
+
+
+def test_a_start_at_which_chains_stand_still():
+    """At β = 40 they keep the state they have; the pilot halves β until they move."""
+    spins = lattice(6, 0.2, 1)
+    with pm.Model() as model:
+        beta = pm.HalfNormal("beta", 40, initval=40.0)
+        ebm.EBM("spins", beta, energy=ising, observed=spins, progressbar=False)
+    assert 0.05 < reference_of(model).pool.anchors[0, 0] < 0.5
+
+
 def test_lattice(kaufman, seed):
     """8 × 8: the posterior on a grid against Kaufman's, within 4 reported errors.
 
@@ -81,7 +109,7 @@ def test_same_data_same_reference(seed):
 def test_colours_need_a_support(seed):
     """Three colours or counts: only the support says which."""
     colours = lattice(5, 0.5, seed, values=(0, 1, 2), energy=potts)
-    for support in (None, (0, 2)):
+    for support in ((0, np.inf), (0, 2)):
         with pm.Model() as model:
             beta = pm.HalfNormal("beta")
             ebm.EBM(
@@ -89,8 +117,8 @@ def test_colours_need_a_support(seed):
                 progressbar=False,
             )  # fmt: skip
         q = reference_of(model)
-        assert (q.pool is not None) == (support is not None)
-        assert set(np.unique(q.points)) == {0, 1, 2} or support is None
+        assert (q.pool is not None) == (support == (0, 2))
+        assert set(np.unique(q.points)) == {0, 1, 2} or support != (0, 2)
 
 
 def test_rows_of_parameters_keep_a_fitted_reference(rng):

@@ -1,10 +1,12 @@
 """The energy contract and hoisting."""
 
 import numpy as np
+import pymc as pm
 import pytensor.tensor as pt
 import pytest
 from pytensor.graph.traversal import ancestors
 
+import pymc_ebm as ebm
 from pymc_ebm.energy import evaluate, split_energy
 from pymc_ebm.parameters import core_ndims
 
@@ -126,3 +128,20 @@ def test_signature():
 def test_wrong_shapes_are_refused(energy):
     with pytest.raises(ValueError, match="signature"):
         split_energy(energy, (), "float64", [SCALAR])
+
+
+@pytest.mark.parametrize(
+    ("energy", "remedy"),
+    [
+        (lambda x: x**2, "a function of x and the parameters, 1 in all"),
+        (lambda x, a, b: x**2, "a function of x and the parameters, 1 in all"),
+        (lambda x, s: x**2 if s > 0 else x, "use pt.switch in place of if"),
+        (lambda x, s: x[:, 0, 0] * s[0], "signature"),
+    ],
+)
+@pytest.mark.parametrize("given", [True, False])
+def test_energies_that_cannot_be_called_say_why(energy, remedy, given):
+    q = ebm.reference.independent(pm.Normal.dist(0, 4), draws=100, random_seed=1)
+    with pm.Model(), pytest.raises(ValueError, match=f"EBM 'x': .*cannot be called.*{remedy}"):
+        s = pm.HalfNormal("s")
+        ebm.EBM("x", s, energy=energy, reference=q if given else None, observed=np.ones(9))

@@ -22,6 +22,8 @@ __all__ = ["check"]
 
 # Step of the second differences, in the model's unconstrained space.
 _STEP = 1e-3
+# Searches for the mode, and the nats within which one has found it.
+_MOST_SEARCHES, _NEAR = 12, 0.01
 # Of the draws around the mode, how many are searched for energies that are NaN or all infinite.
 _DRAWS_LOOKED_AT = 8
 
@@ -97,7 +99,8 @@ def check(
             ["Widen or re-centre the reference, so that its points surround the data."],
         )
     around = _NormalApproximation(model, start, progressbar)
-    at_mode = f"the posterior mode ({_values(model, around.mode)})"
+    which = "the posterior mode" if around.found else "where the search for the mode ended"
+    at_mode = f"{which} ({_values(model, around.mode)})"
     if unusable := faults.energies(around.mode, at_mode):
         return _failed(*unusable)
     if not around.known:
@@ -132,6 +135,8 @@ class _NormalApproximation:
         Values of ``model.value_vars``.
     known : bool
         Whether the curvature is finite.
+    found : bool
+        Whether the log-probability is at a maximum there.
     """
 
     def __init__(self, model, start, progressbar):
@@ -148,15 +153,24 @@ class _NormalApproximation:
 
         with progress(progressbar) as bar, np.errstate(all="ignore"):
             bar.add_task("Posterior mode", total=None)
-            mode = optimize.minimize(downhill, flat.data, jac=True, method="L-BFGS-B").x
-            steps = _STEP * np.eye(len(mode))
-            curvature = [
-                (downhill(mode + h)[1] - downhill(mode - h)[1]) / (2 * _STEP) for h in steps
-            ]
-        hessian = np.array(curvature)
-        self._mode, self._hessian = mode, (hessian + hessian.T) / 2
-        self.mode = self._point(mode)
-        self.known = bool(np.isfinite(hessian).all())
+            mode, size, value = flat.data, 1.0, np.inf
+            for _ in range(_MOST_SEARCHES):
+                # A first step beyond the domain of parameters ends a search: on with smaller ones.
+                mode = _minimum(downhill, mode, size)
+                before, (value, slope) = value, downhill(mode)
+                hessian = np.array(
+                    [
+                        (downhill(mode + h)[1] - downhill(mode - h)[1]) / (2 * _STEP)
+                        for h in _STEP * np.eye(len(mode))
+                    ]
+                )
+                self._hessian = (hessian + hessian.T) / 2
+                self.known = bool(np.isfinite(hessian).all())
+                self.found = self.known and _nats_above(slope, self._hessian) < _NEAR
+                if self.found:
+                    break
+                size = size if before - value > _NEAR else size / 10
+        self._mode, self.mode = mode, self._point(mode)
 
     def draws(self, number: int, rng: np.random.Generator) -> list[dict]:
         widths, axes = np.linalg.eigh(self._hessian)
@@ -167,6 +181,24 @@ class _NormalApproximation:
 
     def _point(self, u: NDArray) -> dict:
         return {**self._start, **DictToArrayBijection.rmap(RaveledVars(u, self._info))}
+
+
+def _minimum(function, start: NDArray, size: float) -> NDArray:
+    """Where L-BFGS ends that begins with a step of about `size`."""
+
+    def scaled(v):
+        value, slope = function(start + size * v)
+        return value, size * slope
+
+    found = optimize.minimize(scaled, np.zeros(len(start)), jac=True, method="L-BFGS-B")
+    return start + size * found.x
+
+
+def _nats_above(slope: NDArray, hessian: NDArray) -> float:
+    """How far a function is above its minimum, by Newton's quadratic; inf where it has none."""
+    if np.linalg.eigvalsh(hessian).min(initial=np.inf) <= 0 or not np.isfinite(slope).all():
+        return np.inf
+    return float(slope @ np.linalg.solve(hessian, slope)) / 2
 
 
 def _as_posterior(model: pm.Model, points: list[dict]) -> xr.DataTree:

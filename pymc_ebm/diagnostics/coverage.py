@@ -181,6 +181,13 @@ def _judge(
             f"The energy has a mode at {_spell(lost.mode.place)} that no points represent, with "
             f"{100 * lost.missed:.3g}% of the mass.",
         )
+    if any(f.carried.undecided for f in findings) and reference.selected:
+        return (
+            "not checked",
+            "The energy has a mode where few draws are left, and whether the selection would leave "
+            "any is not known: that takes the density of the draws as a function, and many draws "
+            "there.",
+        )
     if any(f.carried.undecided for f in findings):
         return (
             "not checked",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -22,6 +22,8 @@ _MISSED = 0.2
 # by which a window's mass above the whole log Ẑ is no matter of chance.
 _FEWEST_EXPECTED = 7
 _FAR_ABOVE = 3.0
+# The rule of three, and the share of Ẑ that a selection may leave in a window unseen.
+_NONE_OF_N, _MOST_LEFT = 3.0, 0.01
 # Draws that weigh a mode, and their least effective share for the weight to be believed.
 _DRAWS = 2000
 _LEAST_EFFICIENCY = 0.25
@@ -86,6 +88,13 @@ class Mode:
     def holds(self, rows: NDArray) -> NDArray:
         """Whether events ``(B, D)`` lie in the window."""
         return self.law.log_density(rows) >= self.least - 1e-9
+
+    def draws_of(self, log_density: Callable[[NDArray], NDArray], rng) -> float:
+        """Share of the draws of another density, in nats of rows ``(B, D)``, in the window."""
+        rows = self.law.draw(rng, _DRAWS)
+        rows = rows[self.holds(rows)]
+        ratios = np.exp(log_density(rows) - self.law.log_density(rows))
+        return self.held * float(ratios.mean())
 
 
 def find_modes(space: Space, starts: NDArray, rng: np.random.Generator) -> list[Mode]:
@@ -157,6 +166,7 @@ def carried_mass(
     log_z: float,
     size: float,
     reference: Reference,
+    n_drawn: Callable[[Mode], float] | None = None,
 ) -> Carried:
     """Compare the weight that the points have in the windows with the mass there.
 
@@ -172,6 +182,9 @@ def carried_mass(
     size : float
         Effective number of points.
     reference : Reference
+    n_drawn : callable, optional
+        How many draws there were in the window of a mode before a selection left the points; NaN
+        where it is not known. Where none is left of many, the selection leaves none.
 
     Returns
     -------
@@ -198,6 +211,12 @@ def carried_mass(
     certain = expected * size >= _FEWEST_EXPECTED
     if reference.absolute:
         certain |= log_masses - log_z > _FAR_ABOVE
+    if n_drawn is not None:
+        certain = np.zeros(len(modes), dtype=bool)
+        for k in map(int, np.flatnonzero(empty)):
+            # With 95% probability less than 3/n is left where none of n draws is.
+            most_left = log_masses[k] + np.log(held[k] * _NONE_OF_N / n_drawn(modes[k])) - log_z
+            empty[k] = not most_left < np.log(_MOST_LEFT)
     lost = np.where(empty & certain, shares, 0.0)
     worst = int(lost.argmax())
     reached = int(((shares >= _LEAST_MASS) & (carried >= _MISSED * expected)).sum())

@@ -118,7 +118,10 @@ class Probe:
         excess = self._excess(theta, data) - log_weights[row].max()
         known = excess.size > 0
         modes, rows = self._modes(theta, rng)
-        carried = carried_mass(modes, rows, weights[row], log_z[row], sizes[row], self.reference)
+        drawn = (lambda mode: self._n_drawn(mode, rng)) if self.reference.selected else None
+        carried = carried_mass(
+            modes, rows, weights[row], log_z[row], sizes[row], self.reference, drawn
+        )
         return Finding(
             excess=float(excess.max()) if known else np.nan,
             unreached=float((excess > _MARGIN).sum()),
@@ -181,6 +184,15 @@ class Probe:
         high = int(np.searchsorted(weights[order].cumsum(), 1 - _IMPROBABLE))
         limit = energies[order[min(high, len(order) - 1)]]
         return int((self._energy(data, *theta) > limit + _MARGIN).sum())
+
+    def _n_drawn(self, mode: Mode, rng: np.random.Generator) -> float:
+        """How many draws fell in a mode's window before a selection; NaN if unknown."""
+        reference = self.reference
+        if reference.proposal is None or reference.discrete:
+            return np.nan
+        log_q = reference.proposal.log_density
+        share = mode.draws_of(lambda rows: log_q(rows.reshape(-1, *reference.event_shape)), rng)
+        return (reference.n_points + reference.unused_draws) * share
 
     def _modes(self, theta, rng) -> tuple[list[Mode], NDArray]:
         """Modes near data, points and dispersed places, and the points as rows."""

@@ -47,6 +47,8 @@ def describe(model: pm.Model, nodes: Mapping[str, Apply]) -> dict[str, str]:
             "n_groups": int(node.op.reference.n_groups) * _shards(node.op.reference),
             "exact": bool(node.op.reference.exact),
             "complete": bool(node.op.reference.complete),
+            "remade": node.op.reference.remake is not None,
+            "selected": node.op.reference.selected,
             "edge_known": node.op.reference.edge is not None,
             "absolute": bool(node.op.reference.absolute),
             **_pool(node.op.reference),

@@ -142,10 +142,7 @@ def report(idata: xr.DataTree) -> ReferenceReport:
 
 def _judge_normaliser(name, stats, reference, posterior, found) -> None:
     log_z, khat = stats["log_partition"].to_numpy(), stats["pareto_k"].to_numpy()
-    nearer = (
-        f"Give {name} a reference of the model's shape and place, a little wider and with heavier "
-        "tails; ebm.reference.fitted makes one from data."
-    )
+    nearer = _nearer(name, reference)
     n_draws = log_z.size
     undefined = np.isnan(log_z) | np.isposinf(log_z)
     if undefined.any():
@@ -208,6 +205,21 @@ def _judge_normaliser(name, stats, reference, posterior, found) -> None:
         found.remedies.append(f"State complete=True if the space of {name} ends there.")
 
 
+def _nearer(name, reference) -> str:
+    """The remedy where too few points are where the model is."""
+    if reference.get("selected"):
+        return f"Give {name} more draws where the model is, through the same selection."
+    if "overlap" in reference:
+        return (
+            f"Give {name} longer chains and anchors all around the posterior; where the states are "
+            "few enough to count, ebm.reference.enumeration is exact."
+        )
+    return (
+        f"Give {name} a reference of the model's shape and place, a little wider and with heavier "
+        "tails; ebm.reference.fitted makes one from data."
+    )
+
+
 def _judge_hull(verdicts, found) -> None:
     for name, hull in verdicts.items():
         if hull["verdict"] == "outside":
@@ -265,10 +277,14 @@ def _judge_added_error(added, bits, references, random, stats, posterior, found)
         draws = ", ".join(
             f"{int(np.ceil(factor * references[name]['n_points'])):,} for {name}" for name in random
         )
+        better = (
+            "; a better fitting or scrambled Sobol reference needs fewer. refine(idata) does it "
+            "without sampling again."
+            if all(references[name].get("remade", True) for name in random)
+            else "."
+        )
         found.remedies.append(
-            f"Use {factor:.2g} times the draws ({draws}) to add less than "
-            f"{100 * _AIM:g}%; a better fitting or scrambled Sobol reference needs fewer. "
-            "refine(idata) does it without sampling again."
+            f"Use {factor:.2g} times the draws ({draws}) to add less than {100 * _AIM:g}%{better}"
         )
 
 

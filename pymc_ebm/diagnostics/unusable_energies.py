@@ -81,7 +81,7 @@ class EnergyFaults:
                 )
                 remedies.append(
                     "Guard the argument of its log, root or ratio with pt.switch, or limit the "
-                    "space by support=."
+                    "space by support= or the parameters by their prior, initval= or domain=."
                 )
             elif weightless.any():
                 rows = "" if n_rows == 1 else f" in {weightless.sum():,} of {n_rows:,} rows"
@@ -89,7 +89,10 @@ class EnergyFaults:
                     f"The reference of {name} misses the support: the energy is +inf at all "
                     f"{n_points:,} points{rows}, at {where}."
                 )
-                remedies.append(f"Give {name} a reference with points where its energy is finite.")
+                remedies.append(
+                    f"Give {name} a reference with points where its energy is finite, or its "
+                    "parameters initial values at which it is."
+                )
         return (reasons, remedies) if reasons else None
 
     def _at(self, point):

@@ -28,6 +28,8 @@ METHODS: dict[str, Callable[..., Solution]] = {
     "score_matching": score_matching,
     "pseudolikelihood": pseudolikelihood,
 }
+# These do not look at the reference's points.
+_BLIND = {"score_matching", "pseudolikelihood"}
 
 
 def find_MLE(
@@ -137,6 +139,11 @@ def solve(
         As for `find_MLE`; whether the data lie in the hull of the points is not looked at.
     """
     _check_method(method)
+    if method in _BLIND and any(reference.selected for reference in problem.references):
+        raise ValueError(
+            f"The method {method!r} knows nothing of the draws that a selection threw away. Use "
+            f"{', '.join(sorted(set(METHODS) - _BLIND))}."
+        )
     with progress(progressbar) as bar:
         task = bar.add_task(f"find_MLE, {method}", total=None)
         solution = METHODS[method](

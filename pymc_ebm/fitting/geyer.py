@@ -82,8 +82,9 @@ def geyer(
         if recenter
         and not reference.exact
         and reference.transport is None
-        # No law of independent draws follows what chains were needed for.
+        # No law of independent draws follows what chains were needed for, or what a selection left.
         and reference.pool is None
+        and not reference.selected
         # Some energies, those of wrap_jax, take one number of points only.
         and problem.nodes[i].op.split.x.type.shape[0] is None
     ]
@@ -123,6 +124,13 @@ def geyer(
             f"{100 * mcse_share:.3g}%, after {len(found) - 1} new references of at most "
             f"{max_draws} draws. Allow more draws, or start from a better reference: for lattices "
             "and networks reference.pooled."
+        )
+        return replace(best, converged=False, reason=reason, path=path)
+    if recenter and least > mcse_share and any(r.selected for r in own):
+        reason = (
+            f"The draws add {100 * least:.3g}% of a standard error, more than "
+            f"{100 * mcse_share:.3g}%. As some of them were thrown away, no new ones can be made "
+            f"here: give from_draws {(least / mcse_share) ** 2:.2g} times as many."
         )
         return replace(best, converged=False, reason=reason, path=path)
     if recenter and least > mcse_share and any(r.pool is not None for r in own):

@@ -19,7 +19,7 @@ __all__ = ["Placement", "chain_draws", "place_anchors"]
 
 # The pilot has arrived where the estimate is this near.
 _ARRIVED = 0.5
-_MOST_STEPS = 50
+_MOST_STEPS, _MOST_HALVINGS = 50, 10
 _MOST_ANCHORS = 64
 # Where the likelihood is above this share of what a normal posterior would hold.
 _PROBABILITY = 0.999
@@ -124,8 +124,14 @@ def place_anchors(
         draws = draw(theta)
         net = Net(energy, draws, observed, shapes, signature, rng)
         anchor, rate = net.anchor(theta, draws), 1.0
+        for _ in range(_MOST_HALVINGS):
+            if not anchor.stuck():
+                break
+            # In one state, as large parameters make chains; at 0 all states are alike.
+            theta = np.clip(theta / 2, lower, upper)
+            anchor = net.anchor(theta, draw(theta))
         for _ in range(_MOST_STEPS):
-            step = anchor.solve(anchor.force, shapes)
+            step = anchor.solve(shapes)
             step *= min(1, SPACING / np.sqrt(step @ anchor.metric @ step))
             whole = np.clip(anchor.theta + step, lower, upper)
             arrived = distance(whole, anchor) < _ARRIVED

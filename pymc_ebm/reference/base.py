@@ -182,6 +182,11 @@ class Reference:
         """Whether the points are integers, so that Z is a sum."""
         return self.points.dtype.kind in "biu"
 
+    @property
+    def selected(self) -> bool:
+        """Whether draws were thrown away by what nobody can repeat here: a detector, say."""
+        return self.unused_draws > 0 and self.remake is None
+
     def influence(self, of_weights: np.ndarray) -> np.ndarray:
         """Influence of the points on a result, from that of their weights, ``(..., M)``.
 

@@ -32,11 +32,17 @@ class Anchor:
         # Whether the places next to it have been looked at.
         self.passed = False
 
-    def solve(self, force, shapes) -> NDArray:
+    def stuck(self) -> bool:
+        """Whether the force has a direction in which the chain does not vary."""
+        _, vectors, still = self._axes()
+        along = vectors[:, still].T @ self.force
+        return bool((np.abs(along) > 1e-6 * np.sqrt(self.scale)).any())
+
+    def solve(self, shapes) -> NDArray:
         """The scoring step G⁻¹ force."""
         values, vectors, still = self._axes()
-        along = vectors.T @ force
-        if (np.abs(along[still]) > 1e-6 * np.sqrt(self.scale)).any():
+        along = vectors.T @ self.force
+        if self.stuck():
             raise ValueError(
                 f"The chains at {spell(self.theta, shapes)} do not vary, so they do not say where "
                 "the data are. Start from parameters at which the model's states vary, with "

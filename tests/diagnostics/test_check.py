@@ -52,6 +52,30 @@ def test_a_start_that_is_impossible(rng):
     assert "initval" in found.remedies[0]
 
 
+@pytest.mark.parametrize("start", [0.01, 1.0, 30.0])
+def test_mode_next_to_the_end_of_a_domain(start, rng):
+    """A step of L-BFGS to s < 0 ends its search; the mode is near 1/(2 · mean square)."""
+    data = rng.normal(0, 2, 100)
+    with pm.Model(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        s = pm.Normal("s", 0, 5, initval=start)
+        energy, q = lambda x, s: s * x**2, ebm.reference.quadrature(-np.inf, np.inf)
+        ebm.EBM("x", s, energy=energy, domain=lambda s: s > 0, reference=q, observed=data)
+        found = ebm.check()
+    mode = float(re.search(r"the posterior mode \(s = (\S+)\)", found.reasons[-1])[1])
+    assert abs(mode - 1 / (2 * (data**2).mean())) < 1e-3
+
+
+def test_no_mode_is_not_called_one():
+    """log p rises without an end in s."""
+    with pm.Model():
+        s = pm.Flat("s")
+        pm.Potential("p", 2 * s)
+        ebm.EBM("x", 1.0, energy=gaussian, reference=normal(0, 2, 100), observed=np.ones(5))
+        found = ebm.check()
+    assert any("where the search for the mode ended" in reason for reason in found.reasons)
+
+
 def test_data_outside_the_hull():
     data = np.array([-1.0, 2.0, 0.5, -0.5, 1.5, -2.5])
     model = model_of(data, normal(0, 0.1, 1000), lambda x, b: b * x**2)

@@ -58,3 +58,30 @@ def test_what_cannot_be_looked_at_is_not_ok(rng):
     assert found.status == "inconclusive"
     assert any("is not known" in reason for reason in found.reasons)
     assert max(found.added_error["d"].values()) < 0.1
+
+
+@pytest.mark.parametrize(
+    ("density", "law", "expected"),
+    [
+        ("function", (-0.5, 2.0), "ok"),
+        ("numbers", (-0.5, 2.0), "inconclusive"),  # none to tell how many draws there were
+        ("function", (5.0, 1.0), "failed"),  # few injections where the data are
+    ],
+)
+def test_a_mode_that_a_selection_leaves_no_points_of(density, law, expected, rng):
+    """A detector sees y with Φ((y − 1)/0.5), and most of N(−0.5, 1) lies below."""
+    seen = lambda y: y[rng.random(len(y)) < stats.norm.cdf((y - 1) / 0.5)]
+    data = seen(rng.normal(-0.5, 1, 500))
+    law = stats.norm(*law)
+    points = seen(law.rvs(100_000, random_state=rng))
+    log_q = law.logpdf if density == "function" else law.logpdf(points)
+    q = ebm.reference.from_draws(points, log_q, total_draws=100_000)
+    energy = lambda x, mu: (x - mu) ** 2 / 2 + 0.5 * np.log(2 * np.pi)
+    with pm.Model():
+        mu = pm.Normal("mu", 0, 2, initval=-0.5)
+        ebm.EBM("y", mu, energy=energy, reference=q, observed=data)
+        found = ebm.check()
+    assert found.status == expected
+    not_known = any("selection would leave any is not known" in r for r in found.reasons)
+    assert not_known == (expected == "inconclusive")
+    assert not any("refine" in remedy or "Sobol" in remedy for remedy in found.remedies)

@@ -7,6 +7,7 @@ import pymc as pm
 import pytensor.tensor as pt
 import pytest
 import xarray as xr
+from scipy import optimize
 from scipy.special import gammaln, logsumexp, ndtri
 from scipy.stats import norm
 
@@ -235,6 +236,50 @@ def test_florentine_marriages(run, seed, monkeypatch):
 def values_of_statistics(x):
     a = to_adjacency(x).astype(float)
     return np.stack([a.sum((1, 2)) / 2, np.einsum("bij,bjk,bik->b", a, a, a) / 6], axis=-1)
+
+
+def seen(y):
+    """Probability that a detector sees y."""
+    return norm.cdf((y - 1) / 0.5)
+
+
+def detected(y, rng):
+    return y[rng.random(len(y)) < seen(y)]
+
+
+def population(x, mu, s):  # normalised without the detector
+    return (x - mu) ** 2 / (2 * s**2) + pt.log(s) + 0.5 * np.log(2 * np.pi)
+
+
+@pytest.mark.parametrize(("draws", "enough"), [(40_000, False), (1_000_000, True)])
+def test_a_selection_stays_with_its_reference(draws, enough, rng):
+    """Z = Φ((μ − 1)/√(s² + 0.5²)); a reference fitted anew would know nothing of the detector."""
+    data = detected(rng.normal(0.8, 1, 400), rng)
+    law = norm(0.5, 2.5)
+    injections = detected(law.rvs(draws, random_state=rng), rng)
+    q = ebm.reference.from_draws(injections, law.logpdf, total_draws=draws)
+
+    def exact(u):
+        log_z = norm.logcdf((u[0] - 1) / np.hypot(0.5, np.exp(u[1])))
+        return len(data) * log_z - norm.logpdf(data, u[0], np.exp(u[1])).sum()
+
+    truth = optimize.minimize(exact, [0.5, 0.0]).x
+    with pm.Model():
+        mu, s = pm.Normal("mu"), pm.HalfNormal("s")
+        ebm.EBM("x", mu, s, energy=population, reference=q, observed=data)
+        fit = ebm.find_MLE(mcse_share=0.1 if enough else 0.01, progressbar=False)
+        for blind in ("score_matching", "pseudolikelihood"):
+            with pytest.raises(
+                ValueError, match=r"selection threw away\. Use exact_gradient, geyer"
+            ):
+                ebm.find_MLE(blind, progressbar=False)
+    assert fit.converged == enough
+    if not enough:
+        assert "give from_draws" in fit.reason
+    assert abs(fit.estimate["mu"] - truth[0]) < 4 * fit.mcse["mu"] < 0.3
+    assert abs(fit.estimate["s"] - np.exp(truth[1])) < 4 * fit.mcse["s"]
+    # Without the selection it would be the mean of the data.
+    assert data.mean() - fit.estimate["mu"] > 0.3
 
 
 def test_recentring_needs_the_space_of_integers(rng):
