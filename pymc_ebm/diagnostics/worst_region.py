@@ -39,12 +39,14 @@ def worst_region(posterior: xr.Dataset, badness: xr.DataArray) -> str:
     worst = np.argsort(np.where(np.isnan(values), np.inf, values), kind="stable")[-n_worst:]
     found = []
     for name, array in posterior.data_vars.items():
-        draws = array.transpose("chain", "draw", ...).to_numpy().astype(float)
-        shape = draws.shape[2:]
+        array = array.transpose("chain", "draw", ...)
+        draws = array.to_numpy().astype(float)
+        shape, coords = draws.shape[2:], [array[dim].to_numpy() for dim in array.dims[2:]]
         flat = draws.reshape(values.size, -1)
         mean, sd, there = flat.mean(axis=0), flat.std(axis=0), flat[worst].mean(axis=0)
         for i in np.flatnonzero(np.abs(there - mean) > _ELSEWHERE * sd):
-            place = ",".join(map(str, np.unravel_index(i, shape)))
+            index = np.unravel_index(i, shape)
+            place = ",".join(str(c[k]) for c, k in zip(coords, index, strict=True))
             label = f"{name}[{place}]" if shape else str(name)
             text = f"{label} = {there[i]:.3g} (posterior {mean[i]:.3g} ± {sd[i]:.3g})"
             found.append((abs(there[i] - mean[i]) / sd[i], text))

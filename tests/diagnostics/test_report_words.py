@@ -19,6 +19,8 @@ def test_the_region_is_that_of_the_worst_draws(rng):
     badness = xr.DataArray(b[..., 1], dims=DIMS)
     text = worst_region(posterior, badness)
     assert text.startswith("It is worst around b[1] = 14.") and text.count("posterior") == 1
+    named = posterior.assign_coords({posterior["b"].dims[2]: ["edges", "triangles"]})
+    assert worst_region(named, badness) == text.replace("b[1]", "b[triangles]")
     # The tail mean of 200 draws has a standard error of 0.07; 4 of them and the rounding.
     found = float(text.split("= ")[1].split(" ")[0])
     np.testing.assert_allclose(found, 10 + 2 * stats.norm.pdf(1.645) / 0.05, atol=0.35)
