@@ -120,7 +120,8 @@ def _kinds(factor: Variable) -> dict[Apply, NDArray]:
         for variable in ancestors([factor])
         if variable.owner is not None and isinstance(variable.owner.op, AdvancedSubtensor)
         for log_z, index in [variable.owner.inputs[:2]]
-        if log_z.owner is not None
+        if variable.owner.op.idx_list == (0,)
+        and log_z.owner is not None
         and isinstance(log_z.owner.op, LogPartition)
         and isinstance(index, Constant)
     }

@@ -64,6 +64,9 @@ class Reference:
         ``remake(draws, random_seed, model_draws)`` makes a reference of the same kind with other
         points, at least `draws` of them. ``model_draws()`` gives draws of the model,
         ``(B, *event)``, for one that adapts to them. Like `proposal` it is no part of the estimate.
+    selected : bool
+        Whether some of the draws were thrown away by what cannot be repeated here, a detector say.
+        No other reference can then take its place.
 
     Raises
     ------
@@ -93,6 +96,7 @@ class Reference:
     pool: Pool | None = None
     proposal: Proposal | None = None
     remake: Callable[..., Reference] | None = None
+    selected: bool = False
 
     def __post_init__(self):
         keep = lambda name, value: object.__setattr__(self, name, value)
@@ -181,11 +185,6 @@ class Reference:
     def discrete(self) -> bool:
         """Whether the points are integers, so that Z is a sum."""
         return self.points.dtype.kind in "biu"
-
-    @property
-    def selected(self) -> bool:
-        """Whether draws were thrown away by what nobody can repeat here: a detector, say."""
-        return self.unused_draws > 0 and self.remake is None
 
     def influence(self, of_weights: np.ndarray) -> np.ndarray:
         """Influence of the points on a result, from that of their weights, ``(..., M)``.

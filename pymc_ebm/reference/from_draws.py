@@ -72,6 +72,7 @@ def from_draws(
         support=support,
         description="given draws",
         unused_draws=total_draws - n_points,
+        selected=total_draws > n_points,
         proposal=Proposal(None, partial(_fixed, log_density)) if callable(log_density) else None,
     )
 

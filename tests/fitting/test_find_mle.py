@@ -10,6 +10,7 @@ import xarray as xr
 from scipy import optimize
 from scipy.special import gammaln, logsumexp, ndtri
 from scipy.stats import norm
+from scipy.stats import t as stats_t
 
 import pymc_ebm as ebm
 from pymc_ebm import default_reference
@@ -280,6 +281,20 @@ def test_a_selection_stays_with_its_reference(draws, enough, rng):
     assert abs(fit.estimate["s"] - np.exp(truth[1])) < 4 * fit.mcse["s"]
     # Without the selection it would be the mean of the data.
     assert data.mean() - fit.estimate["mu"] > 0.3
+
+
+def test_draws_outside_the_support_are_no_selection(rng):
+    """What `support=` drops is known, and a reference fitted anew has it too: E = x/s on x > 0."""
+    law = stats_t(5, scale=4)
+    q = ebm.reference.from_draws(law.rvs(600, random_state=rng), law.logpdf)
+    data = rng.exponential(2.0, size=200)
+    with pm.Model():
+        s = pm.HalfFlat("s", initval=1.0)
+        energy = lambda x, s: x / s
+        ebm.EBM("x", s, energy=energy, reference=q, observed=data, support="positive")
+        fit = ebm.find_MLE(random_seed=rng, progressbar=False)
+    assert fit.converged
+    assert abs(fit.estimate["s"] - data.mean()) < 4 * fit.mcse["s"]
 
 
 def test_recentring_needs_the_space_of_integers(rng):
