@@ -1,7 +1,7 @@
 """The estimated normalisers that a model's log-probability holds, and their names."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pymc as pm
 from numpy.typing import NDArray
@@ -97,8 +97,8 @@ def normaliser_graphs(
         nodes = _new_nodes(factor, seen)
         if nodes and (var_names is None or owner.name in var_names):
             kinds = _kinds(factor)
-            for name, group, row in _named(model, owner, nodes):
-                normalisers.append(Normaliser(name, group, row, kinds.get(group[0])))
+            found = _named(model, owner, nodes)
+            normalisers += [replace(n, kinds=kinds.get(n.nodes[0])) for n in found]
     return factors, normalisers
 
 
@@ -115,22 +115,17 @@ def _new_nodes(factor: Variable, seen: set[Apply]) -> list[Apply]:
 
 def _kinds(factor: Variable) -> dict[Apply, NDArray]:
     """The rows of a node that one factor uses, in its order, as `log_partition` indexes them."""
-    return {
-        log_z.owner: index.data
-        for variable in ancestors([factor])
-        if variable.owner is not None and isinstance(variable.owner.op, AdvancedSubtensor)
-        for log_z, index in [variable.owner.inputs[:2]]
-        if variable.owner.op.idx_list == (0,)
-        and log_z.owner is not None
-        and isinstance(log_z.owner.op, LogPartition)
-        and isinstance(index, Constant)
-    }
+    kinds = {}
+    for variable in ancestors([factor]):
+        match variable.owner:
+            case Apply(op=AdvancedSubtensor(idx_list=(0,)), inputs=[log_z, Constant() as index]):
+                if log_z.owner is not None and isinstance(log_z.owner.op, LogPartition):
+                    kinds[log_z.owner] = index.data
+    return kinds
 
 
-def _named(
-    model: pm.Model, owner: Variable, nodes: list[Apply]
-) -> list[tuple[str, list[Apply], int | None]]:
-    """Name, equal nodes and row of the normalisers, by the components that they belong to."""
+def _named(model: pm.Model, owner: Variable, nodes: list[Apply]) -> list[Normaliser]:
+    """Equal nodes together, under the names of the components that they belong to."""
     groups: list[list[Apply]] = []
     for node in nodes:
         for group in groups:
@@ -144,18 +139,21 @@ def _named(
         labels = _component_labels(model, weights)
         # A normaliser without an axis of its own for the components is the same for all of them.
         if len(components) == 1 and len(groups) == 1 and _varies(groups[0][0].outputs[0]):
-            return [(f"{owner.name}[{label}]", groups[0], row) for row, label in enumerate(labels)]
+            return [
+                Normaliser(f"{owner.name}[{label}]", groups[0], row)
+                for row, label in enumerate(labels)
+            ]
         mine = [i for i, c in enumerate(components) if isinstance(c.owner.op, EnergyRV)]
         # PyMC stacks the components in their order; one that is itself a mixture has more nodes.
         if len(components) > 1 and len(mine) == len(nodes):
             names = dict(zip(nodes, (labels[i] for i in mine), strict=True))
             return [
-                (f"{owner.name}[{','.join(names[node] for node in group)}]", group, None)
+                Normaliser(f"{owner.name}[{','.join(names[node] for node in group)}]", group)
                 for group in groups
             ]
     if len(groups) == 1:
-        return [(owner.name, groups[0], None)]
-    return [(f"{owner.name}[{i}]", group, None) for i, group in enumerate(groups)]
+        return [Normaliser(owner.name, groups[0])]
+    return [Normaliser(f"{owner.name}[{i}]", group) for i, group in enumerate(groups)]
 
 
 def _varies(log_z: Variable) -> bool:

@@ -62,13 +62,15 @@ def test_stats_in_blocks_are_those_of_all_points(name, rows, monkeypatch):
             )
 
 
+@pytest.mark.parametrize("blocks", [23, 4000])
 @pytest.mark.parametrize("scale", [0.2, 1.2, 0.0])
-def test_shape_of_the_tail_needs_the_largest_weights_only(scale, rng):
+def test_shape_of_the_tail_needs_the_largest_weights_only(scale, blocks, rng):
     """To the last digits; −inf where all weights are equal."""
     log_weights = scale * rng.exponential(size=20_000)
     top = TopLogWeights(log_weights.size)
-    for block in np.array_split(log_weights, 23):
+    for block in np.array_split(log_weights, blocks):
         top.add(block)
+    np.testing.assert_array_equal(np.sort(top._top), np.sort(log_weights)[-top._top.size :])
     np.testing.assert_allclose(top.pareto_k(), pareto_k(log_weights), rtol=1e-12)
 
 
