@@ -15,8 +15,9 @@ import numpy as np
 from scipy.special import logsumexp
 
 import pymc_ebm as ebm
-from pymc_ebm.diagnostics.weights import ess, group_variance
 from pymc_ebm.energies import ising
+from pymc_ebm.weights.groups import group_variance
+from pymc_ebm.weights.normalised import ess
 
 CRITICAL = np.log(1 + np.sqrt(2)) / 2
 BETAS = np.array([0.2, 0.4, CRITICAL])

@@ -20,10 +20,10 @@ import xarray as xr
 from scipy import stats
 
 import pymc_ebm as ebm
-from pymc_ebm.diagnostics.coverage import CoverageVerdict, check_coverage
-from pymc_ebm.diagnostics.normalisers import normaliser_graphs
+from pymc_ebm.diagnostics.coverage._coverage import CoverageVerdict, check_coverage
+from pymc_ebm.diagnostics.normalisers.find import normaliser_graphs
 from pymc_ebm.diagnostics.reference_stats import on_own_scale
-from pymc_ebm.energy import VECTORISED
+from pymc_ebm.energy.split import VECTORISED
 
 SITES = 12
 

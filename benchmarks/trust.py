@@ -24,7 +24,7 @@ from trust_models import Setup
 from trust_setups import setups
 
 import pymc_ebm as ebm
-from pymc_ebm.energy import VECTORISED
+from pymc_ebm.energy.split import VECTORISED
 
 
 # NumPy on whole arrays takes no time to compile.

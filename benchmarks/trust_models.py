@@ -11,7 +11,7 @@ import pytensor.tensor as pt
 from scipy import special, stats
 
 import pymc_ebm as ebm
-from pymc_ebm.energy import VECTORISED
+from pymc_ebm.energy.split import VECTORISED
 
 
 @dataclass(frozen=True)

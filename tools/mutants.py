@@ -43,35 +43,37 @@ OF_HULLS = [
 ]
 MODELS = f"{D}/test_with_models.py"
 TESTS = {
-    "diagnostics/weights": [
+    "weights/normalised": [f"{D}/test_weights.py", "tests/weights/test_weight_properties.py"],
+    "weights/groups": [f"{D}/test_weights.py", "tests/weights/test_weight_properties.py"],
+    "weights/pareto_tails": [
         f"{D}/test_weights.py",
-        f"{D}/test_weight_properties.py",
+        "tests/weights/test_weight_properties.py",
         *OF_TAILS,
     ],
-    "diagnostics/posterior_error": [f"{D}/test_posterior_error.py"],
-    "diagnostics/draw_statistics": [f"{D}/test_draw_statistics.py"],
-    "diagnostics/point_sweep": [
-        f"{D}/test_weight_properties.py",
-        f"{D}/test_point_sweep.py",
+    "diagnostics/error/posterior_error": [f"{D}/error/test_posterior_error.py"],
+    "diagnostics/sums/draw_statistics": [f"{D}/sums/test_draw_statistics.py"],
+    "diagnostics/sums/point_sweep": [
+        "tests/weights/test_weight_properties.py",
+        f"{D}/sums/test_point_sweep.py",
         f"{BLOCKS}[unused draws-rows]",
     ],
-    "diagnostics/amplification": [
+    "diagnostics/normalisers/_amplification": [
         f"{MODELS}::test_amplification_in_a_regression_is_one_per_row",
         f"{MODELS}::test_equal_normalisers_of_one_variable_count_once",
         f"{MODELS}::test_amplification_is_the_number_of_data_and_follows_set_data",
         f"{MODELS}::test_amplification_in_a_mixture_is_the_expected_count",
     ],
-    "diagnostics/extremes": [f"{D}/test_extremes.py"],
-    "diagnostics/coefficients": [f"{D}/test_coefficients.py", f"{D}/test_hull.py"],
-    "diagnostics/hull": [f"{D}/test_hull.py", *OF_HULLS],
-    "reference/mbar": ["tests/reference/test_mbar.py"],
-    "log_partition": [
-        "tests/test_log_partition_properties.py",
-        "tests/test_rows.py",
+    "diagnostics/hull/extremes": [f"{D}/hull/test_extremes.py"],
+    "diagnostics/hull/coefficients": [f"{D}/hull/test_coefficients.py", f"{D}/hull/test_hull.py"],
+    "diagnostics/hull/_hull": [f"{D}/hull/test_hull.py", *OF_HULLS],
+    "reference/chains/mbar": ["tests/reference/chains/test_mbar.py"],
+    "partition/_log_partition": [
+        "tests/partition/test_log_partition_properties.py",
+        "tests/energy/test_rows.py",
         "tests/kernels/test_streaming.py::test_statistics_are_read_where_they_are[few columns]",
-        "tests/reference/test_memory.py::test_statistics_count",
+        "tests/test_memory.py::test_statistics_count",
         *(
-            f"tests/test_log_partition.py::test_{name}"
+            f"tests/partition/test_log_partition.py::test_{name}"
             for name in (
                 "bad_energies",
                 "energy_captures_data",

@@ -13,7 +13,7 @@ import xarray as xr
 from pymc.backends.arviz import find_constants, find_observations
 from pytensor.graph.basic import Apply
 
-import pymc_ebm
+from pymc_ebm._version import versions
 from pymc_ebm.distributed import ShardedReference
 from pymc_ebm.reference.base import Reference
 
@@ -57,11 +57,10 @@ def describe(model: pm.Model, nodes: Mapping[str, Apply]) -> dict[str, str]:
         for name, node in nodes.items()
     }
     data = {**find_constants(model), **find_observations(model)}
-    packages = {"pymc_ebm": pymc_ebm, "pymc": pm, "pytensor": pytensor, "arviz": arviz}
     return {
         "references": json.dumps(references),
         "data_fingerprints": json.dumps({name: _sha256(array) for name, array in data.items()}),
-        "versions": json.dumps({name: module.__version__ for name, module in packages.items()}),
+        "versions": json.dumps(versions(pm, pytensor, arviz)),
     }
 
 

@@ -12,17 +12,17 @@ from numpy.typing import NDArray
 from pymc.model.transform.conditioning import remove_value_transforms
 from pymc.pytensorf import resolve_backend_compile_kwargs
 
-from pymc_ebm.diagnostics.amplification import amplification_graphs
-from pymc_ebm.diagnostics.coverage import check_coverage
-from pymc_ebm.diagnostics.draw_statistics import draw_statistics, streamed_statistics
-from pymc_ebm.diagnostics.hull import check_hull
-from pymc_ebm.diagnostics.level_error import LevelError
-from pymc_ebm.diagnostics.normalisers import Normaliser, normaliser_graphs
-from pymc_ebm.diagnostics.point_sweep import PointSweep
-from pymc_ebm.diagnostics.posterior_error import PosteriorError
+from pymc_ebm.diagnostics.better._replace_reference import without_initial_values
+from pymc_ebm.diagnostics.coverage._coverage import check_coverage
+from pymc_ebm.diagnostics.error.level_error import LevelError
+from pymc_ebm.diagnostics.error.posterior_error import PosteriorError
+from pymc_ebm.diagnostics.hull._hull import check_hull
+from pymc_ebm.diagnostics.normalisers._amplification import amplification_graphs
+from pymc_ebm.diagnostics.normalisers.find import Normaliser, normaliser_graphs
 from pymc_ebm.diagnostics.provenance import check_same_model, describe
-from pymc_ebm.diagnostics.replace_reference import without_initial_values
-from pymc_ebm.diagnostics.shard_sweep import ShardSweep
+from pymc_ebm.diagnostics.sums.draw_statistics import draw_statistics, streamed_statistics
+from pymc_ebm.diagnostics.sums.point_sweep import PointSweep
+from pymc_ebm.diagnostics.sums.shard_sweep import ShardSweep
 from pymc_ebm.distributed import ShardedReference
 from pymc_ebm.progress import progress
 

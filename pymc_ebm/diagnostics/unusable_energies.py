@@ -6,9 +6,9 @@ import numpy as np
 import pymc as pm
 from numpy.typing import NDArray
 
-from pymc_ebm.diagnostics.normalisers import normaliser_graphs
-from pymc_ebm.diagnostics.point_sweep import PointSweep
-from pymc_ebm.reference.memory import physical_memory
+from pymc_ebm.diagnostics.normalisers.find import normaliser_graphs
+from pymc_ebm.diagnostics.sums.point_sweep import PointSweep
+from pymc_ebm.memory import physical_memory
 
 __all__ = ["EnergyFaults"]
 

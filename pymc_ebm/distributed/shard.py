@@ -15,7 +15,7 @@ import pytensor.tensor as pt
 from numpy.typing import NDArray
 from pytensor.graph.basic import Apply
 
-from pymc_ebm.log_partition import estimator
+from pymc_ebm.partition._log_partition import estimator
 from pymc_ebm.reference.base import Reference
 
 __all__ = ["Shard", "Sums", "add_up", "part", "value_and_gradient"]

@@ -13,10 +13,10 @@ import numpy as np
 from pytensor.graph.basic import Apply, Variable
 
 from pymc_ebm.distributed.shard import part
-from pymc_ebm.energy import SplitEnergy
-from pymc_ebm.log_partition import LogPartition, estimator
+from pymc_ebm.energy.split import SplitEnergy
+from pymc_ebm.partition._log_partition import LogPartition, estimator
+from pymc_ebm.reference._independent import independent
 from pymc_ebm.reference.base import Reference
-from pymc_ebm.reference.independent import independent
 
 if TYPE_CHECKING:
     from distributed import Client

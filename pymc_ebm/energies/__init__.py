@@ -1,13 +1,13 @@
 """Ready energies, as plain functions: lattices, networks, counts, polynomials, hidden units."""
 
+from pymc_ebm.energies._ergm import edges, ergm, gwesp, stars, triangles
+from pymc_ebm.energies._ising import ising
+from pymc_ebm.energies._polynomial import polynomial
+from pymc_ebm.energies._potts import potts
 from pymc_ebm.energies.boltzmann import restricted_boltzmann
 from pymc_ebm.energies.changes import edge_changes, gwesp_changes, star_changes, triangle_changes
 from pymc_ebm.energies.conway import conway_maxwell_poisson
 from pymc_ebm.energies.dyads import to_adjacency, to_dyads
-from pymc_ebm.energies.ergm import edges, ergm, gwesp, stars, triangles
-from pymc_ebm.energies.ising import ising
-from pymc_ebm.energies.polynomial import polynomial
-from pymc_ebm.energies.potts import potts
 
 __all__ = [
     "conway_maxwell_poisson",

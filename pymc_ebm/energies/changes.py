@@ -9,8 +9,8 @@ from __future__ import annotations
 import pytensor.tensor as pt
 from pytensor.tensor.variable import TensorVariable
 
+from pymc_ebm.energies._ergm import choose, partner_weight, shared_ratio
 from pymc_ebm.energies.dyads import adjacency, dyads_of
-from pymc_ebm.energies.ergm import choose, partner_weight, shared_ratio
 
 __all__ = ["edge_changes", "gwesp_changes", "star_changes", "triangle_changes"]
 

@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 import pymc as pm
 
+from pymc_ebm.fitting._exact_gradient import exact_gradient
+from pymc_ebm.fitting._geyer import geyer, unbounded
+from pymc_ebm.fitting._gradient_descent import gradient_descent
+from pymc_ebm.fitting._noise_contrastive import noise_contrastive
+from pymc_ebm.fitting._pseudolikelihood import pseudolikelihood
+from pymc_ebm.fitting._score_matching import score_matching
 from pymc_ebm.fitting.estimate import PointEstimate
-from pymc_ebm.fitting.exact_gradient import exact_gradient
-from pymc_ebm.fitting.geyer import geyer, unbounded
-from pymc_ebm.fitting.gradient_descent import gradient_descent
-from pymc_ebm.fitting.noise_contrastive import noise_contrastive
 from pymc_ebm.fitting.problem import Problem
-from pymc_ebm.fitting.pseudolikelihood import pseudolikelihood
-from pymc_ebm.fitting.score_matching import score_matching
 from pymc_ebm.fitting.solution import Solution
 from pymc_ebm.progress import progress
 

@@ -11,8 +11,8 @@ import pytensor.tensor as pt
 from numpy.typing import NDArray
 from pytensor.graph.replace import graph_replace
 
+from pymc_ebm.energy.parameters import signature_of
 from pymc_ebm.fitting.problem import Problem, directional
-from pymc_ebm.parameters import signature_of
 
 __all__ = ["ModelDraws"]
 

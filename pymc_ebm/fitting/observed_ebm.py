@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 from pymc.distributions.dist_math import check_parameters
 from pytensor.graph.basic import Variable
 
-from pymc_ebm.distribution import EnergyRV
-from pymc_ebm.energy import Energy, data_energy, evaluate
+from pymc_ebm.distribution.ebm import EnergyRV
+from pymc_ebm.energy.parameters import core_ndims, without_unit_batch
+from pymc_ebm.energy.split import Energy, data_energy, evaluate
 from pymc_ebm.fitting.problem import Problem
-from pymc_ebm.parameters import core_ndims, without_unit_batch
 from pymc_ebm.reference.base import Reference
 
 __all__ = ["ObservedEBM", "observed_ebms"]

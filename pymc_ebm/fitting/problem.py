@@ -16,10 +16,11 @@ from pytensor.graph.basic import Apply, Variable
 from pytensor.graph.replace import graph_replace
 from pytensor.graph.traversal import ancestors
 
-from pymc_ebm.diagnostics.weights import ess, group_covariance, normalise
 from pymc_ebm.distributed import ShardedReference
-from pymc_ebm.log_partition import LogPartition
+from pymc_ebm.partition._log_partition import LogPartition
 from pymc_ebm.reference.base import Reference
+from pymc_ebm.weights.groups import group_covariance
+from pymc_ebm.weights.normalised import ess, normalise
 
 __all__ = ["Loss", "Problem", "columns", "directional"]
 

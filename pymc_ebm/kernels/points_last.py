@@ -7,7 +7,7 @@ from pytensor.tensor.elemwise import DimShuffle, Elemwise
 from pytensor.tensor.math import Sum
 from pytensor.tensor.variable import TensorVariable
 
-from pymc_ebm.hoisting import depends
+from pymc_ebm.energy.hoisting import depends
 from pymc_ebm.kernels.routes import is_product
 
 __all__ = ["points_last"]

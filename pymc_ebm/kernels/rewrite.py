@@ -13,7 +13,7 @@ from pytensor.graph.rewriting.basic import MergeOptimizer, graph_rewriter
 from pymc_ebm.kernels.ops import BlockStream, LinearStream, Weigh
 from pymc_ebm.kernels.points_last import points_last
 from pymc_ebm.kernels.routes import route
-from pymc_ebm.log_partition import LogPartition, value_and_gradient
+from pymc_ebm.partition._log_partition import LogPartition, value_and_gradient
 
 __all__ = ["stream_log_partition"]
 

@@ -14,9 +14,9 @@ from pytensor.tensor.math import Dot, Sum
 from pytensor.tensor.variable import TensorVariable
 
 from pymc_ebm.distributed.sharded_reference import ShardedReference
-from pymc_ebm.energy import SplitEnergy
-from pymc_ebm.hoisting import depends
-from pymc_ebm.log_partition import LogPartition
+from pymc_ebm.energy.hoisting import depends
+from pymc_ebm.energy.split import SplitEnergy
+from pymc_ebm.partition._log_partition import LogPartition
 
 __all__ = ["Route", "route"]
 

@@ -8,7 +8,7 @@ import xarray as xr
 
 from pymc_ebm.plots.layout import group
 from pymc_ebm.reference.base import Reference
-from pymc_ebm.reference.pooled import LEAST_OVERLAP
+from pymc_ebm.reference.chains._pooled import LEAST_OVERLAP
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

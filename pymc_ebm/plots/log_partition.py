@@ -9,10 +9,10 @@ from arviz_plots import PlotCollection, visuals
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from pymc_ebm.diagnostics.at_parameters import NormalisersAt, NormaliserValues
-from pymc_ebm.diagnostics.weights import group_variance
+from pymc_ebm.diagnostics.normalisers.at_parameters import NormalisersAt, NormaliserValues
 from pymc_ebm.plots.layout import element_label, label_panels, panels, scalar_draws
 from pymc_ebm.reference.base import Reference
+from pymc_ebm.weights.groups import group_variance
 
 __all__ = ["plot_log_partition"]
 

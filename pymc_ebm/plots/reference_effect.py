@@ -10,7 +10,7 @@ from arviz_plots import PlotCollection, visuals
 from arviz_plots.plots.utils import process_group_variables_coords, set_wrap_layout
 from numpy.typing import NDArray
 
-from pymc_ebm.diagnostics.other_references import other_log_weights
+from pymc_ebm.diagnostics.error.other_references import other_log_weights
 from pymc_ebm.plots.layout import figure_defaults, group
 
 __all__ = ["plot_reference_effect"]

@@ -8,8 +8,8 @@ import numpy as np
 import xarray as xr
 from arviz_plots import PlotCollection, visuals
 
-from pymc_ebm.diagnostics.weights import khat_threshold
 from pymc_ebm.plots.layout import element_label, group, label_panels, panels, scalar_draws
+from pymc_ebm.weights.pareto_tails import khat_threshold
 
 __all__ = ["plot_reference_ess"]
 

@@ -8,8 +8,8 @@ import xarray as xr
 from arviz_plots import PlotCollection, visuals
 from numpy.typing import ArrayLike, NDArray
 
-from pymc_ebm.diagnostics.at_parameters import NormalisersAt
-from pymc_ebm.diagnostics.data_weights import data_log_weights
+from pymc_ebm.diagnostics.coverage.data_weights import data_log_weights
+from pymc_ebm.diagnostics.normalisers.at_parameters import NormalisersAt
 from pymc_ebm.plots.layout import group, label_panels, panels
 
 __all__ = ["plot_reference_weights"]

@@ -1,16 +1,16 @@
 """Ways to make a reference, the weighted set of points that estimates a normaliser."""
 
+from pymc_ebm.reference._enumeration import enumeration
+from pymc_ebm.reference._fitted import fitted
+from pymc_ebm.reference._from_draws import from_draws
+from pymc_ebm.reference._independent import independent
+from pymc_ebm.reference._quadrature import quadrature
 from pymc_ebm.reference.base import Reference
-from pymc_ebm.reference.chain import chain
-from pymc_ebm.reference.enumeration import enumeration
-from pymc_ebm.reference.fitted import fitted
-from pymc_ebm.reference.from_draws import from_draws
-from pymc_ebm.reference.independent import independent
-from pymc_ebm.reference.mbar import Pool
-from pymc_ebm.reference.pooled import pooled
-from pymc_ebm.reference.proposal import Proposal
-from pymc_ebm.reference.quadrature import quadrature
-from pymc_ebm.reference.support import Support, normalise_support
+from pymc_ebm.reference.chains._chain import chain
+from pymc_ebm.reference.chains._pooled import pooled
+from pymc_ebm.reference.chains.mbar import Pool
+from pymc_ebm.reference.laws.proposal import Proposal
+from pymc_ebm.space.box import Support, normalise_support
 
 __all__ = [
     "Pool",

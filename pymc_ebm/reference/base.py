@@ -10,9 +10,9 @@ from functools import cached_property
 
 import numpy as np
 
-from pymc_ebm.reference.mbar import Pool
-from pymc_ebm.reference.proposal import Proposal
-from pymc_ebm.reference.support import Support, normalise_support
+from pymc_ebm.reference.chains.mbar import Pool
+from pymc_ebm.reference.laws.proposal import Proposal
+from pymc_ebm.space.box import Support, normalise_support
 
 FEWEST_POINTS = 25
 

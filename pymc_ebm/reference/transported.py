@@ -13,9 +13,9 @@ from pytensor.graph.replace import graph_replace
 from pytensor.graph.traversal import toposort
 from pytensor.raise_op import CheckAndRaise
 
+from pymc_ebm.memory import check_memory
 from pymc_ebm.reference.base import Reference
-from pymc_ebm.reference.memory import check_memory
-from pymc_ebm.reference.proposal import of_distribution
+from pymc_ebm.reference.laws.proposal import of_distribution
 from pymc_ebm.reference.uniforms import uniforms
 
 REMEDY = (

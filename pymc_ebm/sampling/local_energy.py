@@ -10,7 +10,7 @@ import pytensor
 import pytensor.tensor as pt
 from pytensor.gradient import NullTypeGradError
 
-from pymc_ebm.energy import VECTORISED, split_energy
+from pymc_ebm.energy.split import VECTORISED, split_energy
 from pymc_ebm.sampling.pairwise import Pairwise, decompose, random_codes
 from pymc_ebm.sampling.sites import Sites
 from pymc_ebm.sampling.target import cached, parameter_types

@@ -11,7 +11,7 @@ import pytensor
 import xarray as xr
 from arviz_stats.base import array_stats
 
-import pymc_ebm
+from pymc_ebm._version import versions
 from pymc_ebm.reference.base import Reference
 
 __all__ = [
@@ -57,9 +57,7 @@ def datatree(
         "sampler": sampler,
         "ess": float(ess),
         "reference_fingerprint": reference.fingerprint,
-        "versions": json.dumps(
-            {m.__name__: m.__version__ for m in (pymc_ebm, pm, pytensor, np, xr)}
-        ),
+        "versions": json.dumps(versions(pm, pytensor, np, xr)),
     }
     if isinstance(random_seed, numbers.Integral):
         attributes["random_seed"] = int(random_seed)

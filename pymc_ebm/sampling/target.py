@@ -10,9 +10,9 @@ import pytensor
 import pytensor.tensor as pt
 from pytensor.compile.mode import Mode
 
-from pymc_ebm.energy import VECTORISED, Energy, call_energy
-from pymc_ebm.log_partition import log_partition
-from pymc_ebm.parameters import core_ndims
+from pymc_ebm.energy.parameters import core_ndims
+from pymc_ebm.energy.split import VECTORISED, Energy, call_energy
+from pymc_ebm.partition._log_partition import log_partition
 from pymc_ebm.reference.base import Reference
 
 __all__ = [

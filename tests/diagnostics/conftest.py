@@ -9,8 +9,8 @@ import pytensor
 import pytest
 from pytensor.graph.replace import graph_replace
 
-from pymc_ebm.diagnostics.amplification import amplification_graphs
-from pymc_ebm.diagnostics.normalisers import normaliser_graphs
+from pymc_ebm.diagnostics.normalisers._amplification import amplification_graphs
+from pymc_ebm.diagnostics.normalisers.find import normaliser_graphs
 from pymc_ebm.diagnostics.reference_stats import on_own_scale
 
 

@@ -6,8 +6,10 @@ import pymc as pm
 import pytest
 
 import pymc_ebm as ebm
-from pymc_ebm.diagnostics import extremes, hull, point_sweep
-from pymc_ebm.diagnostics.weights import TopLogWeights, pareto_k
+from pymc_ebm.diagnostics.hull import _hull as hull
+from pymc_ebm.diagnostics.hull import extremes
+from pymc_ebm.diagnostics.sums import point_sweep
+from pymc_ebm.weights.pareto_tails import TopLogWeights, pareto_k
 
 DATA = np.random.default_rng(0).normal(0.5, 2, size=12)
 

@@ -9,9 +9,11 @@ import pytest
 from scipy import special, stats
 
 import pymc_ebm as ebm
-from pymc_ebm.diagnostics.weights import log_partition_mcse, normalise, pareto_k
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.reference.uniforms import uniforms
+from pymc_ebm.weights.groups import log_partition_mcse
+from pymc_ebm.weights.normalised import normalise
+from pymc_ebm.weights.pareto_tails import pareto_k
 
 THETA = 2.0
 LOG_Z = np.log(np.sqrt(2 * np.pi) * THETA)

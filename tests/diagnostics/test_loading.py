@@ -1,4 +1,4 @@
-"""What a file of results may do to the session that opens it (reliability.md 31)."""
+"""What a file of results may do to the session that opens it."""
 
 import pickle
 

@@ -1,4 +1,4 @@
-"""The status of a report where the reference misses a mode (reliability.md 18 and 33)."""
+"""The status of a report where the reference misses a mode."""
 
 import numpy as np
 import pymc as pm

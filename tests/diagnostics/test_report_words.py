@@ -5,9 +5,9 @@ import pytest
 import xarray as xr
 from scipy import stats
 
-from pymc_ebm.diagnostics.findings import Findings
-from pymc_ebm.diagnostics.judge_coverage import judge_coverage
-from pymc_ebm.diagnostics.worst_region import worst_region
+from pymc_ebm.diagnostics.words.findings import Findings
+from pymc_ebm.diagnostics.words.judge_coverage import judge_coverage
+from pymc_ebm.diagnostics.words.worst_region import worst_region
 
 DIMS = ("chain", "draw")
 

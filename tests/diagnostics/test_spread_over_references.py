@@ -27,14 +27,11 @@ from scipy.special import ndtri
 from scipy.stats import qmc
 
 import pymc_ebm as ebm
-from pymc_ebm.diagnostics.posterior_error import PosteriorError
-from pymc_ebm.diagnostics.weights import (
-    group_covariance,
-    group_variance,
-    normalise,
-    pareto_k,
-)
-from pymc_ebm.reference import mbar
+from pymc_ebm.diagnostics.error.posterior_error import PosteriorError
+from pymc_ebm.reference.chains import mbar
+from pymc_ebm.weights.groups import group_covariance, group_variance
+from pymc_ebm.weights.normalised import normalise
+from pymc_ebm.weights.pareto_tails import pareto_k
 
 SEEN, CLAIMS, DRAWS = 2000, 48, 120
 HALF_LOG_2PI = np.log(2 * np.pi) / 2

@@ -2,18 +2,15 @@ import numpy as np
 import pytest
 from scipy import special
 
-from pymc_ebm.diagnostics.weights import (
-    _without_ties,
-    ess,
+from pymc_ebm.weights.groups import (
     group_covariance,
     group_sums,
     group_variance,
-    khat_threshold,
     log_partition_mcse,
-    normalise,
-    pareto_k,
     variance_of_sums,
 )
+from pymc_ebm.weights.normalised import ess, normalise
+from pymc_ebm.weights.pareto_tails import _without_ties, khat_threshold, pareto_k
 
 
 def test_normalise_agrees_with_scipy_by_row(rng):
@@ -101,7 +98,7 @@ def test_group_variance_counts_antithetic_pairs_once(rng):
 
 
 def test_pareto_k_has_the_right_sign(rng):
-    """Weights exp(k E) with E exponential have a tail of k (reliability.md 29).
+    """Weights exp(k E) with E exponential have a tail of k.
 
     It is fitted to the 3 √M largest, with a standard error of (1 + k)/√3000: 0.04 for k = 1.2.
     """

@@ -9,18 +9,13 @@ import pytest
 import xarray as xr
 from scipy import stats as st
 
-from pymc_ebm.diagnostics import (
-    amplification,
-    compute_reference_stats,
-    find_log_partitions,
-    report,
-)
-from pymc_ebm.distribution import EBM
-from pymc_ebm.log_partition import log_partition
+from pymc_ebm.diagnostics import amplification, compute_reference_stats, find_log_partitions, report
+from pymc_ebm.distribution.ebm import EBM
+from pymc_ebm.partition._log_partition import log_partition
+from pymc_ebm.reference._enumeration import enumeration
+from pymc_ebm.reference._from_draws import from_draws
+from pymc_ebm.reference._quadrature import quadrature
 from pymc_ebm.reference.base import Reference
-from pymc_ebm.reference.enumeration import enumeration
-from pymc_ebm.reference.from_draws import from_draws
-from pymc_ebm.reference.quadrature import quadrature
 
 N = 100
 # Of this root mean square the posterior sd is 0.124, as in the field's reference numbers.
@@ -162,7 +157,7 @@ def test_amplification_follows_set_data_in_regressions_and_mixtures():
 
 
 def test_the_share_of_points_without_weight():
-    """Half of the nodes of an even grid are negative (reliability.md 2)."""
+    """Half of the nodes of an even grid are negative."""
     with pm.Model() as model:
         sigma = pm.HalfNormal("sigma")
         half = lambda x, s: pt.switch(x < 0, np.inf, energy(x, s))

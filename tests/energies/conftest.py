@@ -4,7 +4,7 @@ import numpy as np
 import pytensor.tensor as pt
 import pytest
 
-from pymc_ebm.energy import evaluate
+from pymc_ebm.energy.split import evaluate
 
 
 @pytest.fixture

@@ -20,8 +20,8 @@ from pymc_ebm.energies import (
     stars,
     triangles,
 )
-from pymc_ebm.energy import evaluate, split_energy
-from pymc_ebm.parameters import as_parameter
+from pymc_ebm.energy.parameters import as_parameter
+from pymc_ebm.energy.split import evaluate, split_energy
 from pymc_ebm.sampling.local_energy import local_energy
 from pymc_ebm.sampling.sites import sites_of
 from pymc_ebm.sampling.target import energy_function, parameter_row

@@ -13,7 +13,7 @@ from scipy.stats import norm
 from scipy.stats import t as stats_t
 
 import pymc_ebm as ebm
-from pymc_ebm import default_reference
+from pymc_ebm.distribution import default_reference
 from pymc_ebm.energies import edges, ergm, to_adjacency, to_dyads, triangles
 from pymc_ebm.fitting.find_mle import solve
 from pymc_ebm.fitting.problem import Problem

@@ -1,4 +1,4 @@
-"""Evaluations stay in the thread that asks for them (reliability.md 27)."""
+"""Evaluations stay in the thread that asks for them."""
 
 import time
 

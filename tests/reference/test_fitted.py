@@ -6,8 +6,8 @@ from scipy import stats
 from scipy.special import gammaln, logsumexp
 
 from pymc_ebm import reference as ref
-from pymc_ebm.reference.line import LineMap
-from pymc_ebm.reference.mixture import Mixture
+from pymc_ebm.reference.laws.line import LineMap
+from pymc_ebm.reference.laws.mixture import Mixture
 
 
 def log_z(q, energy):

@@ -206,7 +206,7 @@ def network(*statistics, n_nodes=5):
 @pytest.mark.parametrize("n_nodes", [4, 5])
 def test_network_by_its_changes(n_nodes, chisquare_of_states, seed, monkeypatch):
     """4000 independent draws of graphs of 4 and 5 nodes, 64 and 1024, never by the energy."""
-    module = importlib.import_module("pymc_ebm.sampling.gibbs")
+    module = importlib.import_module("pymc_ebm.sampling._gibbs")
     monkeypatch.setattr(module, "candidate_sweeps", None)
     monkeypatch.setattr(module, "local_energy", None)
     energy, graphs = network(edges, ready_triangles, partial(gwesp, decay=0.5), n_nodes=n_nodes)

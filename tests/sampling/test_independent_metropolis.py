@@ -102,7 +102,7 @@ def _table(k, values):
 @pytest.mark.parametrize("block", [1000, 50])
 def test_against_a_loop_by_hand(block, monkeypatch, seed):
     """The same proposals and uniforms through the formula, one step at a time."""
-    module = importlib.import_module("pymc_ebm.sampling.independent_metropolis")
+    module = importlib.import_module("pymc_ebm.sampling._independent_metropolis")
     monkeypatch.setattr(module, "BLOCK", block)
     q = ebm.reference.independent(pm.Normal.dist(0.0, 3.0), 64, random_seed=1)
     tree = independent_metropolis(

@@ -14,8 +14,8 @@ from scipy import integrate
 from scipy.special import gammaln, logsumexp
 
 import pymc_ebm as ebm
-from pymc_ebm.diagnostics.weights import group_variance
 from pymc_ebm.sampling import markov_chain
+from pymc_ebm.weights.groups import group_variance
 
 # The tails of a quartic make steps of NUTS diverge at its default target.
 STEPS = {

@@ -1,0 +1,237 @@
+"""The questions of `report`, asked before sampling."""
+
+from dataclasses import replace
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+import xarray as xr
+from numpy.typing import NDArray
+from pymc.blocking import DictToArrayBijection, RaveledVars
+from scipy import optimize
+
+from pymc_ebm.diagnostics._report import report
+from pymc_ebm.diagnostics.hull._hull import check_hull
+from pymc_ebm.diagnostics.reference_stats import compute_reference_stats
+from pymc_ebm.diagnostics.unusable_energies import EnergyFaults
+from pymc_ebm.diagnostics.words.reference_report import ReferenceReport
+from pymc_ebm.energy.split import evaluate
+from pymc_ebm.progress import progress
+
+__all__ = ["check"]
+
+# Step of the second differences, in the model's unconstrained space.
+_STEP = 1e-3
+# Searches for the mode, and the nats within which one has found it.
+_MOST_SEARCHES, _NEAR = 12, 0.01
+# Of the draws around the mode, how many are searched for energies that are NaN or all infinite.
+_DRAWS_LOOKED_AT = 8
+
+
+def check(
+    model: pm.Model | None = None, *, draws: int = 100, random_seed=0, progressbar: bool = False
+) -> ReferenceReport:
+    """Say before sampling what would go wrong with the estimated normalisers.
+
+    It looks, in this order, at
+
+    - memory: what the energies of all points and rows of parameters take;
+    - the start: energies that are NaN or all +inf, and a log-probability that is not finite;
+    - the hull of the points' statistics (`check_hull`);
+    - the posterior mode and draws of the normal approximation around it: energies as at the
+      start, then `compute_reference_stats` and `report`, as if these were draws of a posterior.
+
+    The first of these that fails ends the search. The last reason says where it looked.
+
+    Parameters
+    ----------
+    model : pm.Model, optional
+        The model of the context by default.
+    draws : int
+        Of the normal approximation.
+    random_seed : optional
+        As for ``numpy.random.default_rng``.
+    progressbar : bool
+
+    Returns
+    -------
+    ReferenceReport
+        "failed" without statistics where something stands in the way of computing them; else that
+        of the approximation. "ok" means that nothing stands in the way of sampling; the posterior
+        has its own report.
+
+    Raises
+    ------
+    ValueError
+        A model without an estimated normaliser.
+
+    Examples
+    --------
+    >>> import numpy as np, pymc as pm, pymc_ebm as ebm
+    >>> data = np.random.default_rng(0).normal(0, 2, size=100)
+    >>> with pm.Model() as model:
+    ...     sigma = pm.HalfNormal("sigma", 5)
+    ...     x = ebm.EBM("x", sigma, energy=lambda x, s: x**2 / (2 * s**2), observed=data)
+    >>> ebm.check(model).status
+    'ok'
+    """
+    model = pm.modelcontext(model)
+    faults = EnergyFaults(model)
+    start = model.initial_point()
+    at_start = f"the start ({_values(model, start)})"
+    if too_large := faults.memory(start):
+        return _failed(*too_large)
+    if unusable := faults.energies(start, at_start):
+        return _failed(*unusable)
+    bad = {n: v for n, v in model.point_logps(start, round_vals=8).items() if not np.isfinite(v)}
+    if bad:
+        return _failed(
+            [f"The log-probability of {n} is {v} at {at_start}." for n, v in bad.items()],
+            ["Give initval= values at which the data are possible and the reference has weight."],
+        )
+    outside = {n: v for n, v in check_hull(model).items() if v.verdict == "outside"}
+    if outside:
+        return _failed(
+            [
+                f"The estimated likelihood of {n} has no maximum. {v.reason}"
+                for n, v in outside.items()
+            ],
+            ["Widen or re-centre the reference, so that its points surround the data."],
+        )
+    around = _NormalApproximation(model, start, progressbar)
+    which = "the posterior mode" if around.found else "where the search for the mode ended"
+    at_mode = f"{which} ({_values(model, around.mode)})"
+    if unusable := faults.energies(around.mode, at_mode):
+        return _failed(*unusable)
+    if not around.known:
+        return _failed(
+            [
+                "No mode with a finite log-probability and curvature was found from "
+                f"{at_start}: the search ended at {_values(model, around.mode)}."
+            ],
+            ["Check the priors and the energy, or give initval= values nearer to the data."],
+        )
+    points = around.draws(draws, np.random.default_rng(random_seed))
+    for i in np.unique(np.linspace(0, draws - 1, _DRAWS_LOOKED_AT).astype(int)):
+        where = f"a draw around the mode ({_values(model, points[i])})"
+        if unusable := faults.energies(points[i], where):
+            return _failed(*unusable)
+    idata = _as_posterior(model, points)
+    verdict = report(compute_reference_stats(idata, model=model, progressbar=progressbar))
+    looked = f"Looked at {at_start}, {at_mode} and {draws} draws around it."
+    return replace(verdict, reasons=(*verdict.reasons, looked))
+
+
+def _failed(reasons: list[str], remedies: list[str]) -> ReferenceReport:
+    return ReferenceReport("failed", tuple(reasons), tuple(remedies), {}, {})
+
+
+class _NormalApproximation:
+    """The posterior mode and the curvature of the log-probability there, in unconstrained values.
+
+    Attributes
+    ----------
+    mode : dict
+        Values of ``model.value_vars``.
+    known : bool
+        Whether the curvature is finite.
+    found : bool
+        Whether the log-probability is at a maximum there.
+    """
+
+    def __init__(self, model, start, progressbar):
+        self._start = start
+        values = {v.name: start[v.name] for v in model.continuous_value_vars}
+        flat = DictToArrayBijection.map(values)
+        self._info = flat.point_map_info
+        function = model.logp_dlogp_function(ravel_inputs=True)
+        function.set_extra_values(start)
+
+        def downhill(u: NDArray) -> tuple[float, NDArray]:
+            value, slope = function(u)
+            return -float(value), -np.asarray(slope, dtype=float)
+
+        with progress(progressbar) as bar, np.errstate(all="ignore"):
+            bar.add_task("Posterior mode", total=None)
+            mode, size, value = flat.data, 1.0, np.inf
+            for _ in range(_MOST_SEARCHES):
+                # A first step beyond the domain of parameters ends a search: on with smaller ones.
+                mode = _minimum(downhill, mode, size)
+                before, (value, slope) = value, downhill(mode)
+                hessian = np.array(
+                    [
+                        (downhill(mode + h)[1] - downhill(mode - h)[1]) / (2 * _STEP)
+                        for h in _STEP * np.eye(len(mode))
+                    ]
+                )
+                self._hessian = (hessian + hessian.T) / 2
+                self.known = bool(np.isfinite(hessian).all())
+                self.found = self.known and _nats_above(slope, self._hessian) < _NEAR
+                if self.found:
+                    break
+                size = size if before - value > _NEAR else size / 10
+        self._mode, self.mode = mode, self._point(mode)
+
+    def draws(self, number: int, rng: np.random.Generator) -> list[dict]:
+        widths, axes = np.linalg.eigh(self._hessian)
+        # A direction that the model hardly knows is drawn with a width of one at most.
+        scale = 1 / np.sqrt(np.maximum(widths, 1.0))
+        u = self._mode + (rng.normal(size=(number, len(scale))) * scale) @ axes.T
+        return [self._point(row) for row in u]
+
+    def _point(self, u: NDArray) -> dict:
+        return {**self._start, **DictToArrayBijection.rmap(RaveledVars(u, self._info))}
+
+
+def _minimum(function, start: NDArray, size: float) -> NDArray:
+    """Where L-BFGS ends that begins with a step of about `size`."""
+
+    def scaled(v):
+        value, slope = function(start + size * v)
+        return value, size * slope
+
+    found = optimize.minimize(scaled, np.zeros(len(start)), jac=True, method="L-BFGS-B")
+    return start + size * found.x
+
+
+def _nats_above(slope: NDArray, hessian: NDArray) -> float:
+    """How far a function is above its minimum, by Newton's quadratic; inf where it has none."""
+    if np.linalg.eigvalsh(hessian).min(initial=np.inf) <= 0 or not np.isfinite(slope).all():
+        return np.inf
+    return float(slope @ np.linalg.solve(hessian, slope)) / 2
+
+
+def _as_posterior(model: pm.Model, points: list[dict]) -> xr.DataTree:
+    """One chain of points, on the scale of the model's free parameters."""
+    values = model.compile_fn(model.unobserved_value_vars, inputs=model.value_vars)
+    names = [v.name for v in model.unobserved_value_vars]
+    rows = [values(point) for point in points]
+    free = {rv.name for rv in model.free_RVs}
+    posterior = {
+        name: np.stack([row[i] for row in rows])[None]
+        for i, name in enumerate(names)
+        if name in free
+    }
+    arrays = {
+        n: (("chain", "draw", *(f"{n}_dim_{k}" for k in range(v.ndim - 2))), v)
+        for n, v in posterior.items()
+    }
+    dataset = xr.Dataset(arrays, coords={"chain": [0], "draw": np.arange(len(points))})
+    return xr.DataTree.from_dict({"posterior": dataset})
+
+
+def _values(model: pm.Model, point: dict) -> str:
+    """The free parameters, on their own scale, as text."""
+    inputs = [pt.constant(point[v.name]) for v in model.value_vars]
+    own = [
+        value
+        if (transform := model.rvs_to_transforms[rv]) is None
+        else transform.backward(value, *rv.owner.inputs)
+        for rv, value in ((rv, model.rvs_to_values[rv]) for rv in model.free_RVs)
+    ]
+    graphs = model.replace_rvs_by_values(own)
+    found = evaluate(graphs, dict(zip(model.value_vars, inputs, strict=True)))
+    return ", ".join(
+        f"{rv.name} = {np.array2string(np.asarray(v), threshold=6, precision=4)}"
+        for rv, v in zip(model.free_RVs, found, strict=True)
+    )

@@ -1,0 +1,1 @@
+"""Better references, and what follows from them."""

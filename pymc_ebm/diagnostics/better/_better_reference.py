@@ -1,0 +1,222 @@
+"""Larger references of the kinds that a model has, as many points as its posterior needs."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pymc as pm
+import xarray as xr
+from numpy.typing import NDArray
+
+from pymc_ebm.diagnostics._report import added_error
+from pymc_ebm.diagnostics.normalisers._amplification import amplification
+from pymc_ebm.diagnostics.normalisers.find import Normaliser, normaliser_graphs
+from pymc_ebm.diagnostics.provenance import check_same_model, describe
+from pymc_ebm.diagnostics.reference_stats import (
+    compute_reference_stats,
+    flat_draws,
+    free_posterior,
+    on_own_scale,
+)
+from pymc_ebm.reference._fitted import fitted
+from pymc_ebm.reference.base import Reference
+from pymc_ebm.reference.uniforms import balanced
+from pymc_ebm.weights.normalised import ess, normalise
+from pymc_ebm.weights.pareto_tails import pareto_k
+
+__all__ = ["better_reference"]
+
+# Share of a posterior sd that the new references are to add to a mean or sd.
+_WANTED_SHARE = 0.05
+# An error is halved at least, or the better reference hardly is one.
+_FEWEST_TIMES = 4
+_FEWEST_DRAWS = 2**10
+# Points, and numbers a_m − E(y_m | θ) of all rows of parameters: 128 MiB an array.
+_MOST_DRAWS = 2**17
+_MOST_NUMBERS = 2**24
+# Draws of the model to which a reference is fitted, and of the posterior that they come from.
+_MODEL_DRAWS = 4096
+_POSTERIOR_DRAWS = 64
+# Weights whose k-hat is above have no finite variance, and more points of that q hardly help.
+_MOST_KHAT = 0.5
+
+
+def better_reference(
+    idata: xr.DataTree,
+    *,
+    draws: int | None = None,
+    model: pm.Model | None = None,
+    random_seed: int | None = None,
+    progressbar: bool = True,
+) -> dict[str, Reference]:
+    r"""Make a better reference for each estimated normaliser of a posterior.
+
+    It is of the kind of the old one: `reference.independent` becomes scrambled Sobol points of
+    the same q (independent ones where q has no quantile function); `reference.fitted` is fitted
+    anew, to draws of the model at the posterior instead of the data; chains run longer at their
+    anchors. A q too narrow for the model, with a k-hat above 1/2 somewhere in the posterior, is
+    replaced by one that `reference.fitted` makes: more points of it would hardly help, as their
+    weights have no finite variance. By default it has
+
+    .. math:: M' = M (ε / 0.05)^2
+
+    points, where ε is the largest share of a posterior sd that the old references add to a
+    mean or sd (see `report`), rounded up to a power of two, and between 4 M and 131,072, or what
+    2²⁴ energies of all rows of parameters allow. Sobol points usually do better than this.
+
+    Parameters
+    ----------
+    idata : xr.DataTree
+        With a posterior; `compute_reference_stats` is run where its groups are missing.
+    draws : int, optional
+        The number of points, M'.
+    model : pm.Model, optional
+        The model of the context by default.
+    random_seed : int, optional
+        The same seed gives the same references.
+    progressbar : bool
+
+    Returns
+    -------
+    dict of Reference
+        By the name of the normaliser; those that shared a reference share the new one. Exact
+        references are left out.
+
+    Raises
+    ------
+    ValueError
+        No random reference, or one of which only the points are known.
+
+    Examples
+    --------
+    >>> import arviz as az, numpy as np, pymc as pm, pymc_ebm as ebm
+    >>> q = ebm.reference.independent(pm.Normal.dist(0, 3), 256, random_seed=1)
+    >>> with pm.Model() as model:
+    ...     s = pm.HalfNormal("s")
+    ...     x = ebm.EBM(
+    ...         "x", s, energy=lambda x, s: x**2 / (2 * s**2), reference=q, observed=[-1.0, 0.5]
+    ...     )
+    >>> idata = az.from_dict({"posterior": {"s": np.linspace(0.5, 1.5, 100)[None]}})
+    >>> ebm.better_reference(idata, draws=4096, model=model, random_seed=1)["x"]
+    Reference(Normal, sobol, 4096 points, event shape (), 16 groups, support the whole line)
+    """
+    model = pm.modelcontext(model)
+    umodel = on_own_scale(model)
+    _, normalisers = normaliser_graphs(umodel)
+    check_same_model(idata, describe(model, {n.name: n.nodes[0] for n in normalisers}))
+    shared: dict[str, list[Normaliser]] = {}
+    for normaliser in normalisers:
+        if not _reference(normaliser).exact:
+            shared.setdefault(_reference(normaliser).fingerprint, []).append(normaliser)
+    if not shared:
+        raise ValueError(
+            "The model has no random reference, so that more points do not help. Give reference=, "
+            "a rule of higher order or a larger space."
+        )
+    posterior = free_posterior(idata, model, umodel)
+    times = _times(idata, model, progressbar) if draws is None else 1.0
+    rng = np.random.default_rng(random_seed)
+    found = {}
+    for group in shared.values():
+        old = _reference(group[0])
+        size = _draws(old, times, model, group) if draws is None else draws
+        if old.remake is None:
+            name = group[0].name
+            raise ValueError(
+                f"Of the reference of {name} ({old.description or 'by hand'}) only the points are "
+                f"known, so that no better one can be made. Give reference={{{name!r}: ...}} with "
+                "more points or of a better fit."
+            )
+        weights = _PosteriorWeights(group, umodel, posterior)
+        draw = lambda weights=weights: weights.model_draws(rng)
+        if old.transport is None and old.pool is None and weights.khat() > _MOST_KHAT:
+            new = fitted(
+                draw(),
+                balanced(size),
+                support=old.support,
+                event_ndim=len(old.event_shape),
+                random_seed=rng,
+            )
+        else:
+            new = old.remake(size, rng, draw)
+        found.update({normaliser.name: new for normaliser in group})
+    return found
+
+
+def _reference(normaliser: Normaliser) -> Reference:
+    return normaliser.nodes[0].op.reference
+
+
+def _times(idata: xr.DataTree, model: pm.Model, progressbar: bool) -> float:
+    """How many times the points bring the added error to the wanted share; inf if unknown."""
+    if "reference_mcse" not in idata.children:
+        groups = compute_reference_stats(
+            idata, model=model, extend_inferencedata=False, progressbar=progressbar
+        )
+        groups["posterior"] = idata["posterior"]
+        idata = groups
+    worst = max(share for row in added_error(idata).values() for share in row.values())
+    return (worst / _WANTED_SHARE) ** 2 if np.isfinite(worst) else np.inf
+
+
+def _draws(old: Reference, times: float, model: pm.Model, group: list[Normaliser]) -> int:
+    most = _MOST_DRAWS
+    if any(normaliser.nodes[0].outputs[0].ndim for normaliser in group):
+        sensitivity = amplification(model)
+        rows = max(sensitivity[normaliser.name].size for normaliser in group)
+        most = min(most, 2 ** int(np.log2(_MOST_NUMBERS / rows)))
+    size = min(max(times, _FEWEST_TIMES) * old.n_points, max(most, old.n_points))
+    return 2 ** int(np.ceil(np.log2(max(size, _FEWEST_DRAWS))))
+
+
+class _PosteriorWeights:
+    """Weights of the points of normalisers that share them, at draws over the posterior.
+
+    Parameters
+    ----------
+    group : list of Normaliser
+    umodel : pm.Model
+    posterior : xr.Dataset
+    """
+
+    def __init__(self, group: list[Normaliser], umodel: pm.Model, posterior: xr.Dataset):
+        self._group, self._posterior = group, posterior
+        self._reference = _reference(group[0])
+        self._function = umodel.compile_fn(
+            inputs=umodel.value_vars,
+            outs=[normaliser.log_weights() for normaliser in group],
+            on_unused_input="ignore",
+        )
+
+    def khat(self) -> float:
+        """Largest k-hat, at each draw that of the row with the least ESS; inf where undefined."""
+        worst = -np.inf
+        for log_weights, weights in self._rows():
+            found = pareto_k(log_weights[np.argmin(ess(weights))])
+            worst = max(worst, np.inf if np.isnan(found) else found)
+        return worst
+
+    def model_draws(self, rng: np.random.Generator) -> NDArray:
+        """Draws of p(x | θ), of each row of parameters, over the posterior: ``(B, *event)``.
+
+        They are points of the old reference, resampled by their mean weight.
+        """
+        total = np.zeros(self._reference.n_points)
+        for _, weights in self._rows():
+            total += np.nan_to_num(weights).sum(axis=0)
+        if total.sum() == 0:
+            raise ValueError(
+                f"No point of the reference of {self._group[0].name} has any weight at the "
+                "posterior, so that nothing can be fitted to them. Give reference=, one that "
+                "covers the data."
+            )
+        chosen = rng.choice(len(total), _MODEL_DRAWS, p=total / total.sum())
+        return self._reference.points[chosen]
+
+    def _rows(self) -> Iterator[tuple[NDArray, NDArray]]:
+        """Log weights and normalised weights, ``(R, M)``, of every normaliser at every draw."""
+        draws = flat_draws(self._posterior)
+        n_draws = self._posterior.sizes["chain"] * self._posterior.sizes["draw"]
+        for s in np.unique(np.linspace(0, n_draws - 1, _POSTERIOR_DRAWS).astype(int)):
+            for log_weights in self._function({name: values[s] for name, values in draws.items()}):
+                log_weights = log_weights.reshape(-1, self._reference.n_points)
+                yield log_weights, normalise(log_weights)[1]

@@ -1,0 +1,1 @@
+"""Whether a reference has points wherever the model has mass."""

@@ -1,0 +1,224 @@
+"""Whether a reference has points wherever the model has mass, as far as a search can tell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pymc as pm
+import xarray as xr
+from numpy.typing import NDArray
+from scipy import stats
+
+from pymc_ebm.diagnostics.coverage.probe import Finding, Probe
+from pymc_ebm.diagnostics.normalisers.find import Normaliser
+from pymc_ebm.diagnostics.normalisers.observed_data import data_by_name
+from pymc_ebm.reference.base import Reference
+
+__all__ = ["CoverageVerdict", "check_coverage"]
+
+# A single datum so many nats above all points would carry most of the weight if it were a point.
+_FAR_ABOVE = 3.0
+# Share of the posterior draws that are no tail.
+_INSIDE = 0.95
+# Chance of an alarm by a sound reference at one parameter value.
+_CHANCE = 1e-4
+
+
+@dataclass(frozen=True)
+class CoverageVerdict:
+    """Whether the points of a reference reach all of the model that a search found.
+
+    Attributes
+    ----------
+    verdict : str
+        "covered", "missed" or "not checked".
+    reason : str
+        One sentence.
+    data_excess : float
+        Largest log weight of a datum above that of the points, in nats, at the draw where it is
+        largest; NaN where the density of the reference at the data is not known.
+    missed_mass : float
+        Share of the model's mass in the largest mode that the points miss; 0 if none.
+    misfits, n_data : int
+        Data whose energy only 0.1% of the model's mass exceeds, at the draw with the fewest, and
+        of how many. They say something of the model and nothing of the reference.
+    halves_nats : float
+        Largest difference between two halves of the points in how log Ẑ changes from one posterior
+        draw to another; NaN where there are too few groups.
+    halves_p : float
+        Probability of a difference as significant as that between sound halves.
+    """
+
+    verdict: Literal["covered", "missed", "not checked"]
+    reason: str
+    data_excess: float = np.nan
+    missed_mass: float = 0.0
+    misfits: int = 0
+    n_data: int = 0
+    halves_nats: float = 0.0
+    halves_p: float = 1.0
+
+
+def check_coverage(
+    posterior: xr.Dataset,
+    model: pm.Model,
+    normalisers: Sequence[Normaliser],
+    *,
+    draws: int = 3,
+    random_seed=0,
+) -> dict[str, CoverageVerdict]:
+    r"""Look for mass of the model where the reference has no points.
+
+    At a few posterior draws of each normaliser:
+
+    - the data, whose log weight :math:`a(x_n) − E(x_n \mid θ)` with a(x) = −log q(x) − log M is
+      compared with the largest of the points. Points that follow the model exceed it with
+      probability about w̄ of the largest point, so many data far above it are a part of the model
+      that the points miss. One-sided: data below all points mean a misspecified model, which is
+      no fault of the reference.
+    - the modes of the energy, by short chains and descents from data, from points and from
+      dispersed places. Draws of a law around a mode measure its mass within a window, with nothing
+      of the reference in it, and the points should carry that mass there (see `find_modes`). A
+      state with a large weight is no alarm by itself: in many dimensions the lowest energy exceeds
+      all points' weights, and has hardly any mass.
+    - two halves of the points, which should agree on how log Ẑ changes from one draw to another
+      (see `compare_halves`).
+
+    Parameters
+    ----------
+    posterior : xr.Dataset
+        Draws of the free parameters on their own scale, by chain and draw.
+    model : pm.Model
+        With values on that scale, as `on_own_scale` makes it.
+    normalisers : sequence of Normaliser
+        Of that model.
+    draws : int
+        Posterior draws at which to look, far from one another: a mode may have mass at some
+        parameters only.
+    random_seed : optional
+        Of the starts.
+
+    Returns
+    -------
+    dict of CoverageVerdict
+        By the name of the normaliser. Exact references are covered.
+
+    Notes
+    -----
+    What no search of this kind detects: a mode that neither chains and descents nor the data
+    reach; one with less than 0.1% of the mass; one in more than 20 dimensions or 200 sites, or
+    whose mass no simple law around it tells, such as a phase of strongly dependent sites, unless
+    data visit it; and values of discrete sites that neither points nor data have.
+
+    References
+    ----------
+    I. J. Good (1953), "The population frequencies of species", Biometrika 40, 237–264, for the
+    share of draws that are beyond all seen before.
+    """
+    data = data_by_name(model)
+    rng = np.random.default_rng(random_seed)
+    stacked = posterior.stack(__draw__=("chain", "draw"))
+    values = {str(n): stacked[n].transpose("__draw__", ...).to_numpy() for n in posterior}
+    rows = [{n: v[s] for n, v in values.items()} for s in _dispersed(values, draws)]
+    verdicts = {}
+    for normaliser in normalisers:
+        reference = normaliser.nodes[0].op.reference
+        if reference.exact:
+            verdicts[normaliser.name] = CoverageVerdict("covered", "The reference is exact.")
+            continue
+        probe = Probe(model, normaliser, data.get(normaliser.name))
+        findings = [probe.at(row, rng) for row in rows]
+        verdict, reason = _judge(findings, reference)
+        nats, p = probe.halves()
+        verdicts[normaliser.name] = CoverageVerdict(
+            verdict,
+            reason,
+            data_excess=_largest_excess(findings),
+            missed_mass=max(f.carried.missed for f in findings) if verdict == "missed" else 0.0,
+            misfits=min(f.improbable for f in findings),
+            n_data=findings[0].n_data,
+            halves_nats=nats,
+            halves_p=p,
+        )
+    return verdicts
+
+
+def _dispersed(values: Mapping[str, NDArray], draws: int) -> list[int]:
+    """The draw nearest to the mean, then those farthest from the ones before, without the tails."""
+    flat = np.column_stack([v.reshape(len(v), -1) for v in values.values()]).astype(float)
+    flat = (flat - flat.mean(axis=0)) / (flat.std(axis=0) + 1e-300)
+    from_mean = np.linalg.norm(flat, axis=1)
+    picked = [int(from_mean.argmin())]
+    inside = from_mean <= np.quantile(from_mean, _INSIDE)
+    distance = np.where(inside, np.inf, 0.0)
+    while len(picked) < draws:
+        distance = np.minimum(distance, np.linalg.norm(flat - flat[picked[-1]], axis=1))
+        if not distance.max() > 0:
+            break
+        picked.append(int(distance.argmax()))
+    return picked
+
+
+def _judge(
+    findings: Sequence[Finding], reference: Reference
+) -> tuple[Literal["covered", "missed", "not checked"], str]:
+    alarms = [f for f in findings if _data_alarm(f)]
+    if 2 * len(alarms) > len(findings):
+        worst = max(alarms, key=lambda f: f.excess)
+        return (
+            "missed",
+            f"{worst.unreached:.0f} of {worst.n_data} data have larger weights than all of "
+            f"{reference.n_points} points, up to {worst.excess:.3g} nats: the points do not reach "
+            "where these data are.",
+        )
+    lost = max((f.carried for f in findings), key=lambda carried: carried.missed)
+    if lost.mode is not None:
+        return (
+            "missed",
+            f"The energy has a mode at {_spell(lost.mode.place)} that no points represent, with "
+            f"{100 * lost.missed:.3g}% of the mass.",
+        )
+    if any(f.carried.undecided for f in findings) and reference.selected:
+        return (
+            "not checked",
+            "The energy has a mode where few draws are left, and whether the selection would leave "
+            "any is not known: that takes the density of the draws as a function, and many draws "
+            "there.",
+        )
+    if any(f.carried.undecided for f in findings):
+        return (
+            "not checked",
+            "There is a mode with few points around it, and too few effective points to tell "
+            "whether that is chance.",
+        )
+    known = not np.isnan(_largest_excess(findings))
+    modes = max(f.carried.reached for f in findings)
+    if not known and not modes:
+        return (
+            "not checked",
+            "What the data would weigh is not known, as in a mixture or where the reference has no "
+            "density, and no mode was found whose mass a simple law tells.",
+        )
+    found = [f"{modes} mode{'s' * (modes > 1)} that chains and descents found"] if modes else []
+    found += ["the data"] if known else []
+    return "covered", f"The points reach {' and '.join(found)}."
+
+
+def _spell(place: NDArray) -> str:
+    """A place on one line, shortened."""
+    text = np.array2string(np.round(np.ravel(place), 3), threshold=6, separator=", ")
+    return text if place.ndim else text.strip("[]")
+
+
+def _largest_excess(findings: Sequence[Finding]) -> float:
+    return max((f.excess for f in findings if not np.isnan(f.excess)), default=np.nan)
+
+
+def _data_alarm(finding: Finding) -> bool:
+    if np.isnan(finding.excess):
+        return False
+    likely = stats.poisson(3 * finding.expected).ppf(1 - _CHANCE)
+    return finding.excess > _FAR_ABOVE or finding.unreached > likely

@@ -1,0 +1,75 @@
+"""The weights that data would have as points of the reference."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pymc as pm
+from numpy.typing import ArrayLike, NDArray
+
+from pymc_ebm.diagnostics.coverage.log_base_weights import log_base_weights
+from pymc_ebm.diagnostics.reference_stats import on_own_scale
+from pymc_ebm.distribution.ebm import EnergyRV
+from pymc_ebm.energy.parameters import without_unit_batch
+from pymc_ebm.energy.point_energies import PointEnergies
+from pymc_ebm.energy.split import evaluate
+
+__all__ = ["data_log_weights"]
+
+
+def data_log_weights(
+    point: Mapping[str, ArrayLike], model: pm.Model | None = None
+) -> dict[str, NDArray]:
+    r"""Log of the normalised weight that each datum would have as a point of the reference.
+
+    .. math:: a(x_n) − E(x_n \mid θ_n) − \log \hat Z(θ_n), \qquad a(x) = −\log q(x) − \log M
+
+    and :math:`a(x) = −\log \sum_k n_k \exp(−E(x \mid θ_k) − \log \hat Z(θ_k))` for pooled chains.
+
+    Parameters
+    ----------
+    point : dict
+        Parameters on their own scale.
+    model : pm.Model, optional
+        The model of the context by default.
+
+    Returns
+    -------
+    dict of ndarray
+        ``(N,)`` in nats, by the name of each observed `EBM` whose reference has a density that is
+        known at the data.
+    """
+    model = pm.modelcontext(model)
+    umodel = on_own_scale(model)
+    found = {}
+    for rv in umodel.observed_RVs:
+        if not isinstance(rv.owner.op, EnergyRV):
+            continue
+        spec, cores = rv.owner.op.spec, rv.owner.op.ndims_params
+        params = without_unit_batch(rv.owner.op.dist_params(rv.owner), cores)
+        data = evaluate([umodel.rvs_to_values[rv]])[0].reshape(-1, *spec.reference.event_shape)
+        values = umodel.compile_fn(
+            inputs=umodel.value_vars,
+            outs=[umodel.logp(vars=[rv], sum=False)[0], *umodel.replace_rvs_by_values(params)],
+            on_unused_input="ignore",
+        )({v.name: np.asarray(point[v.name], dtype=v.dtype) for v in umodel.value_vars})
+        log_base = _log_base(spec, data, values[1:], cores)
+        if log_base is not None:
+            found[rv.name] = log_base + np.ravel(values[0])
+    return found
+
+
+def _log_base(spec, data: NDArray, params, cores: Sequence[int]) -> NDArray | None:
+    """a(x) of data, ``(N,)``; None where the law behind the points is not known."""
+    shapes = [np.shape(p)[np.ndim(p) - n :] for p, n in zip(params, cores, strict=True)]
+    energies = PointEnergies(
+        spec.energy,
+        data.shape[1:],
+        data.dtype,
+        [np.zeros(shape) for shape in shapes],
+        spec.signature,
+        len(data),
+    )
+    statistics = energies.statistics(data)
+    return log_base_weights(
+        spec.reference, data, params, shapes, lambda theta: energies(statistics, theta)
+    )

@@ -1,0 +1,102 @@
+"""Where a search for the modes of an energy starts, and in which space it moves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pymc_ebm.diagnostics.coverage.continuous_space import ContinuousSpace
+from pymc_ebm.diagnostics.coverage.discrete_space import DiscreteSpace
+from pymc_ebm.diagnostics.coverage.modes import Mode, find_modes
+from pymc_ebm.reference.base import Reference
+from pymc_ebm.sampling.sites import sites_of
+
+__all__ = ["search_modes"]
+
+# Starts of each kind, and the widths of all that is known within which dispersed ones lie.
+_STARTS = 12
+_NEAR, _FAR = 1.5, 30.0
+# Sizes of events beyond which a search of this kind finds nothing.
+_MOST_DIMENSIONS, _MOST_SITES = 20, 200
+# Events that tell whether sites are bound to one another, for each site.
+_PER_SITE = 20
+
+
+def search_modes(
+    reference: Reference,
+    points: NDArray,
+    data: NDArray | None,
+    energy: Callable[[NDArray], NDArray],
+    slope: Callable[[NDArray], NDArray] | None,
+    rng: np.random.Generator,
+) -> tuple[list[Mode], NDArray]:
+    """Modes of an energy, from starts at points, at data and at dispersed places.
+
+    Parameters
+    ----------
+    reference : Reference
+    points : ndarray
+        Its points at these parameters, ``(M, *event)``.
+    data : ndarray or None
+        ``(N, *event)``.
+    energy : callable
+        ``(B, *event)`` to ``(B,)``, in nats.
+    slope : callable or None
+        Its gradient, ``(B, *event)`` to ``(B, *event)``.
+    rng : Generator
+
+    Returns
+    -------
+    modes : list of Mode
+        None in more than 20 dimensions or 200 sites, nor where discrete sites are bound to one
+        another, so that changing one may leave the space.
+    rows : ndarray
+        The points as the modes' windows take them, ``(M, D)``.
+    """
+    event = reference.event_shape
+    n_dim = int(np.prod(event))
+    rows = points.reshape(-1, n_dim)
+    if n_dim > (_MOST_SITES if reference.discrete else _MOST_DIMENSIONS):
+        return [], rows
+    parts = [rows] if data is None else [rows, data.reshape(-1, n_dim)]
+    parts = [part[np.isfinite(part).all(axis=1)] for part in parts]
+    starts = np.concatenate([part[rng.integers(len(part), size=_STARTS)] for part in parts])
+    known = np.concatenate(parts)
+    if reference.discrete:
+        if _bound(known, rng):
+            return [], rows
+        sites = sites_of(reference, [np.unique(column) for column in known.T])
+        discrete = DiscreteSpace(energy, sites)
+        codes = sites.codes(starts.reshape(-1, *event))
+        found = find_modes(discrete, np.vstack([codes, discrete.random(rng, 2 * _STARTS)]), rng)
+        modes = [replace(mode, place=sites.points(mode.place[None])[0]) for mode in found]
+        return modes, sites.codes(points)
+    centre, scale = np.median(known, axis=0), known.std(axis=0) + 1e-300
+    lower, upper = (
+        np.broadcast_to(np.asarray(bound, dtype=float), event).ravel()
+        for bound in (reference.support.lower, reference.support.upper)
+    )
+    continuous = ContinuousSpace(
+        lambda rows: energy(rows.reshape(-1, *event)),
+        slope and (lambda rows: slope(rows.reshape(-1, *event)).reshape(rows.shape).astype(float)),
+        lower,
+        upper,
+        scale,
+    )
+    radius = np.exp(rng.uniform(np.log(_NEAR), np.log(_FAR), size=(2 * _STARTS, 1)))
+    dispersed = centre + radius * scale * rng.normal(size=(2 * _STARTS, n_dim))
+    found = find_modes(continuous, np.vstack([starts, dispersed]), rng)
+    return [replace(mode, place=mode.place.reshape(event)) for mode in found], rows
+
+
+def _bound(rows: NDArray, rng: np.random.Generator) -> bool:
+    """Whether sites obey a linear equation, as in symmetric matrices or at a fixed sum."""
+    some = rows[rng.integers(len(rows), size=_PER_SITE * rows.shape[1])].astype(float)
+    free = some[:, np.ptp(some, axis=0) > 0]
+    if free.shape[1] < 2:
+        return False
+    spread = np.linalg.eigvalsh(np.cov(free.T))
+    return bool(spread[0] < 1e-9 * spread[-1])

@@ -1,0 +1,1 @@
+"""What the draws of a reference add to a posterior."""

@@ -1,0 +1,60 @@
+"""What the level of log Ẑ adds to a model's log-likelihood, and so to its elpd."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pymc_ebm.diagnostics.sums.shard_sweep import Groups
+from pymc_ebm.reference.base import Reference
+from pymc_ebm.weights.groups import variance_of_sums
+
+__all__ = ["LevelError"]
+
+_MOST_SUMS = 2**18
+
+
+class LevelError:
+    r"""Running sums for the Monte Carlo standard error of elpd by the draws of the references.
+
+    .. math:: φ_m = -\operatorname{E}_s \bigl[\textstyle\sum_r c_r(s) \bar w_{mr}(s)\bigr]
+
+    An error of log Ẑ that is the same at every draw cancels in the posterior and shifts
+    :math:`\mathrm{elpd} = \sum_n \log p(x_n \mid x)`, also as LOO estimates it, by c times as much.
+    That the posterior moves with the reference is of second order: it lies where the likelihood is
+    flat. Memory grows neither with the points nor with the draws.
+
+    Parameters
+    ----------
+    references : dict of Reference or Groups
+        By variable and fingerprint. Components of a mixture that share a reference have their
+        influences added.
+    """
+
+    def __init__(self, references: Mapping[tuple[str, str], Reference | Groups]):
+        self._references = references
+        self._sums = {key: np.zeros(min(r.n_groups, _MOST_SUMS)) for key, r in references.items()}
+
+    def add(self, key: tuple[str, str], points: slice, influence: NDArray) -> None:
+        """Take in Σ_r c_r w̄_mr of a slice of the points at one draw, ``(B,)``."""
+        sums, reference = self._sums[key], self._references[key]
+        # Groups are merged until the sums fit: sums of independent groups are so too.
+        labels = reference.groups[points] * len(sums) // reference.n_groups
+        first = int(labels.min())
+        of_groups = np.bincount(labels - first, weights=influence)
+        sums[first : first + len(of_groups)] += of_groups
+
+    def result(self, n_draws: int) -> dict[str, float]:
+        """Standard errors by variable, in nats; NaN where the level itself is not known."""
+        variances: dict[str, float] = {}
+        for (variable, fingerprint), sums in self._sums.items():
+            reference = self._references[variable, fingerprint]
+            spread = 0.0
+            if not reference.absolute:
+                spread = np.nan
+            elif not reference.exact:
+                # Unused draws are merged in the proportion of the groups.
+                unused = reference.unused_draws * len(sums) // reference.n_groups
+                spread = float(variance_of_sums(sums / n_draws, unused))
+            variances[variable] = variances.get(variable, 0.0) + spread
+        return {variable: float(np.sqrt(v)) for variable, v in variances.items()}

@@ -1,0 +1,1 @@
+"""Whether an estimated likelihood has a maximum."""

@@ -1,0 +1,1 @@
+"""The estimated normalisers of a model, their data and their amplification."""

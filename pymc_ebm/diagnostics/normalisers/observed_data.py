@@ -1,0 +1,60 @@
+"""Observed data by the names of the normalisers that they have."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pymc as pm
+from numpy.typing import NDArray
+
+from pymc_ebm.diagnostics.normalisers.find import normaliser_graphs
+from pymc_ebm.distribution.ebm import EnergyRV
+from pymc_ebm.energy.split import evaluate
+
+__all__ = ["Data", "data_by_name"]
+
+
+@dataclass(frozen=True)
+class Data:
+    """Data of an observed variable.
+
+    Attributes
+    ----------
+    values : ndarray
+        ``(N, *event)``.
+    whole : bool
+        Whether all of them have the one energy, as in no mixture.
+    kinds : ndarray of int, optional
+        ``(N,)``, which of the distinct rows of parameters each has, where some have the same.
+    """
+
+    values: NDArray
+    whole: bool
+    kinds: NDArray | None = None
+
+    def of_row(self, row: int, n_rows: int) -> NDArray | None:
+        """Data with one of the rows of parameters; None where that is not known."""
+        if not self.whole:
+            return None
+        if n_rows == 1:
+            return self.values
+        kinds = np.arange(len(self.values)) if self.kinds is None else self.kinds
+        if len(kinds) != len(self.values) or kinds.max() + 1 != n_rows:
+            return None
+        return self.values[kinds == row]
+
+
+def data_by_name(model: pm.Model) -> dict[str, Data]:
+    """Data of the observed variables, by the names of their normalisers."""
+    found = {}
+    _, normalisers = normaliser_graphs(model)
+    for rv in model.observed_RVs:
+        values = evaluate([model.rvs_to_values[rv]])[0]
+        for normaliser in normalisers:
+            name = normaliser.name
+            if name == rv.name or name.startswith(f"{rv.name}["):
+                event = normaliser.nodes[0].op.reference.event_shape
+                if values.shape[values.ndim - len(event) :] == event:
+                    whole = isinstance(rv.owner.op, EnergyRV)
+                    kinds = normaliser.kinds if whole else None
+                    found[name] = Data(values.reshape(-1, *event), whole, kinds)
+    return found

@@ -1,0 +1,1 @@
+"""Sums over the points of a normaliser at one posterior draw."""

@@ -1,0 +1,137 @@
+"""Statistics of one normaliser at one posterior draw, of all its points at once or in blocks."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pymc_ebm.diagnostics.sums.point_sweep import GroupSpread, PointSweep, RunningTotals
+from pymc_ebm.reference.base import Reference
+from pymc_ebm.weights.groups import group_variance
+from pymc_ebm.weights.normalised import ess, normalise
+from pymc_ebm.weights.pareto_tails import TopLogWeights, pareto_k
+
+__all__ = ["draw_statistics", "shared", "shares_of", "streamed_statistics"]
+
+Statistics = dict[str, float]
+Influence = Callable[[slice, NDArray], None]
+
+
+def draw_statistics(
+    sweep: PointSweep, values: Sequence[NDArray], c: NDArray, add_influence: Influence
+) -> Statistics:
+    """Statistics of a normaliser, with the log weights of all rows and points in memory.
+
+    Parameters
+    ----------
+    sweep : PointSweep
+    values : sequence of ndarray
+        Of the parameters of `sweep`.
+    c : ndarray
+        Amplification of each row, ``(R,)``.
+    add_influence : callable
+        ``add_influence(points, influence)`` receives Σ_r c_r w̄_mr of slices of the points.
+
+    Returns
+    -------
+    dict of float
+        As `compute_reference_stats` describes them.
+    """
+    reference = sweep.reference
+    rows = sweep.all(values)
+    log_z, weights = normalise(rows)
+    sizes = ess(weights)
+    worst = int(np.argmin(sizes))
+    influence = reference.influence(c @ weights)
+    add_influence(slice(0, reference.n_points), influence)
+    shares = shares_of(c)
+    exact = reference.exact
+    edge = 0.0 if reference.edge is None else weights[:, reference.edge].sum(axis=1).max()
+    spread = lambda of_points: group_variance(of_points, reference.groups, reference.unused_draws)
+    return {
+        "log_partition": shared(shares, log_z),
+        "log_partition_mcse": (
+            0.0 if exact else np.sqrt(spread(reference.influence(shares @ weights)))
+        ),
+        "ess": sizes[worst],
+        "pareto_k": -np.inf if exact else pareto_k(rows[worst]),
+        "amplification": c.sum(),
+        "loglik_variance": 0.0 if exact else spread(influence),
+        "zero_weight_share": np.isneginf(rows).mean(axis=1).max(),
+        "edge_weight": edge,
+        "quadrature_error": _quadrature_error(rows, log_z, reference),
+    }
+
+
+def streamed_statistics(
+    sweep: PointSweep, values: Sequence[NDArray], c: NDArray, add_influence: Influence
+) -> Statistics:
+    """`draw_statistics` in two sweeps over the points, of which a block is in memory."""
+    reference, n_rows = sweep.reference, len(c)
+    totals, coarse = RunningTotals(n_rows), RunningTotals(n_rows)
+    without_weight = np.zeros(n_rows)
+    of_coarse = reference.coarse_log_weights
+    for points, rows in sweep.blocks(values):
+        totals.add(rows)
+        without_weight += np.isneginf(rows).sum(axis=1)
+        if of_coarse is not None:
+            coarse.add(_coarse(rows, of_coarse[points], reference.log_weights[points]))
+    worst, shares = int(np.argmin(totals.ess)), shares_of(c)
+    level, likelihood = GroupSpread(reference, shares.sum()), GroupSpread(reference, c.sum())
+    top, edge = TopLogWeights(reference.n_points), np.zeros(n_rows)
+    for points, rows in sweep.blocks(values):
+        weights = totals.weights(rows)
+        if reference.edge is not None:
+            edge += weights[:, reference.edge[points]].sum(axis=1)
+        if not reference.exact:
+            influence = c @ weights
+            add_influence(points, influence)
+            likelihood.add(points, influence)
+            level.add(points, shares @ weights)
+            top.add(rows[worst])
+    exact = reference.exact
+    return {
+        "log_partition": shared(shares, totals.log_z),
+        "log_partition_mcse": 0.0 if exact else np.sqrt(level.variance),
+        "ess": totals.ess[worst],
+        "pareto_k": -np.inf if exact else top.pareto_k(),
+        "amplification": c.sum(),
+        "loglik_variance": 0.0 if exact else likelihood.variance,
+        "zero_weight_share": without_weight.max() / reference.n_points,
+        "edge_weight": edge.max(),
+        "quadrature_error": 0.0 if of_coarse is None else _change(coarse.log_z, totals.log_z),
+    }
+
+
+def shares_of(c: NDArray) -> NDArray:
+    """Shares of the rows in a normaliser's level."""
+    total = c.sum()
+    # A normaliser that the log-probability ignores still has a value to show.
+    return c / total if total != 0 else np.full(c.size, 1 / c.size)
+
+
+def shared(shares: NDArray, log_z: NDArray) -> float:
+    """Level of a normaliser: the mean of its rows by their shares."""
+    # 0 × −inf is NaN, and a row without a share has no say.
+    used = shares != 0
+    return shares[used] @ log_z[used]
+
+
+def _coarse(rows: NDArray, coarse: NDArray, fine: NDArray) -> NDArray:
+    """Log weights of the coarser rule, −inf at the points that it does not use."""
+    used = np.isfinite(coarse)
+    return np.where(used, rows + np.where(used, coarse - fine, 0.0), -np.inf)
+
+
+def _quadrature_error(rows: NDArray, log_z: NDArray, reference: Reference) -> float:
+    """Change of log Ẑ by a coarser rule, in nats: an upper bound where the rules converge."""
+    if reference.coarse_log_weights is None:
+        return 0.0
+    coarse = _coarse(rows, reference.coarse_log_weights, reference.log_weights)
+    return _change(normalise(coarse)[0], log_z)
+
+
+def _change(coarse: NDArray, fine: NDArray) -> float:
+    # Two empty sums agree; the failure of log Ẑ itself is reported as such.
+    with np.errstate(invalid="ignore"):
+        return float(np.where(coarse == fine, 0.0, np.abs(coarse - fine)).max())

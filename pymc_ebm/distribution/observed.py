@@ -1,0 +1,208 @@
+"""What observed data must be before an `EBM` takes them."""
+
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+from pymc.model.core import Model
+from pytensor.graph.utils import MissingInputError
+
+from pymc_ebm.energy.initial_values import initial_values
+from pymc_ebm.energy.parameters import core_ndims
+from pymc_ebm.energy.split import data_energy, evaluate
+from pymc_ebm.reference.laws.proposal import uniform_over
+from pymc_ebm.space.box import normalise_support
+
+__all__ = [
+    "as_integers",
+    "check_energy",
+    "check_shape",
+    "check_support",
+    "check_values",
+    "observed_values",
+]
+
+
+def observed_values(observed) -> np.ndarray:
+    """The data as an array; errors for missing, empty or non-numeric ones."""
+    if np.ma.isMaskedArray(observed) and np.ma.getmaskarray(observed).any():
+        raise NotImplementedError(
+            "the observed data are masked, and missing values are not imputed. Leave them out."
+        )
+    if isinstance(observed, pt.TensorVariable | pytensor.compile.SharedVariable):
+        data = evaluate([observed])[0]
+    else:
+        data = np.asarray(observed)
+    if data.dtype.kind not in "fiub":
+        raise TypeError(
+            f"the observed data are of dtype {data.dtype}, not real numbers. Convert them first."
+        )
+    if data.size == 0:
+        raise ValueError("the observed data are empty. Give at least one observation.")
+    if np.isnan(data).any():
+        raise NotImplementedError(
+            f"{np.isnan(data).sum()} observed values are NaN, the first at index "
+            f"{tuple(int(i) for i in np.argwhere(np.isnan(data))[0])}, and missing values are "
+            "not imputed. Leave them out."
+        )
+    if not np.isfinite(data).all():
+        raise ValueError(
+            f"{(~np.isfinite(data)).sum()} observed values are infinite, the first at index "
+            f"{tuple(int(i) for i in np.argwhere(~np.isfinite(data))[0])}. Leave them out."
+        )
+    return data
+
+
+def check_shape(data, dims, shape):
+    """PyMC itself is silent where data and dims disagree (pymc issue 6406)."""
+    if isinstance(shape, Sequence | np.ndarray) and all(isinstance(s, int) for s in shape):
+        if tuple(shape) != data.shape:
+            raise ValueError(
+                f"the observed data have shape {data.shape}, but shape={tuple(shape)}."
+            )
+    if dims is None:
+        return
+    dims = (dims,) if isinstance(dims, str) else tuple(dims)
+    lengths = Model.get_context().dim_lengths
+    known = tuple(int(lengths[d].eval()) if d in lengths else None for d in dims)
+    if len(known) != data.ndim or any(
+        k is not None and k != n for k, n in zip(known, data.shape, strict=True)
+    ):
+        raise ValueError(
+            f"the observed data have shape {data.shape}, but the dims {dims} have lengths {known}. "
+            "Change the dims or the coords."
+        )
+
+
+def check_values(data, reference, support):
+    """Refuse data that are not of the reference's kind, event shape, support or states."""
+    integral = data.dtype.kind in "iub" or np.array_equal(data, np.round(data))
+    if reference.discrete and not integral:
+        raise TypeError(
+            f"the reference is discrete, but the data are of dtype {data.dtype} with fractions. "
+            "Choose a continuous reference."
+        )
+    if not reference.discrete and data.dtype.kind in "iub":
+        raise TypeError(
+            f"the reference is continuous, but the data are of dtype {data.dtype}. Choose a "
+            "discrete reference, or convert the data to float if they are measurements."
+        )
+    event_shape = reference.event_shape
+    if len(event_shape) > data.ndim or data.shape[data.ndim - len(event_shape) :] != event_shape:
+        raise ValueError(
+            f"the observed data have shape {data.shape}, but an event of the reference has shape "
+            f"{event_shape}. The last axes of the data must be the event."
+        )
+    flat = data.reshape((-1, *event_shape))
+    for limits in (reference.support, support):
+        check_support(flat, len(event_shape), limits)
+    if reference.exact and reference.discrete:
+        unknown = np.isneginf(uniform_over(reference.points).log_density(flat))
+        if unknown.any():
+            first = int(np.argmax(unknown))
+            raise ValueError(
+                f"{unknown.sum()} of {len(flat)} observations are not among the "
+                f"{reference.n_points} states that the reference enumerates, the first with index "
+                f"{first}: {flat[first].tolist()}. Correct the data, or enumerate their states too."
+            )
+
+
+def check_support(flat, event_ndim, support):
+    """Refuse data ``(N, *event)`` outside a support."""
+    limits = normalise_support(support)
+    outside = ~np.asarray(limits.contains(flat, event_ndim))
+    if outside.any():
+        raise ValueError(
+            f"{outside.sum()} of {len(flat)} observations lie outside the support {limits}, "
+            f"the first with index {int(np.argmax(outside))}. Correct the data or the support."
+        )
+
+
+def as_integers(observed, data):
+    """Integral data of a float dtype as integers, for a discrete reference."""
+    if isinstance(observed, pt.TensorVariable):
+        return observed.astype("int64")
+    return data.astype("int64")
+
+
+def check_energy(data, energy, variables, reference, signature):
+    """Refuse NaN and −inf energies of data, and parameters whose batch does not fit the data."""
+    values = initial_values(variables)
+    if values is None:
+        return
+    event_ndim = len(reference.event_shape)
+    batch = data.shape[: data.ndim - event_ndim]
+    cores = core_ndims(signature, len(values))
+    for i, (v, n) in enumerate(zip(values, cores, strict=True)):
+        rows = np.shape(v)[: np.ndim(v) - n]
+        try:
+            fits = np.broadcast_shapes(rows, batch) == batch
+        except ValueError:
+            fits = False
+        if not fits:
+            letters = ",".join("(k)" if j == i else "()" for j in range(len(values)))
+            raise ValueError(
+                f"parameter {variables[i].name or i} has shape {np.shape(v)}, which does not "
+                f"broadcast with the data's batch shape {batch}. If it is one vector that every "
+                f"observation shares, write signature={letters!r}."
+            )
+    constants = [pt.constant(v) for v in values]
+    dtype = "int64" if reference.discrete else "float64"
+
+    def at(x):
+        return data_energy(energy, pt.constant(x.astype(dtype)), constants, event_ndim, signature)
+
+    try:
+        [energies] = evaluate([at(data)])
+    except MissingInputError:
+        # The energy captures variables that only the model gives a value.
+        return
+    where = ", ".join(
+        f"{p.name or i} = {np.asarray(v)}"
+        for i, (p, v) in enumerate(zip(variables, values, strict=True))
+    )
+    bad = np.isnan(energies) | np.isneginf(energies)
+    if bad.any():
+        index = tuple(int(i) for i in np.argwhere(bad)[0])
+        raise ValueError(
+            f"the energy is NaN or −inf at {bad.sum()} observations, the first with index "
+            f"{index}, at {where}. Correct the energy or the data."
+        )
+    forbidden = np.isposinf(energies)
+    if forbidden.any():
+        # A warning: the initial values may move, and samplers jitter them.
+        warnings.warn(
+            f"The log-likelihood is −inf at the initial values {where}: the energy is +inf at "
+            f"{forbidden.sum()} observations, the first with index "
+            f"{tuple(int(i) for i in np.argwhere(forbidden)[0])}. Give initval= values at which "
+            "the data are possible, or sampling may not start.",
+            UserWarning,
+            stacklevel=3,
+        )
+    finite = np.abs(energies[np.isfinite(energies)])
+    rounding = finite.max(initial=0) * np.finfo(pytensor.config.floatX).eps * energies.size
+    if rounding > 0.1:
+        warnings.warn(
+            f"Energies up to {finite.max():.1e} of {energies.size} observations lose about "
+            f"{rounding:.1e} nats to rounding in {pytensor.config.floatX}. Leave constants out of "
+            "the energy.",
+            UserWarning,
+            stacklevel=3,
+        )
+    if reference.transport is None and not any(
+        np.ndim(v) > n for v, n in zip(values, cores, strict=True)
+    ):
+        [of_points] = evaluate([at(reference.points)])
+        # Share of (datum, point) pairs in which the datum has the higher energy: one half where
+        # the parameters are still far away, less where low energy is high probability.
+        ranks = np.searchsorted(np.sort(of_points), np.ravel(energies)) / len(of_points)
+        if energies.size >= 25 and ranks.mean() > 0.6:
+            warnings.warn(
+                "The energies of the data are mostly above those of the reference points, so low "
+                f"energy is not high probability at {where}. Is the energy a log density? Then "
+                "change its sign; otherwise these initial values are far from the data.",
+                UserWarning,
+                stacklevel=3,
+            )

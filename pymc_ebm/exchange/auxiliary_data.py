@@ -1,0 +1,155 @@
+"""Draws of p(x|θ) in the shape of a model's data, exact ones or by long Gibbs runs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+from numpy.typing import ArrayLike, NDArray
+from pytensor.graph.basic import Variable
+
+from pymc_ebm.distribution.ebm import EnergyRV
+from pymc_ebm.energy.parameters import core_ndims, without_unit_batch
+from pymc_ebm.energy.split import data_energy
+from pymc_ebm.sampling._gibbs import gibbs
+
+__all__ = ["AuxiliaryData", "Sampler", "auxiliary_data"]
+
+#: ``sampler(rng, draws, *params) -> (draws, *event)``.
+Sampler = Callable[..., ArrayLike]
+
+
+@dataclass(frozen=True, eq=False)
+class AuxiliaryData:
+    """An observed EBM: its graphs, and draws of data of the same shape.
+
+    Attributes
+    ----------
+    name : str
+    spec : object
+        Energy, reference and signature.
+    params : list of Variable
+        Graphs of the model's value variables.
+    value : Variable
+        The data, ``(*batch, *event)``.
+    possible : Variable
+        Whether the parameters lie in their domain.
+    sampler : callable or None
+    sweeps : int
+    """
+
+    name: str
+    spec: Any
+    params: list[Variable]
+    value: Variable
+    possible: Variable
+    sampler: Sampler | None
+    sweeps: int
+
+    def energies(self, x) -> Variable:
+        """Graph of E(x | θ), ``(*batch,)``."""
+        event_ndim = len(self.spec.reference.event_shape)
+        return data_energy(self.spec.energy, x, self.params, event_ndim, self.spec.signature)
+
+    def draw(self, rng: np.random.Generator, params: list[NDArray], data: NDArray) -> NDArray:
+        """Draws of p(x | θ) in the shape of the data, together where rows of θ are equal."""
+        event_shape = self.spec.reference.event_shape
+        batch = data.shape[: data.ndim - len(event_shape)]
+        flat = data.reshape(-1, *event_shape)
+        cores = core_ndims(self.spec.signature, len(params))
+        rows = [
+            np.broadcast_to(p, (*batch, *np.shape(p)[np.ndim(p) - n :])).reshape(
+                len(flat), *np.shape(p)[np.ndim(p) - n :]
+            )
+            for p, n in zip(params, cores, strict=True)
+        ]
+        kinds = np.zeros(len(flat), dtype=int)
+        if any(np.ndim(p) > n for p, n in zip(params, cores, strict=True)):
+            table = np.column_stack([r.reshape(len(flat), -1) for r in rows])
+            kinds = np.unique(table, axis=0, return_inverse=True)[1].ravel()
+        draws = np.empty(flat.shape, dtype=data.dtype)
+        for kind in range(kinds.max() + 1):
+            mine = kinds == kind
+            row = [r[np.argmax(mine)] for r in rows]
+            draws[mine] = self._draw_row(rng, row, flat[mine])
+        return draws.reshape(data.shape)
+
+    def _draw_row(self, rng, row, data) -> NDArray:
+        if self.sampler is None:
+            draws = gibbs(
+                self.spec.energy,
+                *row,
+                reference=self.spec.reference,
+                draws=1,
+                chains=len(data),
+                tune=self.sweeps - 1,
+                initvals=data,
+                random_seed=rng,
+                signature=self.spec.signature,
+                progressbar=False,
+                clusters=True,
+                return_inferencedata=False,
+            )
+            return np.asarray(draws)[:, 0]
+        draws = np.asarray(self.sampler(rng, len(data), *row))
+        if draws.shape != data.shape:
+            raise ValueError(
+                f"The sampler of {self.name} returned shape {draws.shape}, not (draws, *event) = "
+                f"{data.shape}. Return one independent draw in each row."
+            )
+        return draws
+
+
+def auxiliary_data(model: pm.Model, sampler, sweeps: int) -> list[AuxiliaryData]:
+    """The observed EBMs of a model with their samplers.
+
+    Parameters
+    ----------
+    model : pm.Model
+    sampler : callable, dict of callable or None
+    sweeps : int
+
+    Returns
+    -------
+    list of AuxiliaryData
+
+    Raises
+    ------
+    ValueError
+        Samplers that do not fit the names of the EBMs; continuous events without a sampler.
+    """
+    ebms = [rv for rv in model.observed_RVs if isinstance(rv.owner.op, EnergyRV)]
+    names = [rv.name for rv in ebms]
+    if callable(sampler) and len(ebms) > 1:
+        raise ValueError(
+            f"There is one sampler for the EBMs {', '.join(names)}. Give a dict by name."
+        )
+    samplers = {names[0]: sampler} if callable(sampler) else dict(sampler or {})
+    unknown = set(samplers) - set(names)
+    if unknown:
+        raise ValueError(
+            f"There are samplers for {', '.join(sorted(unknown))}, and the observed EBMs are "
+            f"{', '.join(names)}. Name those."
+        )
+    if sweeps < 1:
+        raise ValueError(f"sweeps is {sweeps}. Give the number of Gibbs sweeps, 1 or more.")
+    found = []
+    for rv in ebms:
+        op, spec = rv.owner.op, rv.owner.op.spec
+        if rv.name not in samplers and not spec.reference.discrete:
+            raise ValueError(
+                f"{rv.name} is continuous, and Gibbs sampling draws discrete events only. Give "
+                "sampler=, a function (rng, draws, *params) of exact draws."
+            )
+        params = model.replace_rvs_by_values(
+            without_unit_batch(op.dist_params(rv.owner), op.ndims_params)
+        )
+        conditions = [np.array(True), *spec.conditions(params)]
+        possible = pt.all(pt.stack([pt.all(c) for c in conditions]))
+        value = model.rvs_to_values[rv]
+        found.append(
+            AuxiliaryData(rv.name, spec, params, value, possible, samplers.get(rv.name), sweeps)
+        )
+    return found

@@ -1,0 +1,162 @@
+"""Noise-contrastive estimation: telling the data from the reference's points."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+from numpy.typing import NDArray
+from pytensor.graph.replace import graph_replace
+
+from pymc_ebm.fitting.minimise import inverse, minimise
+from pymc_ebm.fitting.observed_ebm import ObservedEBM, observed_ebms
+from pymc_ebm.fitting.problem import Loss, Problem
+from pymc_ebm.fitting.sandwich import compile_scores, sandwich
+from pymc_ebm.fitting.solution import Solution
+from pymc_ebm.reference.base import Reference
+from pymc_ebm.weights.groups import group_covariance
+
+__all__ = ["noise_contrastive"]
+
+
+def noise_contrastive(
+    problem: Problem,
+    start: NDArray,
+    *,
+    advance: Callable[[NDArray], None],
+    random_seed=None,
+) -> Solution:
+    r"""Logistic regression of N data against the reference's M points, log Z being a parameter.
+
+    .. math::
+        J = \sum_n \log(1 + e^{-G(x_n)}) + \sum_m \log(1 + e^{G(y_m)}), \quad
+        G(x) = -E(x \mid θ) - \log Z - \log q(x) - \log(M/N)
+
+    The noise is the reference: its points are y_m and its density is q. As M/N grows, the estimate
+    goes over to Geyer's with the same points: both weigh them by exp(−E)/q then.
+
+    Parameters
+    ----------
+    problem : Problem
+    start : ndarray
+        ``(K,)``.
+    advance : callable
+        Called after every iteration.
+    random_seed : optional
+        Not used: the noise is fixed with the reference.
+
+    Returns
+    -------
+    Solution
+        `covariance` is of the data alone, by Godambe's sandwich; `monte_carlo` of the noise.
+
+    Raises
+    ------
+    ValueError
+        A model that is not all EBMs; parameters that differ between observations, so that there
+        is no one log Z; a reference whose density is not known at the data.
+
+    References
+    ----------
+    M. Gutmann, A. Hyvärinen (2012), "Noise-contrastive estimation of unnormalized statistical
+    models", JMLR 13, 307–361; L. Riou-Durand, N. Chopin (2018), Electron. J. Statist. 12,
+    3473–3518, for its meeting with Geyer's estimate.
+    """
+    contests, loss, data_scores, noise_scores = problem.once(
+        "noise_contrastive", lambda: _compile(problem)
+    )
+    log_z = [contest.set_data(start) for contest in contests]
+    minimum = minimise(loss, np.concatenate([start, log_z]), advance)
+    bread = inverse(minimum.hessian)
+    covariance = np.zeros_like(bread)
+    monte_carlo = np.zeros_like(bread)
+    # Contests with the same noise share its errors.
+    shared: dict[str, tuple[Reference, NDArray]] = {}
+    for contest, of_data, of_noise in zip(contests, data_scores, noise_scores, strict=True):
+        covariance += sandwich(minimum.hessian, of_data(minimum.u))
+        reference = contest.reference
+        if not reference.exact:
+            _, others = shared.get(reference.fingerprint, (reference, 0.0))
+            shared[reference.fingerprint] = reference, others + of_noise(minimum.u).T
+    for reference, influence in shared.values():
+        noise = group_covariance(influence, reference.groups, reference.unused_draws)
+        monte_carlo += bread @ noise @ bread
+    k = problem.size
+    errors = [np.sqrt(np.diag(c)[k:]) for c in (covariance, monte_carlo)]
+    return Solution(
+        minimum.u[:k],
+        covariance[:k, :k],
+        monte_carlo[:k, :k],
+        minimum.value,
+        not minimum.problem,
+        minimum.problem or "The gradient vanishes and the Hessian is positive definite.",
+        [u[:k] for u in minimum.path],
+        {
+            contest.ebm.name: (minimum.u[k + j], errors[0][j], errors[1][j])
+            for j, contest in enumerate(contests)
+        },
+    )
+
+
+class _Contest:
+    """Data against noise of one EBM. A class, as data and reference may be exchanged."""
+
+    def __init__(self, problem: Problem, ebm: ObservedEBM, log_z):
+        self.problem, self.ebm = problem, ebm
+        [self.index] = problem.nodes_of[ebm.name]
+        node = problem.nodes[self.index]
+        self._log_partition = pytensor.function([problem.u], node.outputs[0])
+        # log q(x_n) + log M; the points carry theirs, a_m = −log q(y_m) − log M.
+        self.log_qm = pytensor.shared(np.zeros(1), shape=(None,), name="log_qm_of_data")
+        log_n = pt.log(self.log_qm.shape[0])
+        data = -ebm.energies(ebm.value).ravel() - log_z - self.log_qm + log_n
+        noise = node.op.log_weights(*node.inputs) - log_z + log_n
+        self.data_terms = ebm.within_domain(pt.softplus(-data))
+        self.noise_terms = pt.softplus(noise)
+
+    @property
+    def reference(self) -> Reference:
+        """The noise at present."""
+        return self.problem.references[self.index]
+
+    def set_data(self, u: NDArray) -> float:
+        """Take in the data at present; return log Ẑ at u, where log Z starts."""
+        reference = self.reference
+        proposal = reference.proposal
+        if proposal is None or reference.transport is not None:
+            raise ValueError(
+                f"The density of the reference of {self.ebm.name} ({reference.description}) is "
+                "not known at the data, or moves with θ, so it cannot be the noise. Use "
+                "reference.independent(dist) or reference.fitted(data)."
+            )
+        # Thrown-away draws count in M, so it is read off a point.
+        one = int(np.argmax(np.isfinite(reference.log_weights)))
+        log_q = proposal.log_density(reference.points[one : one + 1])[0]
+        log_m = -reference.log_weights[one] - log_q
+        x = np.reshape(self.ebm.data(), (-1, *reference.event_shape))
+        self.log_qm.set_value(proposal.log_density(x) + log_m)
+        return float(self._log_partition(u))
+
+
+def _compile(problem: Problem) -> tuple[Any, ...]:
+    ebms = observed_ebms(problem, "noise_contrastive")
+    for ebm in ebms:
+        if ebm.batched:
+            raise ValueError(
+                f"The parameters of {ebm.name} differ between observations, so it has no one log Z "
+                'to estimate. Use method="geyer".'
+            )
+    log_z = pt.dvector("log_z")
+    contests = [_Contest(problem, ebm, log_z[j]) for j, ebm in enumerate(ebms)]
+    w = pt.dvector("w")
+    parts = {problem.u: w[: problem.size], log_z: w[problem.size :]}
+    data = graph_replace([c.data_terms for c in contests], parts, strict=False)
+    noise = graph_replace([c.noise_terms for c in contests], parts, strict=False)
+    loss = Loss(pt.add(*[t.sum() for t in (*data, *noise)], 0.0), w)
+    return (
+        contests,
+        loss,
+        [compile_scores(t, w) for t in data],
+        [compile_scores(t, w) for t in noise],
+    )

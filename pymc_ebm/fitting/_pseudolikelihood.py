@@ -1,0 +1,195 @@
+"""Besag's pseudolikelihood, for discrete x."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+from numpy.typing import NDArray
+
+from pymc_ebm.fitting.minimise import inverse, minimise
+from pymc_ebm.fitting.observed_ebm import ObservedEBM, observed_ebms
+from pymc_ebm.fitting.problem import Loss, Problem
+from pymc_ebm.fitting.sandwich import compile_scores, sandwich
+from pymc_ebm.fitting.solution import Solution
+from pymc_ebm.memory import check_memory
+from pymc_ebm.sampling._gibbs import gibbs
+
+__all__ = ["pseudolikelihood"]
+
+# Fewer observations than this for each parameter show too little of their own spread.
+_FEWEST_PER_PARAMETER = 20
+
+
+def pseudolikelihood(
+    problem: Problem,
+    start: NDArray,
+    *,
+    advance: Callable[[NDArray], None],
+    random_seed=None,
+    simulations: int = 1000,
+) -> Solution:
+    r"""Maximise the product of every site's conditional probability given the other sites.
+
+    .. math::
+        J = \sum_n \sum_i E(x_n) + \log \sum_v e^{-E(x_n^{i \to v})}
+
+    where :math:`x^{i \to v}` is x with the value v at site i. For scalar x this is the likelihood
+    over the enumerated values.
+
+    Parameters
+    ----------
+    problem : Problem
+    start : ndarray
+        ``(K,)``.
+    advance : callable
+        Called after every iteration.
+    random_seed : optional
+        Of the simulations.
+    simulations : int
+        Where there are fewer than 20 observations for each parameter, one lattice for example,
+        the spread of their scores is that of so many Gibbs draws at the estimate.
+
+    Returns
+    -------
+    Solution
+        `covariance` by Godambe's sandwich, or the inverse Hessian for scalar x; without Monte Carlo
+        error.
+
+    Raises
+    ------
+    ValueError
+        A model that is not all EBMs; continuous data; a value that the reference never takes at
+        its site.
+    MemoryError
+        More changed states, N × sites × values, than fit in memory.
+
+    References
+    ----------
+    J. Besag (1975), "Statistical analysis of non-lattice data", The Statistician 24, 179–195.
+    """
+    neighbours, loss, scores = problem.once("pseudolikelihood", lambda: _compile(problem))
+    for one in neighbours:
+        one.set_data(one.ebm.data())
+    minimum = minimise(loss, start, advance)
+    n_rows = sum(one.n_rows for one in neighbours)
+    if all(one.ebm.event_ndim == 0 for one in neighbours):  # the likelihood itself
+        covariance = inverse(minimum.hessian)
+    else:
+        if n_rows < _FEWEST_PER_PARAMETER * problem.size:
+            rng = np.random.default_rng(random_seed)
+            found = [
+                one.simulated_scores(score, minimum.u, simulations, rng)
+                for one, score in zip(neighbours, scores, strict=True)
+            ]
+        else:
+            found = [score(minimum.u) for score in scores]
+        covariance = np.sum(
+            [
+                one.n_rows / len(s) * sandwich(minimum.hessian, s)
+                for one, s in zip(neighbours, found, strict=True)
+            ],
+            axis=0,
+        )
+    return Solution(
+        minimum.u,
+        covariance,
+        np.zeros_like(minimum.hessian),
+        minimum.value,
+        not minimum.problem,
+        minimum.problem or "The gradient vanishes and the Hessian is positive definite.",
+        minimum.path,
+    )
+
+
+class _Neighbours:
+    """States that differ from the data at one site. A class, as they are exchanged with the data.
+
+    Shapes: N observations, D sites, V values of a site.
+    """
+
+    def __init__(self, ebm: ObservedEBM, u):
+        if not ebm.reference.discrete:
+            raise ValueError(
+                f"Pseudolikelihood sums over the values of a site, and the data of {ebm.name} are "
+                'continuous. Use method="score_matching".'
+            )
+        self.ebm = ebm
+        event = ebm.reference.event_shape
+        sites = ebm.reference.points.reshape(ebm.reference.n_points, -1)
+        values = [np.unique(column) for column in sites.T]
+        self.n_values = max(map(len, values))
+        # A site of fewer values has its last one repeated, and the repeats are masked.
+        self.values = np.array([np.resize(v, self.n_values) for v in values])
+        self.mask = np.array([np.arange(self.n_values) < len(v) for v in values])
+        states = np.zeros((1, len(values), self.n_values, *event), dtype="int64")
+        self.states = pytensor.shared(states, shape=(None, *states.shape[1:]), name="states")
+        self.x = pytensor.shared(states[:, 0, 0], shape=(None, *event), name="x")
+        changed = pt.switch(self.mask, -ebm.energies_of_alternatives(self.states), -np.inf)
+        own = ebm.energies_of_alternatives(self.x[:, None, None])[:, 0, 0]
+        self.terms = ebm.within_domain(
+            len(values) * own + pt.logsumexp(changed, axis=-1).sum(axis=-1)
+        )
+        self._params = pytensor.function([u], ebm.params)
+        self.n_rows = 0
+
+    def set_data(self, data: NDArray) -> None:
+        """Take in data ``(*batch, *event)``."""
+        event = self.ebm.reference.event_shape
+        x = np.reshape(data, (-1, *event)).astype("int64")
+        flat = x.reshape(len(x), -1)
+        known = (flat[:, :, None] == self.values).any(axis=-1)
+        if not known.all():
+            n, site = map(int, np.argwhere(~known)[0])
+            raise ValueError(
+                f"Observation {n} of {self.ebm.name} has the value {flat[n, site]} at site {site}, "
+                "which no point of the reference takes. Use a reference over all the values."
+            )
+        n_sites = flat.shape[1]
+        check_memory(
+            flat.size * self.n_values,
+            2 + 2 * n_sites,
+            "Fit fewer observations at a time, or use geyer.",
+        )
+        states = np.repeat(flat[:, None], n_sites, axis=1)
+        states = np.repeat(states[:, :, None], self.n_values, axis=2)
+        sites = np.arange(n_sites)
+        states[:, sites, :, sites] = self.values[:, None]
+        self.states.set_value(states.reshape(*states.shape[:3], *event))
+        self.x.set_value(x)
+        self.n_rows = len(x)
+
+    def simulated_scores(self, scores, u, simulations, rng) -> NDArray:
+        """Scores of draws from the model at u, ``(S, K)``; the data are put back afterwards."""
+        ebm, data, n_rows = self.ebm, self.x.get_value(), self.n_rows
+        if ebm.batched:
+            raise ValueError(
+                f"{ebm.name} has {n_rows} observations with parameters of their own, too few to "
+                'show the spread of their scores. Use method="geyer".'
+            )
+        chains = 20
+        draws = gibbs(
+            ebm.energy,
+            *self._params(u),
+            reference=ebm.reference,
+            draws=-(-simulations // chains),
+            chains=chains,
+            random_seed=rng,
+            signature=ebm.signature,
+            progressbar=False,
+            thin=5,
+            return_inferencedata=False,
+        )
+        try:
+            self.set_data(np.asarray(draws))
+            return scores(u)
+        finally:
+            self.set_data(data)
+            self.n_rows = n_rows
+
+
+def _compile(problem: Problem) -> tuple[Any, ...]:
+    neighbours = [_Neighbours(ebm, problem.u) for ebm in observed_ebms(problem, "pseudolikelihood")]
+    loss = Loss(pt.add(*[one.terms.sum() for one in neighbours], 0.0), problem.u)
+    return neighbours, loss, [compile_scores(one.terms, problem.u) for one in neighbours]

@@ -1,0 +1,5 @@
+"""The estimate of log Z as a PyTensor graph: the Op, the estimator and `log_partition`."""
+
+from pymc_ebm.partition._log_partition import LogPartition, log_partition
+
+__all__ = ["LogPartition", "log_partition"]

@@ -1,0 +1,1 @@
+"""References made of Markov chains, at one parameter value or at several."""

@@ -1,0 +1,272 @@
+"""Markov chains at several anchors, pooled by bridge weights."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from pymc_ebm.energy.point_energies import PointEnergies
+from pymc_ebm.energy.split import Energy
+from pymc_ebm.memory import check_memory
+from pymc_ebm.reference.base import Reference
+from pymc_ebm.reference.chains import mbar
+from pymc_ebm.reference.chains.anchors import chain_draws, place_anchors
+from pymc_ebm.reference.chains.batches import batches
+from pymc_ebm.reference.chains.mbar import LEAST_OVERLAP, Pool
+from pymc_ebm.reference.chains.net import given_by_laws
+from pymc_ebm.reference.laws.site_law import SiteLaw
+
+# Of placed anchors together: enough for an error below a percent of a posterior sd.
+_ENOUGH_POINTS = 2**16
+# More runs at the anchor nearest to the maximum, on which the estimate and most of the posterior
+# rest. It may keep half of the points.
+_MORE_RUNS = 3
+
+
+def pooled(
+    energy: Energy,
+    thetas: Sequence[Sequence[Any]] | None = None,
+    *,
+    observed=None,
+    start: Sequence[Any] | None = None,
+    bounds: Sequence[Any] | None = None,
+    sampler: Callable[..., Any] | None = None,
+    draws: Sequence[Any] | None = None,
+    log_partitions: Sequence[float | None] | None = None,
+    signature: str | None = None,
+    support=None,
+    random_seed=None,
+    progressbar: bool = True,
+) -> Reference:
+    r"""Chains at anchors θ_1..θ_K pooled: points wherever one of them goes.
+
+    .. math:: a_m = -\log \sum_k n_k \exp(-E(y_m \mid θ_k) - \log \hat Z(θ_k))
+
+    The log Ẑ(θ_k) are the solution of the multistate Bennett acceptance ratio. They are absolute
+    when one is known, that of θ = 0 on a lattice for example, and otherwise relative to the first
+    anchor's, which is all that a posterior needs.
+
+    Parameters
+    ----------
+    energy : callable
+        ``energy(x, *params)``.
+    thetas : sequence of sequences, optional
+        The parameters of each anchor, in the order of the energy's. Neighbours must overlap. By
+        default they are placed over all that `observed` allows, as `place_anchors` says.
+    observed : array_like, optional
+        Data ``(*batch, *event)``, where anchors are placed; they share one row of parameters.
+    start : sequence, optional
+        Parameters at which the search for the data's begins, and the model's states vary.
+    bounds : sequence of pairs, optional
+        ``(lower, upper)`` of each parameter, beyond which no anchor is placed.
+    sampler : callable, optional
+        A function of `pymc_ebm.sampling` with its own options set by ``functools.partial``, the
+        reference above all: ``partial(ebm.sampling.gibbs, reference=space, draws=2000)``.
+    draws : sequence of array_like, optional
+        Instead of `sampler`: draws of each anchor's p(x | θ_k), by chain and draw,
+        ``(chain, draw, *event)``, or a DataTree of `pymc_ebm.sampling`.
+    log_partitions : sequence of float or None, optional
+        log Z of the anchors where it is known, in nats.
+    signature : str, optional
+        Core dimensions of the parameters, as in `log_partition`; scalars by default.
+    support : optional
+        As in `Reference`.
+    random_seed : optional
+        As for ``numpy.random.default_rng``.
+    progressbar : bool
+
+    Returns
+    -------
+    Reference
+        Groups are batches that are long against the autocorrelation time. `Reference.pool` holds
+        the anchors, their log Ẑ and their overlap; `Reference.absolute` says whether log Ẑ is.
+
+    Raises
+    ------
+    ValueError
+        Neither or both of `sampler` and `draws`; neither anchors nor what to place them by;
+        numbers of anchors that disagree; a search that does not arrive.
+    MemoryError
+        Matrices of points and anchors that do not fit in memory.
+
+    Warns
+    -----
+    UserWarning
+        Neighbouring anchors that hardly overlap; chains with too few independent batches; data
+        that allow more than 64 anchors cover; anchors that `place_anchors` leaves out.
+
+    References
+    ----------
+    C. J. Geyer (1994), technical report 568, University of Minnesota; M. R. Shirts, J. D. Chodera
+    (2008), J. Chem. Phys. 129, 124105; Z. Tan (2004), J. Am. Statist. Assoc. 99, 1027–1036.
+
+    Examples
+    --------
+    >>> import pymc_ebm as ebm
+    >>> rng = np.random.default_rng(1)
+    >>> q = ebm.reference.pooled(
+    ...     lambda x, s: x**2 / (2 * s**2),
+    ...     [(1.0,), (2.0,), (4.0,)],
+    ...     draws=[rng.normal(0, s, size=(4, 500)) for s in (1.0, 2.0, 4.0)],
+    ...     log_partitions=[np.log(np.sqrt(2 * np.pi)), None, None],
+    ... )
+    >>> truth = np.log(np.sqrt(2 * np.pi) * np.array([1.0, 2.0, 4.0]))
+    >>> bool(abs(q.pool.log_partitions - truth).max() < 0.2)
+    True
+    """
+    if (sampler is None) == (draws is None):
+        raise ValueError("Give one of sampler= and draws=: how to draw at the anchors.")
+    rng = np.random.default_rng(random_seed)
+    guess = None
+    laws: list[SiteLaw] = []
+    if thetas is None:
+        if sampler is None or observed is None or start is None:
+            raise ValueError(
+                "There are no anchors. Give thetas=, or sampler=, observed= and start= to place "
+                "them."
+            )
+        thetas, draws, laws, guess = place_anchors(
+            energy, observed, start, sampler, bounds=bounds, signature=signature, random_seed=rng,
+            progressbar=progressbar,
+        )  # fmt: skip
+        more = [
+            sampler(energy, *thetas[0], signature=signature, random_seed=rng, progressbar=False)
+            for _ in range(_MORE_RUNS)
+        ]
+        draws = _thinned([np.concatenate([draws[0], *map(chain_draws, more)]), *draws[1:]])
+    anchors = [[np.asarray(p, dtype=float) for p in theta] for theta in thetas]
+    if draws is None:
+        draws = [
+            sampler(  # type: ignore[misc]
+                energy, *theta, signature=signature, random_seed=rng, progressbar=progressbar
+            )
+            for theta in anchors
+        ]
+    chains = [chain_draws(d) for d in draws]
+    if len(chains) != len(anchors):
+        raise ValueError(
+            f"There are draws of {len(chains)} anchors, and {len(anchors)} anchors. Give the draws "
+            "of each."
+        )
+    event_shape = chains[0].shape[2:]
+    # Matrices of points and anchors: energies, probabilities, and those of the equations for f.
+    check_memory(
+        sum(c.shape[0] * c.shape[1] for c in chains) * (1 if not laws else 2),
+        4 * math.prod(event_shape) + 9 * (len(anchors) + len(laws)),
+        "Use fewer anchors, or fewer draws of each.",
+    )
+    points = np.concatenate([c.reshape(-1, *event_shape) for c in chains])
+    counts = np.array([c.shape[0] * c.shape[1] for c in chains])
+    of_laws = [law.draw(rng, int(counts[-1])) for law in laws]
+    points = np.concatenate([points, *of_laws])
+    energies, series = _energies(energy, points, anchors, signature)
+    if not np.isfinite(energies).all():
+        raise ValueError(
+            f"The energy is not finite at {(~np.isfinite(energies)).any(axis=1).sum()} of "
+            f"{len(points)} points, at one of the anchors. Anchors must share their support."
+        )
+    groups, first = [], 0
+    for c, part in zip(chains, np.split(series, np.cumsum(counts)), strict=False):
+        labels = batches(part.reshape(*c.shape[:2], -1)) + first
+        first = int(labels.max()) + 1
+        groups.append(labels.ravel())
+    groups.append(first + np.arange(len(points) - counts.sum()))
+    energies = np.column_stack([energies, *(law.energy(points) for law in laws)])
+    counts = np.concatenate([counts, np.array([len(y) for y in of_laws], dtype=int)])
+    given = given_by_laws(len(anchors), len(laws))
+    known = _known(log_partitions, len(anchors))
+    if not np.isnan(known).all():
+        given[: len(anchors)] = known
+    f = mbar.solve(energies, counts, given, guess)
+    p = mbar.probabilities(f, energies, counts)
+    remake = None
+    if sampler is not None:
+        settings = {
+            "thetas": anchors,
+            "log_partitions": log_partitions,
+            "signature": signature,
+            "support": support,
+        }
+        n_chains = sum(c.shape[0] for c in chains)
+        remake = partial(_remake, energy, sampler, n_chains, settings)
+    pool = Pool(
+        anchors=np.array([np.concatenate([np.ravel(v) for v in theta]) for theta in anchors]),
+        log_partitions=f[: len(anchors)],
+        overlap=p.T @ p / counts[:, None],
+        probabilities=p,
+        response=mbar.response(p, counts, given),
+        laws=tuple(laws),
+    )
+    _check_overlap(pool)
+    return Reference(
+        points=points,
+        log_weights=-mbar.log_mixture(f, energies, counts),
+        groups=np.concatenate(groups),
+        support=support,
+        description=_description(len(anchors), guess is not None),
+        absolute=bool(laws) or not np.isnan(known).all(),
+        pool=pool,
+        remake=remake,
+    )
+
+
+def _remake(energy, sampler, n_chains, settings, draws, random_seed, model_draws):
+    """Longer chains at the same anchors."""
+    longer = partial(sampler, draws=-(-draws // n_chains))
+    return pooled(energy, sampler=longer, random_seed=random_seed, progressbar=False, **settings)
+
+
+def _energies(energy, points, anchors, signature):
+    """E(y_m | θ_k), ``(M, K)``, and the series that tell how chains mix, ``(M, S)``."""
+    function = PointEnergies(
+        energy, points.shape[1:], points.dtype, anchors[0], signature, len(points)
+    )
+    statistics = function.statistics(points)
+    energies = np.stack([function(statistics, theta) for theta in anchors], axis=1)
+    return energies, np.column_stack([energies, *(s for s in statistics if s.ndim == 1)])
+
+
+def _thinned(draws) -> list:
+    """Draws of all anchors, where there are more than enough points in all.
+
+    The first may keep half of them.
+    """
+    shares = [_ENOUGH_POINTS / 2] * len(draws)
+    shares[1:] = [_ENOUGH_POINTS / 2 / max(len(draws) - 1, 1)] * (len(draws) - 1)
+    every = [max(round(d.shape[0] * d.shape[1] / n), 1) for d, n in zip(draws, shares, strict=True)]
+    return [d[:, ::k] for d, k in zip(draws, every, strict=True)]
+
+
+def _known(log_partitions, n_anchors) -> np.ndarray:
+    """The log Z that the caller knows, ``(K,)``, NaN where not."""
+    values = list(log_partitions) if log_partitions is not None else [None] * n_anchors
+    if len(values) != n_anchors:
+        raise ValueError(
+            f"There are {len(values)} log_partitions for {n_anchors} anchors. Give None where log "
+            "Z is not known."
+        )
+    return np.array([np.nan if value is None else float(value) for value in values])
+
+
+def _check_overlap(pool):
+    # With all others together; the order of anchors means nothing.
+    with_others = 1 - np.diag(pool.overlap)[: len(pool.anchors)]
+    if len(pool.overlap) == 1 or (with_others >= LEAST_OVERLAP).all():
+        return
+    k = int(with_others.argmin())
+    warnings.warn(
+        f"Anchor {k} overlaps with no others: a point of it belongs to them with probability "
+        f"{max(with_others[k], 0.0):.2g}. Place anchors closer.",
+        UserWarning,
+        stacklevel=3,
+    )
+
+
+def _description(n_anchors, placed) -> str:
+    chains = "chain" if n_anchors == 1 else f"chains at {n_anchors} anchors"
+    return f"{chains} placed by the data" if placed else chains

@@ -1,0 +1,1 @@
+"""Distributions behind points: their draws and their log densities."""

@@ -1,0 +1,139 @@
+"""The distributions that `fitted` fits: of numbers, of counts and of binary vectors.
+
+Each turns uniforms into points and knows its log density anywhere, so that one law makes the
+Sobol points of a reference and the fresh draws of its proposal.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pymc_ebm.reference.laws.line import LineMap
+from pymc_ebm.reference.laws.mixture import LARGEST_INTEGER, Mixture
+from pymc_ebm.reference.laws.proposal import Proposal
+
+
+class BinaryLaw:
+    """A product of Bernoullis on two values, a quarter of the way from the means to 1/2.
+
+    Parameters
+    ----------
+    rows : ndarray of int, shape (N, D)
+        Data.
+    values : (int, int)
+    """
+
+    def __init__(self, rows, values):
+        self.values = values
+        ones = (rows == values[1]).sum(axis=0)
+        self.p = 0.75 * (ones + 1) / (len(rows) + 2) + 0.125
+        self.n_uniforms = rows.shape[1]
+
+    def points(self, u):
+        """Points ``(M, D)`` from uniforms ``(M, D)``, and whether each is usable."""
+        return np.where(u < self.p, self.values[1], self.values[0]), np.ones(len(u), dtype=bool)
+
+    def log_density(self, x):
+        """Log probability ``(M,)`` of vectors ``(M, D)``."""
+        low, high = self.values
+        log_q = np.where(x == high, np.log(self.p), np.log1p(-self.p))
+        return np.where((x == low) | (x == high), log_q, -np.inf).sum(axis=1)
+
+
+class MixtureLaw:
+    """A `Mixture` on the line, mapped into a box; of integers, its floor.
+
+    Parameters
+    ----------
+    rows : ndarray, shape (N, D)
+        Data.
+    lower, upper : ndarray, shape (D,)
+        The box.
+    integer : bool
+    rng : numpy.random.Generator
+        Chooses the kernels' centres.
+    """
+
+    def __init__(self, rows, lower, upper, integer: bool, rng):
+        self.lower, self.upper, self.integer = lower, upper, integer
+        self.line = LineMap(lower, upper + integer)  # an integer k is the cell [k, k+1)
+        self.mixture = Mixture(
+            self.line.forward(self.inside(rows + 0.5 * integer)), rng, correlated=not integer
+        )
+        self.placeholder = self.inside(rows + 0.0)[0]
+        n_dim = rows.shape[1]
+        # The numbers of points at an integer, made of one uniform each, are nearly those of the
+        # other scramblings, which then say nothing of the error.
+        self.n_uniforms = 1 if n_dim == 1 and not integer else n_dim + 2 - integer
+
+    def points(self, u):
+        """Points ``(M, D)`` from uniforms, and whether each kept its place in rounding."""
+        if self.n_uniforms == 1:
+            z = self.mixture.quantile(u)
+        else:
+            z = self.mixture.draw_product(u) if self.integer else self.mixture.draw(u)
+        x = self.line.inverse(z)
+        if self.integer:
+            x = np.floor(x)
+        usable = self._within(x)
+        x[~usable] = self.placeholder
+        return (np.floor(x).astype(np.int64) if self.integer else x), usable
+
+    def log_density(self, x):
+        """Log density ``(M,)`` of rows ``(M, D)``; −inf outside the box and on its faces."""
+        x = np.asarray(x)
+        within = self._within(x)
+        log_q = np.full(len(x), -np.inf)
+        x = x[within]
+        if self.integer:
+            log_q[within] = self.mixture.log_mass(x.astype(np.int64), self.line)
+        else:
+            slope = self.line.log_slope(x).sum(axis=1)
+            log_q[within] = self.mixture.log_density(self.line.forward(x)) + slope
+        return log_q
+
+    def _within(self, x):
+        if self.integer:
+            inside = (x >= self.lower) & (x <= self.upper) & (np.abs(x) < LARGEST_INTEGER)
+            inside &= x == np.floor(x)
+        else:
+            inside = (x > self.lower) & (x < self.upper) & np.isfinite(x)
+        return inside.all(axis=1)
+
+    def inside(self, rows):
+        """Data at a bound, where the map is infinite, moved half the way to their neighbours."""
+        low, high = rows - self.line.lower, self.line.upper - rows
+        gap = np.minimum(
+            np.where(low > 0, low, np.inf).min(axis=0), np.where(high > 0, high, np.inf).min(axis=0)
+        )
+        gap = np.where(np.isfinite(gap), gap, 1.0) / 2
+        rows = np.where(low > 0, rows, self.line.lower + gap)
+        return np.where(high > 0, rows, self.line.upper - gap)
+
+
+def proposal_of(law: BinaryLaw | MixtureLaw, event_shape: tuple[int, ...]) -> Proposal:
+    """Fresh independent draws of a law, shaped like events."""
+    made = _Draws(law, event_shape)
+    return Proposal(made.draw, made.log_density)
+
+
+class _Draws:
+    """Independent uniforms through a law."""
+
+    def __init__(self, law, event_shape):
+        self.law = law
+        self.event_shape = event_shape
+
+    def draw(self, rng, draws, *params):
+        x, usable = self.law.points(self._uniforms(rng, draws))
+        while not usable.all():  # too far out for the number format: less than one in a million
+            again = np.flatnonzero(~usable)
+            x[again], usable[again] = self.law.points(self._uniforms(rng, len(again)))
+        return x.reshape(draws, *self.event_shape)
+
+    def _uniforms(self, rng, draws):
+        return np.clip(rng.random((draws, self.law.n_uniforms)), 2.0**-53, 1 - 2.0**-53)
+
+    def log_density(self, points, *params):
+        points = np.asarray(points)
+        return self.law.log_density(points.reshape(len(points), -1))

@@ -1,0 +1,1 @@
+"""What a normaliser sums over: one space per file."""

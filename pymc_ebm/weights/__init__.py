@@ -1,0 +1,1 @@
+"""Importance weights as plain arrays: normalised, by groups, and their Pareto tails."""

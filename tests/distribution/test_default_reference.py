@@ -1,0 +1,137 @@
+"""`EBM` without a reference: what it makes of lattices, networks and vectors of discrete values."""
+
+import numpy as np
+import pymc as pm
+import pytest
+
+import pymc_ebm as ebm
+from pymc_ebm.energies import edges, ergm, ising, potts, to_dyads, triangles
+from pymc_ebm.partition._log_partition import log_partition
+
+
+def reference_of(model):
+    [rv] = model.observed_RVs
+    return rv.owner.op.spec.reference
+
+
+def lattice(side, beta, seed, values=(-1, 1), energy=ising):
+    rng = np.random.default_rng(seed)
+    states = rng.choice(values, size=(100, side, side))
+    draws = ebm.sampling.gibbs(
+        energy, beta, reference=ebm.reference.from_draws(states, np.zeros(100)), clusters=True,
+        draws=1, chains=1, tune=500, random_seed=rng, progressbar=False,
+        return_inferencedata=False,
+    )  # fmt: skip
+    return draws[0, 0]
+
+
+def test_few_states_are_enumerated():
+    dyads = to_dyads([[0, 1, 1, 0], [1, 0, 1, 0], [1, 1, 0, 0], [0, 0, 0, 0]])
+    with pm.Model() as model:
+        theta = pm.Normal("theta", shape=2)
+        ebm.EBM("ties", theta, energy=ergm((edges, triangles)), signature="(k)", observed=dyads)
+    q = reference_of(model)
+    assert q.exact and q.complete and q.n_points == 2**6 and q.event_shape == (6,)
+    assert model["ties"].ndim == 1
+    with pm.Model() as model:
+        beta = pm.HalfNormal("beta")
+        ebm.EBM("labels", beta, energy=potts, observed=np.zeros((5, 2, 2), int), support=(0, 2))
+    assert reference_of(model).n_points == 3**4
+
+
+def test_networks_of_six_nodes_are_enumerated():
+    ties = np.random.default_rng(0).integers(0, 2, size=(3, 15))
+    with pm.Model() as model:
+        theta = pm.Normal("theta", shape=2)
+        ebm.EBM("ties", theta, energy=ergm((edges, triangles)), signature="(k)", observed=ties)
+    assert reference_of(model).n_points == 2**15
+
+
+def test_colours_without_their_support_are_told(rng):
+    colours = rng.integers(0, 3, size=(5, 4, 4))
+    with pm.Model(), pytest.warns(UserWarning, match=r"from 0 to 2 .* say support=\(0, 2\)"):
+        beta = pm.HalfNormal("beta")
+        ebm.EBM("labels", beta, energy=potts, observed=colours)
+    # What the support excludes is found before any chain runs.
+    with pm.Model(), pytest.raises(ValueError, match="5 of 5 observations lie outside the support"):
+        beta = pm.HalfNormal("beta", initval=50.0)
+        ebm.EBM("labels", beta, energy=potts, observed=colours + 1, support=(0, 2))
+
+
+def test_a_start_at_which_chains_stand_still():
+    """At β = 40 they keep the state they have; the pilot halves β until they move."""
+    spins = lattice(6, 0.2, 1)
+    with pm.Model() as model:
+        beta = pm.HalfNormal("beta", 40, initval=40.0)
+        ebm.EBM("spins", beta, energy=ising, observed=spins, progressbar=False)
+    assert 0.05 < reference_of(model).pool.anchors[0, 0] < 0.5
+
+
+def test_lattice(kaufman, seed):
+    """8 × 8: the posterior on a grid against Kaufman's, within 4 reported errors.
+
+    A posterior mean moves by less than the largest error of differences of log Z, times the sd.
+    """
+    spins = lattice(8, 0.3, seed)
+    with pm.Model() as model:
+        beta = pm.HalfNormal("beta", 1)
+        ebm.EBM("lattice", beta, energy=ising, observed=spins, progressbar=False)
+    q = reference_of(model)
+    assert len(q.pool.anchors) >= 3 and not q.absolute
+    assert q.pool.anchors.min() >= 0  # the prior's bounds
+    at = np.linspace(0.005, 0.9, 400)
+    statistic = (spins * (np.roll(spins, 1, 0) + np.roll(spins, 1, 1))).sum()
+    log_prior = pm.logp(pm.HalfNormal.dist(1), at).eval()
+    estimated = log_partition(ising, at[:, None], reference=q).eval().ravel()
+    exact = np.array([kaufman(8, 8, b) for b in at])
+
+    def moments(log_z):
+        log_p = at * statistic - log_z + log_prior
+        p = np.exp(log_p - log_p.max())
+        mean = p @ at / p.sum()
+        return mean, np.sqrt(p @ (at - mean) ** 2 / p.sum())
+
+    (mean, sd), (exact_mean, exact_sd) = moments(estimated), moments(exact)
+    assert abs(mean - exact_mean) < 0.08 * exact_sd
+    assert abs(sd / exact_sd - 1) < 0.08
+
+
+def test_same_data_same_reference(seed):
+    spins = lattice(6, 0.2, seed)
+    found = []
+    for _ in range(2):
+        with pm.Model() as model:
+            ebm.EBM("lattice", pm.HalfNormal("b"), energy=ising, observed=spins, progressbar=False)
+        found.append(reference_of(model))
+    np.testing.assert_array_equal(found[0].log_weights, found[1].log_weights)
+
+
+def test_colours_need_a_support(seed):
+    """Three colours or counts: only the support says which."""
+    colours = lattice(5, 0.5, seed, values=(0, 1, 2), energy=potts)
+    for support in ((0, np.inf), (0, 2)):
+        with pm.Model() as model:
+            beta = pm.HalfNormal("beta")
+            ebm.EBM(
+                "labels", beta, energy=potts, observed=colours[None], support=support,
+                progressbar=False,
+            )  # fmt: skip
+        q = reference_of(model)
+        assert (q.pool is not None) == (support == (0, 2))
+        assert set(np.unique(q.points)) == {0, 1, 2} or support != (0, 2)
+
+
+def test_rows_of_parameters_keep_a_fitted_reference(rng):
+    """Chains share one row of parameters; a product of Bernoullis does not care."""
+    bits = rng.integers(0, 2, size=(30, 20))
+    with pm.Model() as model:
+        b = pm.Normal("b", shape=30)
+        ebm.EBM("bits", b, energy=lambda x, b: -b * x.sum(-1), observed=bits)
+    assert "binary vectors" in reference_of(model).description
+
+
+def test_an_energy_that_sums_over_the_data_is_refused(rng):
+    """A single lattice has no batch axis; an energy that sums over everything has no event."""
+    spins = rng.choice([-1, 1], size=(40, 3))
+    with pytest.raises(ValueError, match="keeps the batch axis"), pm.Model():
+        ebm.EBM("x", pm.Normal("b"), energy=lambda x, b: -b * x.sum(), observed=spins)

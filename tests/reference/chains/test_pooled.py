@@ -1,0 +1,244 @@
+"""References from chains: bridge weights and their error, against closed forms."""
+
+from functools import partial
+
+import numpy as np
+import pymc as pm
+import pytest
+import xarray as xr
+from scipy.special import logsumexp
+
+import pymc_ebm as ebm
+from pymc_ebm.energies import ising
+from pymc_ebm.reference.chains import mbar
+from pymc_ebm.reference.chains.batches import autocorrelation_time, batches
+from pymc_ebm.reference.laws.site_law import SiteLaw
+from pymc_ebm.weights.groups import group_variance
+
+LOG_Z = lambda s: np.log(np.sqrt(2 * np.pi) * np.asarray(s))
+
+
+def gaussian(x, s):
+    return x**2 / (2 * s**2)
+
+
+def autoregressive(rng, chains, draws, rho):
+    """Stationary chains with the standard normal distribution; τ = (1 + ρ)/(1 − ρ)."""
+    x = np.empty((chains, draws))
+    x[:, 0] = rng.normal(size=chains)
+    for t in range(1, draws):
+        x[:, t] = rho * x[:, t - 1] + np.sqrt(1 - rho**2) * rng.normal(size=chains)
+    return x
+
+
+def estimate(q, energies):
+    """log Ẑ and its standard error for energies ``(T, M)``."""
+    log_weights = q.log_weights - energies
+    log_z = logsumexp(log_weights, axis=1)
+    weights = np.exp(log_weights - log_z[:, None])
+    return log_z, np.sqrt(group_variance(q.influence(weights), q.groups, q.unused_draws))
+
+
+@pytest.mark.parametrize("rho", [0.0, 0.8])
+def test_autocorrelation_time(rho, rng):
+    """Within 10%; its standard error at 40,000 draws is below 3%: √(2(2W + 1)/n) with W = 5τ."""
+    x = autoregressive(rng, 4, 10_000, rho)[..., None]
+    np.testing.assert_allclose(autocorrelation_time(x), (1 + rho) / (1 - rho), rtol=0.1)
+    labels = batches(x)
+    assert labels.min() == 0 and len(np.unique(labels)) == labels.max() + 1
+    assert (np.diff(labels, axis=1) >= 0).all()
+
+
+def test_too_few_batches_warn(rng):
+    walk = np.cumsum(rng.normal(size=(2, 500, 1)), axis=1)
+    with pytest.warns(UserWarning, match="too few for a good error estimate"):
+        batches(walk)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("rho", "tolerance"), [(0.0, 0.2), (0.8, 0.25)])
+def test_error_of_pooled_chains(rho, tolerance, rng):
+    """Standard errors against the spread over 200 pools, at anchors and between them.
+
+    A spread has a standard error of 5%; batches of ten autocorrelation times leave out up to 10%.
+    The first anchor's log Z is given, and has no error.
+    """
+    at = np.array([0.8, 1.0, 1.5, 2.0, 3.0, 4.0])
+    scales = (1.0, 2.0, 4.0)
+    found, variances = [], []
+    for _ in range(200):
+        q = ebm.reference.pooled(
+            gaussian,
+            [(s,) for s in scales],
+            draws=[s * autoregressive(rng, 4, 500, rho) for s in scales],
+            log_partitions=[LOG_Z(1.0), None, None],
+        )
+        log_z, error = estimate(q, gaussian(q.points, at[:, None]))
+        found.append(log_z - LOG_Z(at))
+        variances.append(error**2)
+    spread = np.std(found, axis=0, ddof=1)
+    reported = np.sqrt(np.mean(variances, axis=0))
+    moving = at != 1.0
+    np.testing.assert_allclose(reported[moving], spread[moving], rtol=tolerance)
+    assert spread[~moving] < 1e-8 and reported[~moving] < 1e-8
+    # The mean of 200, with a bias of second order, within 5 standard errors.
+    error = 5 * spread / np.sqrt(200) + spread**2 + 1e-8
+    assert (abs(np.mean(found, axis=0)) < error).all()
+    assert q.absolute
+    np.testing.assert_allclose(q.pool.overlap.sum(axis=1), 1, rtol=1e-8)
+
+
+def test_chain_is_relative_unless_log_z_is_known(rng):
+    """Geyer's own setting: log Z(θ) − log Z(θ0) = log θ/θ0, and nothing at θ0."""
+    y = rng.normal(0, 2, size=(4, 5000))
+    relative = ebm.reference.chain(gaussian, 2.0, draws=y)
+    absolute = ebm.reference.chain(gaussian, 2.0, draws=y, log_partition=LOG_Z(2.0))
+    assert not relative.absolute and absolute.absolute
+    at = np.array([1.5, 2.0, 2.3])
+    log_z, error = estimate(relative, gaussian(y.ravel(), at[:, None]))
+    assert (abs(log_z - np.log(at / 2)) < 5 * error + 1e-12).all()
+    np.testing.assert_allclose(
+        estimate(absolute, gaussian(y.ravel(), at[:, None]))[0], log_z + LOG_Z(2.0)
+    )
+
+
+@pytest.mark.slow
+def test_posterior_error_by_a_chain(rng):
+    """find_MLE over 200 chains at θ0: mcse is the spread, and the estimate the exact one."""
+    data = rng.normal(0, 2, 100)
+    with pm.Model() as model:
+        sigma = pm.HalfFlat("sigma")
+        first = ebm.reference.chain(gaussian, 2.2, draws=2.2 * rng.normal(size=(4, 500)))
+        ebm.EBM("x", sigma, energy=gaussian, reference=first, observed=data)
+    problem = ebm.fitting.Problem(model)
+    fits = []
+    for _ in range(200):
+        draws = 2.2 * autoregressive(rng, 4, 500, 0.5)
+        problem.set_reference(0, ebm.reference.chain(gaussian, 2.2, draws=draws))
+        fit = ebm.fitting.solve(problem, recenter=False)
+        fits.append([float(fit.estimate["sigma"]), float(fit.mcse["sigma"])])
+    estimates, mcse = np.array(fits).T
+    exact = np.sqrt(np.mean(data**2))
+    spread = estimates.std(ddof=1)
+    assert abs(estimates.mean() - exact) < 5 * spread / np.sqrt(200)
+    # 5% for the spread, 10% for the ends of batches.
+    np.testing.assert_allclose(np.sqrt(np.mean(mcse**2)), spread, rtol=0.2)
+
+
+def test_report_of_pooled_chains(rng, tmp_path):
+    """The level that is not known and the anchors that do not meet are told, also from a file."""
+    data = rng.normal(0, 2, 50)
+    with pytest.warns(UserWarning, match="overlaps with no others"):
+        q = ebm.reference.pooled(
+            gaussian, [(2.0,), (2e4,)], draws=[s * rng.normal(size=(4, 500)) for s in (2, 2e4)]
+        )
+    with pm.Model() as model:
+        sigma = pm.HalfNormal("sigma", 5)
+        ebm.EBM("x", sigma, energy=gaussian, reference=q, observed=data)
+    draws = np.clip(rng.normal(2, 0.2, (2, 50)), 1.5, 2.5)
+    posterior = xr.Dataset({"sigma": (("chain", "draw"), draws)})
+    idata = xr.DataTree.from_dict({"posterior": posterior.assign_coords(chain=[0, 1])})
+    ebm.compute_reference_stats(idata, model=model, progressbar=False)
+    idata.to_zarr(tmp_path / "idata.zarr")
+    with xr.open_datatree(tmp_path / "idata.zarr", engine="zarr") as back:
+        verdict = ebm.report(back)
+    assert any("up to a constant" in reason for reason in verdict.reasons)
+    assert any("overlap with no others" in reason for reason in verdict.reasons)
+
+
+CRITICAL = np.log(1 + np.sqrt(2)) / 2
+BETAS = np.array([0.2, 0.4, CRITICAL])
+# Kaufman's formula, from reference_problems.md.
+LATTICE_LOG_Z = {
+    8: [47.010147, 56.599389, 60.141781],
+    16: [188.039888, 225.228847, 238.642257],
+}
+
+
+def lattice_estimate(side, draws, seed):
+    """log Ẑ and its error at BETAS by chains from β = 0, denser towards the critical point."""
+    rng = np.random.default_rng(seed)
+    states = rng.choice(np.array([-1, 1], dtype=np.int8), size=(64, side, side))
+    space = ebm.reference.from_draws(states, np.full(64, -(side**2) * np.log(2)))
+    u = np.linspace(0, 1, 2 + 3 * side // 8)
+    q = ebm.reference.pooled(
+        ising,
+        [(b,) for b in CRITICAL * u * (4 - u) / 3],
+        sampler=partial(
+            ebm.sampling.gibbs, reference=space, draws=draws, tune=200, clusters=True,
+            return_inferencedata=False,
+        ),
+        log_partitions=[side**2 * np.log(2), *[None] * (len(u) - 1)],
+        random_seed=rng,
+        progressbar=False,
+    )  # fmt: skip
+    s = q.points
+    pairs = (s * (np.roll(s, 1, -1) + np.roll(s, 1, -2))).sum((1, 2), dtype=float)
+    return estimate(q, -BETAS[:, None] * pairs)
+
+
+@pytest.mark.slow
+def test_ising_8_by_8(seed):
+    """Within 4 standard errors of at most 0.05, and these are the spread over 40 sets of chains.
+
+    The spread over n has a relative error of 1/√(2n − 2), 11%, and three of these are allowed.
+    """
+    n = 40
+    found, error = np.moveaxis([lattice_estimate(8, 2000, seed + i) for i in range(n)], 1, 0)
+    away = found - LATTICE_LOG_Z[8]
+    assert (error <= 0.05).all()
+    # Of 120 numbers the largest is above 4 with a chance of 1%.
+    assert (abs(away) < 4 * error).all()
+    assert (abs(away.mean(axis=0)) < 4 * np.sqrt((error**2).mean(axis=0) / n)).all()
+    ratio = away.std(axis=0, ddof=1) / np.sqrt((error**2).mean(axis=0))
+    np.testing.assert_allclose(ratio, 1, atol=3 / np.sqrt(2 * n - 2))
+
+
+@pytest.mark.slow
+def test_ising_16_by_16(seed):
+    """The values of reference_problems.md, within 4 standard errors of at most 0.05."""
+    found, error = lattice_estimate(16, 5000, seed)
+    assert (error <= 0.05).all()
+    assert (abs(found - LATTICE_LOG_Z[16]) < 4 * error).all()
+
+
+def test_laws_of_independent_sites_sum_to_one(rng):
+    values = np.array([-1, 0, 1])
+    rows = rng.choice(values, size=(200, 2, 3), p=[0.7, 0.2, 0.1])
+    rows[:, 0, 0] = 1
+    law = SiteLaw(rows, values)
+    states = np.stack(np.meshgrid(*[values] * 6), axis=-1).reshape(-1, 2, 3)
+    np.testing.assert_allclose(np.exp(-law.energy(states)).sum(), 1, rtol=1e-12)
+    share = (law.draw(rng, 20_000) == 1).mean(axis=0)
+    # Four standard errors: √(0.25/20,000) at most.
+    assert (abs(share.ravel() - law.probabilities[2]) < 4 * 0.0036).all()
+
+
+def test_bridge_weights_from_guesses_that_are_far_off(rng):
+    """log Z of Gaussians: the guess gives all points to one anchor, where nothing is curved."""
+    scales = np.array([1.0, 1.5, 2.0])
+    y = np.concatenate([s * rng.normal(size=2000) for s in scales])
+    energies = gaussian(y[:, None], scales)
+    given = np.array([LOG_Z(1.0), np.nan, np.nan])
+    f = mbar.solve(energies, np.full(3, 2000), given, np.array([0.0, 500.0, -800.0]))
+    # Standard errors of log Z are about 0.01.
+    np.testing.assert_allclose(f, LOG_Z(scales), atol=0.05)
+
+
+def test_what_is_refused(rng):
+    draws = [rng.normal(size=(2, 100)), rng.normal(size=(2, 100))]
+    pooled = partial(ebm.reference.pooled, gaussian)
+    with pytest.raises(ValueError, match="one of sampler= and draws="):
+        pooled([(1.0,)])
+    with pytest.raises(ValueError, match="draws of 2 anchors, and 1 anchors"):
+        pooled([(1.0,)], draws=draws)
+    with pytest.raises(ValueError, match="by chain and draw"):
+        pooled([(1.0,)], draws=[np.zeros(100)])
+    with pytest.raises(ValueError, match="1 log_partitions for 2 anchors"):
+        pooled([(1.0,), (2.0,)], draws=draws, log_partitions=[None])
+    with pytest.raises(ValueError, match="one row of parameters"):
+        pooled([(np.ones(2),)], draws=draws[:1])
+    with pytest.warns(UserWarning, match="overlaps with no others"):
+        ebm.reference.pooled(
+            lambda x, mu: (x - mu) ** 2 / 2, [(0.0,), (9.0,)], draws=[draws[0], draws[1] + 9]
+        )
