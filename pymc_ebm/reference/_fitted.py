@@ -9,8 +9,9 @@ import numpy as np
 
 from pymc_ebm.memory import check_memory
 from pymc_ebm.reference.base import Reference
-from pymc_ebm.reference.laws.fitted_laws import BinaryLaw, MixtureLaw, proposal_of
+from pymc_ebm.reference.laws.proposal import of_fitted_law
 from pymc_ebm.reference.uniforms import balanced, uniforms
+from pymc_ebm.space.base_laws.fitted_laws import BinaryLaw, MixtureLaw
 from pymc_ebm.space.box import Support, normalise_support
 
 
@@ -104,7 +105,7 @@ def fitted(
         groups=groups,
         support=box,
         description=f"fitted to {len(rows)} {kind}",
-        proposal=proposal_of(law, event),
+        proposal=of_fitted_law(law, event),
         remake=partial(_remake, box, event_ndim, scramblings),
     )
 

@@ -6,8 +6,8 @@ from scipy import stats
 from scipy.special import gammaln, logsumexp
 
 from pymc_ebm import reference as ref
-from pymc_ebm.reference.laws.line import LineMap
-from pymc_ebm.reference.laws.mixture import Mixture
+from pymc_ebm.space.base_laws.kernel_mixture import KernelMixture
+from pymc_ebm.space.box_map import BoxMap
 
 
 def log_z(q, energy):
@@ -18,12 +18,12 @@ def log_z(q, energy):
 def test_densities_sum_to_one(rng):
     z = np.concatenate([rng.normal(-4, 1, 80), rng.normal(4, 1, 80)])[:, None]
     line = ref.quadrature(-np.inf, np.inf, 4000)
-    mixture = Mixture(z, rng)
+    mixture = KernelMixture(z, rng)
     total = np.exp(line.log_weights + mixture.log_density(line.points[:, None])).sum()
     assert abs(total - 1) < 1e-6
     counts = rng.poisson(3, 100)[:, None] + 0.5
-    nonnegative = LineMap(np.zeros(1), np.full(1, np.inf))
-    mixture = Mixture(nonnegative.forward(counts), rng, correlated=False)
+    nonnegative = BoxMap(np.zeros(1), np.full(1, np.inf))
+    mixture = KernelMixture(nonnegative.forward(counts), rng, correlated=False)
     mass = np.exp(mixture.log_mass(np.arange(1_000_000)[:, None], nonnegative)).sum()
     assert 1 - 1e-4 < mass <= 1 + 1e-9
 
@@ -104,7 +104,7 @@ def test_quantiles_of_one_axis(rng):
         np.r_[rng.normal(-1e3, 1, 99), rng.normal(1e3, 0.01, 99)],
         [3.0],
     ):
-        mixture = Mixture(np.reshape(z, (-1, 1)), rng)
+        mixture = KernelMixture(np.reshape(z, (-1, 1)), rng)
         u = np.r_[1e-10, 1e-5, np.sort(rng.random(500)), 1 - 1e-5, 1 - 1e-10]
         x = mixture.quantile(u[:, None])[:, 0]
         below, above = (

@@ -16,6 +16,7 @@ from pytensor.graph.basic import Variable
 from pytensor.graph.replace import graph_replace
 
 from pymc_ebm.energy.split import VECTORISED
+from pymc_ebm.space.base_laws.fitted_laws import BinaryLaw, MixtureLaw
 
 
 class Proposal(NamedTuple):
@@ -90,6 +91,34 @@ def state_keys(rows: np.ndarray) -> np.ndarray:
     numbers = rows.astype(np.float64) + 0.0 if rows.dtype.kind == "f" else rows  # no −0
     numbers = numbers.view(np.int64) if rows.dtype.kind == "f" else numbers.astype(np.int64)
     return numbers @ np.random.default_rng(0).integers(2**62, size=rows.shape[1])
+
+
+def of_fitted_law(law: BinaryLaw | MixtureLaw, event_shape: tuple[int, ...]) -> Proposal:
+    """Fresh independent draws of a law, shaped like events."""
+    made = _Draws(law, event_shape)
+    return Proposal(made.draw, made.log_density)
+
+
+class _Draws:
+    """Independent uniforms through a law."""
+
+    def __init__(self, law, event_shape):
+        self.law = law
+        self.event_shape = event_shape
+
+    def draw(self, rng, draws, *params):
+        x, usable = self.law.points(self._uniforms(rng, draws))
+        while not usable.all():  # too far out for the number format: less than one in a million
+            again = np.flatnonzero(~usable)
+            x[again], usable[again] = self.law.points(self._uniforms(rng, len(again)))
+        return x.reshape(draws, *self.event_shape)
+
+    def _uniforms(self, rng, draws):
+        return np.clip(rng.random((draws, self.law.n_uniforms)), 2.0**-53, 1 - 2.0**-53)
+
+    def log_density(self, points, *params):
+        points = np.asarray(points)
+        return self.law.log_density(points.reshape(len(points), -1))
 
 
 class _Distribution:

@@ -6,7 +6,7 @@ import numpy as np
 import scipy
 from scipy.special import expit, gammaln, logit, ndtri, stdtrit
 
-from pymc_ebm.reference.laws.line import LineMap
+from pymc_ebm.space.box_map import BoxMap
 
 NU = 5.0  # degrees of freedom: heavier than a Gaussian, with a finite variance
 CENTRES = 64
@@ -20,7 +20,7 @@ _T_PEAK = 8 / (3 * np.pi * np.sqrt(NU))
 _NEWTON_STEPS = 3
 
 
-class Mixture:
+class KernelMixture:
     """Half a broad Student t, half kernels at up to 64 centres, on the whole line.
 
     The broad half has mean and (2 sd)² covariance of the data. The kernels have 1.5 times
@@ -129,7 +129,7 @@ class Mixture:
         location, factor = self._component(u[:, 0])
         return location + factor * np.diag(self.scale) * scipy.stats.t.ppf(u[:, 1:], NU)
 
-    def log_mass(self, k, line: LineMap):
+    def log_mass(self, k, line: BoxMap):
         """Log mass ``(M,)`` of the cells [k, k+1) of integers k ``(M, D)``, by CDF differences."""
         total = np.full(len(k), -np.inf)
         edges = [(*_cells(k, line, j), np.diag(self.scale)[j]) for j in range(k.shape[1])]
@@ -144,7 +144,7 @@ class Mixture:
 
 def _cells(k, line, j):
     """Ends, middle and width on the line of each distinct cell of coordinate j."""
-    one = LineMap(line.lower[j : j + 1], line.upper[j : j + 1])
+    one = BoxMap(line.lower[j : j + 1], line.upper[j : j + 1])
     values, inverse = np.unique(k[:, j], return_inverse=True)
     x = values.astype(float)[:, None]
     low, middle, high = (one.forward(x + shift)[:, 0] for shift in (0.0, 0.5, 1.0))

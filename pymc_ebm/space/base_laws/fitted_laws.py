@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from pymc_ebm.reference.laws.line import LineMap
-from pymc_ebm.reference.laws.mixture import LARGEST_INTEGER, Mixture
-from pymc_ebm.reference.laws.proposal import Proposal
+from pymc_ebm.space.base_laws.kernel_mixture import LARGEST_INTEGER, KernelMixture
+from pymc_ebm.space.box_map import BoxMap
 
 
 class BinaryLaw:
@@ -41,7 +40,7 @@ class BinaryLaw:
 
 
 class MixtureLaw:
-    """A `Mixture` on the line, mapped into a box; of integers, its floor.
+    """A `KernelMixture` on the line, mapped into a box; of integers, its floor.
 
     Parameters
     ----------
@@ -56,8 +55,8 @@ class MixtureLaw:
 
     def __init__(self, rows, lower, upper, integer: bool, rng):
         self.lower, self.upper, self.integer = lower, upper, integer
-        self.line = LineMap(lower, upper + integer)  # an integer k is the cell [k, k+1)
-        self.mixture = Mixture(
+        self.line = BoxMap(lower, upper + integer)  # an integer k is the cell [k, k+1)
+        self.mixture = KernelMixture(
             self.line.forward(self.inside(rows + 0.5 * integer)), rng, correlated=not integer
         )
         self.placeholder = self.inside(rows + 0.0)[0]
@@ -109,31 +108,3 @@ class MixtureLaw:
         gap = np.where(np.isfinite(gap), gap, 1.0) / 2
         rows = np.where(low > 0, rows, self.line.lower + gap)
         return np.where(high > 0, rows, self.line.upper - gap)
-
-
-def proposal_of(law: BinaryLaw | MixtureLaw, event_shape: tuple[int, ...]) -> Proposal:
-    """Fresh independent draws of a law, shaped like events."""
-    made = _Draws(law, event_shape)
-    return Proposal(made.draw, made.log_density)
-
-
-class _Draws:
-    """Independent uniforms through a law."""
-
-    def __init__(self, law, event_shape):
-        self.law = law
-        self.event_shape = event_shape
-
-    def draw(self, rng, draws, *params):
-        x, usable = self.law.points(self._uniforms(rng, draws))
-        while not usable.all():  # too far out for the number format: less than one in a million
-            again = np.flatnonzero(~usable)
-            x[again], usable[again] = self.law.points(self._uniforms(rng, len(again)))
-        return x.reshape(draws, *self.event_shape)
-
-    def _uniforms(self, rng, draws):
-        return np.clip(rng.random((draws, self.law.n_uniforms)), 2.0**-53, 1 - 2.0**-53)
-
-    def log_density(self, points, *params):
-        points = np.asarray(points)
-        return self.law.log_density(points.reshape(len(points), -1))

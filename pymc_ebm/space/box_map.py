@@ -9,7 +9,7 @@ import scipy
 
 
 @dataclass(frozen=True, eq=False)
-class LineMap:
+class BoxMap:
     """z = x, log(x − lower), −log(upper − x) or logit, by which bounds are finite.
 
     Parameters
@@ -19,7 +19,7 @@ class LineMap:
 
     Examples
     --------
-    >>> to = LineMap(np.array([0.0]), np.array([np.inf]))
+    >>> to = BoxMap(np.array([0.0]), np.array([np.inf]))
     >>> to.inverse(to.forward(np.array([[2.0]]))).item()
     2.0
     """

@@ -1,0 +1,1 @@
+"""Distributions with known densities on a space, shaped like data."""
