@@ -15,7 +15,7 @@ from pymc_ebm import memory
 from pymc_ebm import reference as ref
 
 HUGE = 2**44
-LIMIT = "pymc_ebm.reference.memory.physical_memory"
+LIMIT = "pymc_ebm.memory.physical_memory"
 
 
 def normal(size):

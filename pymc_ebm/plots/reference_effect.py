@@ -65,7 +65,7 @@ def plot_reference_effect(
     Raises
     ------
     ValueError
-        As `other_log_weights` of ``pymc_ebm.diagnostics.other_references`` does.
+        As `other_log_weights` of ``diagnostics.error.other_references`` does.
 
     Notes
     -----

@@ -71,7 +71,7 @@ def test_statistics_in_blocks_are_those_at_once(rng, monkeypatch):
     energy = lambda x, a, b: a * (x**2).sum(-1) + b * x[:, 0] + pt.exp(a * x).sum(-1)
     split = split_energy(energy, (3,), "float64", [SCALAR, SCALAR])
     at_once = split.statistics_at(points)
-    monkeypatch.setattr("pymc_ebm.energy._BLOCK", 21)
+    monkeypatch.setattr("pymc_ebm.energy.split._BLOCK", 21)
     for whole, parts in zip(at_once, split.statistics_at(points), strict=True):
         np.testing.assert_array_equal(whole, parts)
     assert len(at_once) >= 2

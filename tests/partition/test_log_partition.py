@@ -316,7 +316,7 @@ def test_a_moving_reference_takes_the_parameters_of_the_energy():
 
 def test_rows_count_in_the_memory_estimate(monkeypatch):
     reference, rows = fixed(), pt.as_tensor(np.arange(1000.0))
-    monkeypatch.setattr("pymc_ebm.reference.memory.physical_memory", lambda: 1e6)
+    monkeypatch.setattr("pymc_ebm.memory.physical_memory", lambda: 1e6)
     with pytest.raises(MemoryError, match=r"200 points.*1000 rows of parameters"):
         ebm.log_partition(gaussian, rows, 1.0, reference=reference)
 

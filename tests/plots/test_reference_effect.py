@@ -6,7 +6,9 @@ import pytest
 import xarray as xr
 
 import pymc_ebm as ebm
+from pymc_ebm.diagnostics.error.other_references import _deviates
 from pymc_ebm.plots import plot_reference_effect
+from pymc_ebm.weights.groups import group_variance
 
 
 def mean_of(line):
@@ -37,9 +39,9 @@ def test_draws_that_were_thrown_away_count(make, seed, rng):
     """The deviates have the variance of the group formula, in which they are groups of weight 0."""
     reference = ebm.reference.independent(pm.Normal.dist(2, 4), 2000, random_seed=seed)
     half = reference.restricted_to((-3, 7))
-    z = ebm.diagnostics.other_references._deviates(half, 4000, rng)
+    z = _deviates(half, 4000, rng)
     influence = rng.uniform(size=half.n_groups)
-    expected = ebm.diagnostics.weights.group_variance(influence, half.groups, half.unused_draws)
+    expected = group_variance(influence, half.groups, half.unused_draws)
     # 4000 draws: the standard error of a variance is 2.2%.
     np.testing.assert_allclose((z @ influence).var(), expected, rtol=0.1)
 

@@ -67,7 +67,7 @@ def test_what_cannot_be_taken_in_blocks_is_held_or_refused(interpreted, monkeypa
     one = sweep(pt.dvector("mu"), pt.dscalar("s"), q)
     values = [np.zeros(5), np.ones(5)]
     monkeypatch.setattr(point_sweep, "_BLOCK", 100)
-    memory = "pymc_ebm.reference.memory.physical_memory"
+    memory = "pymc_ebm.memory.physical_memory"
     monkeypatch.setattr(memory, lambda: 320_000)
     assert one.fits(values)
     monkeypatch.setattr(memory, lambda: 319_999)
