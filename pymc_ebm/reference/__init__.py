@@ -8,7 +8,7 @@ from pymc_ebm.reference._quadrature import quadrature
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.reference.chains._chain import chain
 from pymc_ebm.reference.chains._pooled import pooled
-from pymc_ebm.reference.chains.mbar import Pool
+from pymc_ebm.reference.chains.pool import Pool
 from pymc_ebm.reference.laws.proposal import Proposal
 from pymc_ebm.space.box import Support, normalise_support
 

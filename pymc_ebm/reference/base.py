@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import hashlib
-import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from pymc_ebm.reference.chains.mbar import Pool
+from pymc_ebm.reference.chains.pool import Pool
+from pymc_ebm.reference.checks import check_shapes, check_values
+from pymc_ebm.reference.fingerprint import digest_of, transport_identity
+from pymc_ebm.reference.influences import Influences
 from pymc_ebm.reference.laws.proposal import Proposal
+from pymc_ebm.reference.moving import restricted_transport
+from pymc_ebm.reference.point_weights import PointWeights
 from pymc_ebm.space.box import Support, normalise_support
 
-FEWEST_POINTS = 25
+__all__ = ["Reference"]
 
 
 @dataclass(frozen=True, eq=False)
-class Reference:
+class Reference(PointWeights, Influences):
     """A weighted set of points, all that an estimate of log Z sees.
 
     The estimate is log Ẑ(θ) = logsumexp_m(a_m − E(y_m | θ)), in nats. Points of one group are
@@ -108,63 +113,10 @@ class Reference:
             keep("edge", _frozen(self.edge, np.bool_))
         if self.coarse_log_weights is not None:
             keep("coarse_log_weights", _frozen(self.coarse_log_weights, np.float64))
-        self._check_shapes()
-        self._check_values()
+        check_shapes(self)
+        check_values(self)
 
-    def _check_shapes(self):
-        if self.points.ndim == 0:
-            raise ValueError(
-                "The points have no axes. Give an array of shape (M, *event), one row per point."
-            )
-        for name in ("log_weights", "groups", "edge", "coarse_log_weights"):
-            array = getattr(self, name)
-            if array is not None and array.shape != (self.n_points,):
-                raise ValueError(
-                    f"{name} has shape {array.shape}, and there are {self.n_points} points. "
-                    f"Give one value per point, shape ({self.n_points},)."
-                )
-        if self.n_points == 0 or (self.n_points < FEWEST_POINTS and not self.exact):
-            raise ValueError(
-                f"The reference has {self.n_points} points, fewer than {FEWEST_POINTS}. "
-                "Use more draws (the default is 4096)."
-            )
-        if self.points.dtype.kind not in "biuf":
-            raise TypeError(
-                f"The points have dtype {self.points.dtype}. Give real or integer numbers."
-            )
-
-    def _check_values(self):
-        bad = np.isnan(self.log_weights) | np.isposinf(self.log_weights)
-        if bad.any():
-            first = int(np.argmax(bad))
-            raise ValueError(
-                f"The log weights are {self.log_weights[first]} at {bad.sum()} of {self.n_points} "
-                f"points, first at index {first}. Give the log density of the "
-                "distribution that made the points, finite at each of them."
-            )
-        event_axes = tuple(range(1, self.points.ndim))
-        bad = ~np.isfinite(self.points).all(axis=event_axes)
-        if bad.any():
-            raise ValueError(
-                f"{bad.sum()} of {self.n_points} points are not finite, first at index "
-                f"{int(np.argmax(bad))}. Remove them, or use a reference with lighter tails."
-            )
-        if self.transport is None:  # base points live elsewhere
-            inside = self.support.contains(self.points, self.points.ndim - 1)
-            if not inside.all():
-                raise ValueError(
-                    f"{(~inside).sum()} of {self.n_points} points lie outside the support "
-                    f"{self.support}, first at index {int(np.argmin(inside))}. Use a reference "
-                    "inside the support, or state the support of the model."
-                )
-        low, high = self.groups.min(), self.groups.max()
-        # Counting is many times faster than sorting.
-        if low != 0 or high >= self.n_points or not np.bincount(self.groups).all():
-            labels = np.unique(self.groups)
-            raise ValueError(
-                f"The groups run from {labels[0]} to {labels[-1]} with {len(labels)} values. "
-                "Number them 0 to G-1 without gaps."
-            )
+    # What it is
 
     @property
     def event_shape(self) -> tuple[int, ...]:
@@ -182,18 +134,110 @@ class Reference:
         return int(self.groups.max()) + 1
 
     @property
+    def total_draws(self) -> int:
+        """The number of draws that were made, those that left no point included."""
+        return self.n_points + self.unused_draws
+
+    @property
     def discrete(self) -> bool:
         """Whether the points are integers, so that Z is a sum."""
         return self.points.dtype.kind in "biu"
 
-    def influence(self, of_weights: np.ndarray) -> np.ndarray:
-        """Influence of the points on a result, from that of their weights, ``(..., M)``.
+    @property
+    def level(self) -> Literal["exact", "absolute", "relative"]:
+        """What log Ẑ is: without Monte Carlo error, that of Z itself, or up to a constant."""
+        return "exact" if self.exact else "absolute" if self.absolute else "relative"
 
-        They differ for pooled chains alone, whose a_m the points have estimated themselves.
+    @property
+    def whole(self) -> bool:
+        """Whether log Ẑ is that of the whole space and no estimate."""
+        return self.exact and self.complete
+
+    @property
+    def states(self) -> NDArray | None:
+        """All the states that there are, ``(M, *event)``, where they are enumerated."""
+        return self.points if self.exact and self.discrete else None
+
+    @property
+    def moves(self) -> bool:
+        """Whether the points follow θ, so that nothing of the energy is known beforehand."""
+        return self.transport is not None
+
+    @property
+    def refittable(self) -> bool:
+        """Whether independent draws of a law fitted to the model may take the points' place.
+
+        Not where chains were needed, nor where a selection left the points.
         """
-        if self.pool is None:
-            return of_weights
-        return of_weights + (of_weights @ self.pool.probabilities) @ self.pool.response.T
+        return not (self.exact or self.moves or self.pool is not None or self.selected)
+
+    @property
+    def by_blocks(self) -> bool:
+        """Whether the influence of points can be had in blocks, from their own weights alone."""
+        return self.pool is None
+
+    def describe(self) -> dict[str, Any]:
+        """What is kept of it with a posterior, as numbers, text and lists."""
+        found: dict[str, Any] = {
+            "fingerprint": self.fingerprint,
+            "description": self.description,
+            "n_points": int(self.n_points),
+            "n_groups": int(self.n_groups),
+            "level": self.level,
+            "exact": bool(self.exact),
+            "absolute": bool(self.absolute),
+            "complete": bool(self.complete),
+            "edge_known": self.edge is not None,
+            "quadrature": self.coarse_log_weights is not None,
+            "remade": self.remake is not None,
+            "selected": bool(self.selected),
+            "remedy": self.remedy("{name}"),
+        }
+        if self.pool is not None:
+            found["anchors"] = self.pool.anchors.tolist()
+            found["overlap"] = self.pool.overlap.round(4).tolist()
+        return found
+
+    def remedy(self, name: str) -> str:
+        """What to do, in words, where too few points are where the model `name` is."""
+        if self.selected:
+            return f"Give {name} more draws where the model is, through the same selection."
+        if self.pool is not None:
+            return (
+                f"Give {name} longer chains and anchors all around the posterior; where the states "
+                "are few enough to count, ebm.reference.enumeration is exact."
+            )
+        return (
+            f"Give {name} a reference of the model's shape and place, a little wider and with "
+            "heavier tails; ebm.reference.fitted makes one from data."
+        )
+
+    # Other references of its kind
+
+    def again(
+        self, draws: int, random_seed=None, model_draws: Callable[[], NDArray] | None = None
+    ) -> Reference:
+        """Make a reference of the same kind with other points, at least `draws` of them.
+
+        Parameters
+        ----------
+        draws : int
+        random_seed : optional
+            As for ``numpy.random.default_rng``.
+        model_draws : callable, optional
+            Gives draws of the model, ``(B, *event)``, for a kind that adapts to them.
+
+        Raises
+        ------
+        ValueError
+            Where only the points are known.
+        """
+        if self.remake is None:
+            raise ValueError(
+                f"Of the reference ({self.description or 'by hand'}) only the points are known, so "
+                "that no better one can be made. Give one with more points or of a better fit."
+            )
+        return self.remake(draws, random_seed, model_draws)
 
     def restricted_to(self, support) -> Reference:
         """The same points as a reference for a smaller space; points outside it are dropped.
@@ -212,8 +256,8 @@ class Reference:
         Raises
         ------
         ValueError
-            Quadrature, whose rule holds on its own space only; a support that holds no more than a
-            few of the points.
+            Quadrature, whose rule holds on its own space only; chains with points outside; a
+            support that holds no more than a few of the points.
 
         Examples
         --------
@@ -232,9 +276,16 @@ class Reference:
                 "whose rule holds on its own space only. Make the reference on that support."
             )
         if self.transport is not None:
-            transport = _restricted_transport(self.transport, support, self.points.ndim - 1)
+            transport = restricted_transport(self.transport, support, len(self.event_shape))
             return replace(self, support=support, transport=transport)
-        inside = support.contains(self.points, self.points.ndim - 1)
+        inside = support.contains(self.points, len(self.event_shape))
+        if inside.all():
+            return replace(self, support=support)
+        if self.pool is not None:
+            raise ValueError(
+                f"{(~inside).sum()} of {self.n_points} points of the chains lie outside the "
+                f"support {support}. Make the chains on that support."
+            )
         kept, groups = np.unique(self.groups[inside], return_inverse=True)
         return replace(
             self,
@@ -248,18 +299,17 @@ class Reference:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256, in hex, of all that decides an estimate: arrays, flags, support, transport."""
-        digest = hashlib.sha256()
-        for array in (self.points, self.log_weights, self.groups, self.edge):
-            if array is not None:
-                digest.update(f"{array.dtype.str}{array.shape}".encode())
-                digest.update(memoryview(np.ascontiguousarray(array).reshape(-1)).cast("B"))
-        for bound in (self.support.lower, self.support.upper):
-            digest.update(np.asarray(bound, dtype=float).tobytes())
-        digest.update(f"{self.exact}{self.complete}{self.edge is None}{self.unused_draws}".encode())
-        if self.transport is not None:
-            digest.update(_transport_text(self.transport, self.points, self.description).encode())
-        return digest.hexdigest()
+        """SHA-256, in hex, of all that decides an estimate or its error."""
+        transport = None if self.transport is None else transport_identity(self.transport)
+        bounds = [np.asarray(b, dtype=float) for b in (self.support.lower, self.support.upper)]
+        flags = [bool(self.exact), bool(self.complete), bool(self.absolute), int(self.unused_draws)]
+        pool = [] if self.pool is None else [*self.pool[:-1], len(self.pool.laws)]
+        arrays = [self.points, self.log_weights, self.groups, self.edge, self.coarse_log_weights]
+        return digest_of([*arrays, *bounds, *flags, *pool, transport])
+
+    def __getstate__(self):
+        # What tells a map apart may live in this session only.
+        return {**self.__dict__, "fingerprint": self.fingerprint}
 
     def __repr__(self):
         kind = ", exact" if self.exact else ""
@@ -270,42 +320,10 @@ class Reference:
         )
 
 
-def _restricted_transport(transport, support, event_ndim):
-    """Give the points that leave a support no weight."""
-    import pytensor.tensor as pt
-
-    def restricted(base, *params):
-        points, log_weights = transport(base, *params)
-        inside = pt.and_(points >= support.lower, points <= support.upper)
-        if event_ndim:
-            inside = inside.all(axis=tuple(range(1, 1 + event_ndim)))
-        return points, pt.switch(inside, log_weights, -np.inf)
-
-    restricted.n_params = _n_params(transport)  # type: ignore[attr-defined]
-    return restricted
-
-
-def _n_params(transport) -> int:
-    return getattr(transport, "n_params", len(inspect.signature(transport).parameters) - 1)
-
-
-def _frozen(array, dtype=None) -> np.ndarray:
+def _frozen(array, dtype=None) -> NDArray:
     if isinstance(array, np.ndarray) and not array.flags.writeable and array.base is None:
         if dtype is None or array.dtype == dtype:
             return array  # nobody can change it, so it may be shared
     copy = np.array(array, dtype=dtype)
     copy.flags.writeable = False
     return copy
-
-
-def _transport_text(transport, points, description) -> str:
-    """The graph that a transport builds, as text; addresses and names play no part."""
-    import pytensor
-    import pytensor.tensor as pt
-
-    try:
-        params = [pt.dscalar(f"theta_{i}") for i in range(_n_params(transport))]
-        outputs = transport(pt.constant(points).type("base"), *params)
-        return str(pytensor.dprint(list(outputs), file="str", id_type="CHAR"))
-    except Exception:  # a map that needs other parameters still has its description
-        return description

@@ -9,12 +9,14 @@ import numpy as np
 import pymc as pm
 import pytensor
 import pytensor.tensor as pt
+from pytensor.graph.basic import Constant
 from pytensor.graph.replace import graph_replace
-from pytensor.graph.traversal import toposort
+from pytensor.graph.traversal import ancestors, toposort
 from pytensor.raise_op import CheckAndRaise
 
 from pymc_ebm.memory import check_memory
 from pymc_ebm.reference.base import Reference
+from pymc_ebm.reference.fingerprint import digest_of
 from pymc_ebm.reference.laws.proposal import of_distribution
 from pymc_ebm.reference.uniforms import uniforms
 
@@ -80,6 +82,7 @@ def transported(make_dist, draws, method, rng, support, scramblings) -> Referenc
     transport.n_params = len(names)  # type: ignore[attr-defined]
     points = u.reshape(draws, *event_shape)
     _check_derivatives(transport, points, params)
+    transport.identity = _identity(transport, points, params)  # type: ignore[attr-defined]
     return Reference(
         points=points,
         log_weights=np.zeros(draws),
@@ -135,6 +138,17 @@ def _event_shape(dist, params) -> tuple[int, ...]:
         return dist.type.shape
     shape = pytensor.function(params, dist.shape, on_unused_input="ignore")(*[1.0] * len(params))
     return tuple(int(n) for n in shape)
+
+
+def _identity(transport, points, params) -> str:
+    """Digest of the graph that the map builds; names and addresses play no part."""
+    base = pt.constant(points).type("base")
+    anonymous = [p.type(f"theta_{i}") for i, p in enumerate(params)]
+    outputs = list(transport(base, *anonymous))
+    text = pytensor.dprint(outputs, file="str", id_type="CHAR")
+    # The text shortens arrays.
+    constants = [v.data for v in ancestors(outputs) if isinstance(v, Constant)]
+    return digest_of([str(text), *(c for c in constants if isinstance(c, np.ndarray))])
 
 
 def _check_derivatives(transport, points, params):

@@ -5,11 +5,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from pymc_ebm.diagnostics.sums.point_sweep import GroupSpread, RunningTotals
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.weights.groups import group_covariance, group_sums, group_variance
 from pymc_ebm.weights.normalised import ess, normalise
 from pymc_ebm.weights.pareto_tails import TopLogWeights, pareto_k
+from pymc_ebm.weights.running_totals import RunningTotals
 
 few = settings(derandomize=True, deadline=None, database=None, max_examples=40)
 finite = st.floats(-30, 30)
@@ -128,7 +128,7 @@ def test_spread_of_blocks_is_that_of_all_points(made, at, own_groups):
     reference = Reference(
         np.arange(float(n_points)), np.zeros(n_points), groups, exact=True, unused_draws=unused
     )
-    spread = GroupSpread(reference, influence[0].sum())
+    spread = reference.group_spread(influence[0].sum())
     for piece in pieces(n_points, at):
         spread.add(piece, influence[0, piece])
     expected = group_variance(influence[0], groups, unused)

@@ -5,11 +5,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pymc_ebm.diagnostics.sums.point_sweep import GroupSpread, PointSweep, RunningTotals
+from pymc_ebm.diagnostics.sums.point_sweep import PointSweep
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.weights.groups import group_variance
 from pymc_ebm.weights.normalised import ess, normalise
 from pymc_ebm.weights.pareto_tails import TopLogWeights, pareto_k
+from pymc_ebm.weights.running_totals import RunningTotals
 
 __all__ = ["draw_statistics", "shared", "shares_of", "streamed_statistics"]
 
@@ -77,7 +78,7 @@ def streamed_statistics(
         if of_coarse is not None:
             coarse.add(_coarse(rows, of_coarse[points], reference.log_weights[points]))
     worst, shares = int(np.argmin(totals.ess)), shares_of(c)
-    level, likelihood = GroupSpread(reference, shares.sum()), GroupSpread(reference, c.sum())
+    level, likelihood = reference.group_spread(shares.sum()), reference.group_spread(c.sum())
     top, edge = TopLogWeights(reference.n_points), np.zeros(n_rows)
     for points, rows in sweep.blocks(values):
         weights = totals.weights(rows)

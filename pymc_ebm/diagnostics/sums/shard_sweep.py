@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from pymc_ebm.diagnostics.normalisers.find import Normaliser
 from pymc_ebm.diagnostics.sums.draw_statistics import shared, shares_of
-from pymc_ebm.diagnostics.sums.point_sweep import PointSweep, RunningTotals
+from pymc_ebm.diagnostics.sums.point_sweep import PointSweep
 from pymc_ebm.distributed.shard import Shard
 from pymc_ebm.distributed.sharded_reference import ShardedReference, shards_of
 from pymc_ebm.weights.groups import variance_of_sums
 from pymc_ebm.weights.pareto_tails import TopLogWeights
+from pymc_ebm.weights.running_totals import RunningTotals
 
 __all__ = ["Groups", "ShardSweep"]
 

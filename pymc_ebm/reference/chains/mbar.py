@@ -2,48 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
-
-from pymc_ebm.reference.laws.site_law import SiteLaw
 
 _MOST_STEPS = 200
 # Where an anchor has less than this share of the points that it should have, f is far off.
 _FAR_OFF = 1e-3
 # Where a point of one anchor is less likely than this to belong to others, they are apart.
 LEAST_OVERLAP = 0.03
-
-
-class Pool(NamedTuple):
-    """Chains at K anchors θ_k pooled into one set of M points.
-
-    Where J distributions of independent sites, whose log Z is 0, tie them to each other, these
-    come after the anchors.
-
-    Attributes
-    ----------
-    anchors : ndarray
-        Parameters of each anchor, flattened, ``(K, P)``.
-    log_partitions : ndarray
-        log Ẑ(θ_k) in nats, ``(K,)``; relative to the first where none is known.
-    overlap : ndarray
-        ``(K + J, K + J)``: the probability that a point of anchor k belongs to anchor l. Rows sum
-        to 1; neighbours below about 0.03 are too far apart.
-    probabilities : ndarray
-        p_mk, the probability that point m belongs to anchor k, ``(M, K + J)``.
-    response : ndarray
-        ``(M, K + J)``: with φ_m the influence of the point weights on a result, that of the points,
-        which also made the log Ẑ(θ_k), is φ + response · (probabilitiesᵀ φ).
-    laws : tuple of SiteLaw
-    """
-
-    anchors: np.ndarray
-    log_partitions: np.ndarray
-    overlap: np.ndarray
-    probabilities: np.ndarray
-    response: np.ndarray
-    laws: tuple[SiteLaw, ...] = ()
 
 
 def solve(

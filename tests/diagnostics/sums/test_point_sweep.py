@@ -10,8 +10,9 @@ import pytest
 import pymc_ebm as ebm
 from pymc_ebm.diagnostics.normalisers.find import normaliser_graphs
 from pymc_ebm.diagnostics.sums import point_sweep
-from pymc_ebm.diagnostics.sums.point_sweep import GroupSpread, PointSweep, RunningTotals
+from pymc_ebm.diagnostics.sums.point_sweep import PointSweep
 from pymc_ebm.weights.groups import group_variance
+from pymc_ebm.weights.running_totals import RunningTotals
 
 M = 1000
 
@@ -113,7 +114,7 @@ def test_two_points_in_one_group_and_all_others_alone(rng):
     groups = np.append(0, np.arange(M - 1))
     grouped = replace(q, groups=groups)
     influence = rng.normal(size=M)
-    spread = GroupSpread(grouped, influence.sum())
+    spread = grouped.group_spread(influence.sum())
     for low in range(0, M, 300):
         points = slice(low, min(low + 300, M))
         spread.add(points, influence[points])

@@ -1,0 +1,73 @@
+"""What is refused as a reference: shapes that disagree, values that no estimate can use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from pymc_ebm.reference.base import Reference
+
+__all__ = ["check_shapes", "check_values"]
+
+FEWEST_POINTS = 25
+
+
+def check_shapes(reference: Reference) -> None:
+    """Raise where the arrays of a reference disagree, or are none of points."""
+    if reference.points.ndim == 0:
+        raise ValueError(
+            "The points have no axes. Give an array of shape (M, *event), one row per point."
+        )
+    for name in ("log_weights", "groups", "edge", "coarse_log_weights"):
+        array = getattr(reference, name)
+        if array is not None and array.shape != (reference.n_points,):
+            raise ValueError(
+                f"{name} has shape {array.shape}, and there are {reference.n_points} points. "
+                f"Give one value per point, shape ({reference.n_points},)."
+            )
+    if reference.n_points == 0 or (reference.n_points < FEWEST_POINTS and not reference.exact):
+        raise ValueError(
+            f"The reference has {reference.n_points} points, fewer than {FEWEST_POINTS}. "
+            "Use more draws (the default is 4096)."
+        )
+    if reference.points.dtype.kind not in "biuf":
+        raise TypeError(
+            f"The points have dtype {reference.points.dtype}. Give real or integer numbers."
+        )
+
+
+def check_values(reference: Reference) -> None:
+    """Raise where points, log weights or groups are not usable."""
+    bad = np.isnan(reference.log_weights) | np.isposinf(reference.log_weights)
+    if bad.any():
+        first = int(np.argmax(bad))
+        raise ValueError(
+            f"The log weights are {reference.log_weights[first]} at {bad.sum()} of "
+            f"{reference.n_points} points, first at index {first}. Give the log density of the "
+            "distribution that made the points, finite at each of them."
+        )
+    event_axes = tuple(range(1, reference.points.ndim))
+    bad = ~np.isfinite(reference.points).all(axis=event_axes)
+    if bad.any():
+        raise ValueError(
+            f"{bad.sum()} of {reference.n_points} points are not finite, first at index "
+            f"{int(np.argmax(bad))}. Remove them, or use a reference with lighter tails."
+        )
+    if reference.transport is None:  # base points live elsewhere
+        inside = reference.support.contains(reference.points, reference.points.ndim - 1)
+        if not inside.all():
+            raise ValueError(
+                f"{(~inside).sum()} of {reference.n_points} points lie outside the support "
+                f"{reference.support}, first at index {int(np.argmin(inside))}. Use a reference "
+                "inside the support, or state the support of the model."
+            )
+    low, high = reference.groups.min(), reference.groups.max()
+    # Counting is many times faster than sorting.
+    if low != 0 or high >= reference.n_points or not np.bincount(reference.groups).all():
+        labels = np.unique(reference.groups)
+        raise ValueError(
+            f"The groups run from {labels[0]} to {labels[-1]} with {len(labels)} values. "
+            "Number them 0 to G-1 without gaps."
+        )

@@ -1,0 +1,122 @@
+"""What tells one reference from another: a digest of all that decides an estimate or its error."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import pickle
+import sysconfig
+import types
+import uuid
+import weakref
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+__all__ = ["digest_of", "transport_identity"]
+
+# Functions of installed packages are told by their names, all others by what they do.
+_INSTALLED = tuple({p for p in map(sysconfig.get_path, ("stdlib", "purelib", "platlib")) if p})
+# What nothing else tells apart, for as long as this session holds it.
+_TOKENS: weakref.WeakKeyDictionary[Callable, str] = weakref.WeakKeyDictionary()
+
+
+def digest_of(parts: Iterable) -> str:
+    """SHA-256, in hex, of arrays, numbers, text and None, in their order.
+
+    Examples
+    --------
+    >>> digest_of([np.zeros(2), "a"]) == digest_of([np.zeros(2), "a"])
+    True
+    >>> digest_of([np.zeros(2)]) == digest_of([np.zeros((2, 1))])
+    False
+    """
+    digest = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, np.ndarray):
+            digest.update(f"{part.dtype.str}{part.shape}".encode())
+            digest.update(memoryview(np.ascontiguousarray(part).reshape(-1)).cast("B"))
+        else:
+            digest.update(f"{type(part).__name__} {part!r};".encode())
+    return digest.hexdigest()
+
+
+def transport_identity(transport: Callable) -> str:
+    """Text that two maps of base points share only if they do the same.
+
+    It is ``transport.identity`` where the maker knows one. Otherwise it digests the function's
+    code, defaults and closure, and what it uses of its module; of what cannot be read there, no two
+    have the same.
+
+    Examples
+    --------
+    >>> shift = lambda base, v: (base + v.sum(), 0 * base)
+    >>> scale = lambda base, v: (base * v.sum(), 0 * base)
+    >>> transport_identity(shift) == transport_identity(scale)
+    False
+    """
+    known = getattr(transport, "identity", None)
+    if known is not None:
+        return str(known)
+    digest = hashlib.sha256()
+    try:
+        _take(transport, digest, set())
+    except Exception:  # what pickle cannot take raises many kinds
+        try:
+            return _TOKENS.setdefault(transport, uuid.uuid4().hex)
+        except TypeError:  # neither hash nor weak reference
+            return uuid.uuid4().hex
+    return digest.hexdigest()
+
+
+def _take(value, digest, seen: set[int]) -> None:
+    """Take in a value and all that it is made of."""
+    digest.update(type(value).__name__.encode())
+    if isinstance(value, types.FunctionType):
+        if id(value) in seen:  # it calls itself
+            return
+        seen.add(id(value))
+    take = lambda part: _take(part, digest, seen)
+    if isinstance(value, types.FunctionType):
+        if value.__code__.co_filename.startswith(_INSTALLED):
+            take(f"{value.__module__}.{value.__qualname__}")
+        else:
+            cells = [cell.cell_contents for cell in value.__closure__ or ()]
+            used = {n: value.__globals__[n] for n in _names(value.__code__, value.__globals__)}
+            take((value.__code__, value.__defaults__, value.__kwdefaults__, cells, used))
+    elif isinstance(value, types.CodeType):
+        # Neither the file nor the line, which differ where nothing else does.
+        take((value.co_code, value.co_consts, value.co_names, value.co_varnames))
+    elif isinstance(value, types.MethodType):
+        take((value.__func__, value.__self__))
+    elif isinstance(value, functools.partial):
+        take((value.func, value.args, value.keywords))
+    elif isinstance(value, types.ModuleType):
+        take(value.__name__)
+    elif isinstance(value, (type, types.BuiltinFunctionType)):
+        take(f"{value.__module__}.{value.__qualname__}")
+    elif isinstance(value, np.ndarray) and value.dtype.kind in "biufcSU":
+        digest.update(digest_of([value]).encode())
+    elif isinstance(value, dict):
+        for key in sorted(value, key=repr):
+            take(key)
+            take(value[key])
+    elif isinstance(value, (set, frozenset)):
+        take(sorted(value, key=repr))
+    elif isinstance(value, (tuple, list)):
+        digest.update(str(len(value)).encode())
+        for part in value:
+            take(part)
+    elif isinstance(value, (type(None), bool, int, float, complex, str, bytes, np.generic)):
+        digest.update(repr(value).encode())
+    else:
+        digest.update(pickle.dumps(value))
+
+
+def _names(code: types.CodeType, known: dict) -> set[str]:
+    """Names of a module that a function and those inside it use."""
+    names = {name for name in code.co_names if name in known}
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            names |= _names(constant, known)
+    return names
