@@ -21,8 +21,7 @@ from scipy import stats
 
 import pymc_ebm as ebm
 from pymc_ebm.diagnostics.coverage._coverage import CoverageVerdict, check_coverage
-from pymc_ebm.diagnostics.normalisers.find import normaliser_graphs
-from pymc_ebm.diagnostics.reference_stats import on_own_scale
+from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
 from pymc_ebm.energy.split import VECTORISED
 
 SITES = 12
@@ -200,10 +199,9 @@ def verdict(case: Case) -> CoverageVerdict:
         else:
             log_z = ebm.log_partition(case.energy, t, reference=q)
             pm.Potential("x", -case.energy(x, t).sum() - len(x) * log_z)
-    umodel = on_own_scale(model)
     draws = case.theta * np.array([[0.98, 1.0, 1.02]])
     posterior = xr.Dataset({"t": (("chain", "draw"), draws)})
-    (found,) = check_coverage(posterior, umodel, normaliser_graphs(umodel)[1]).values()
+    (found,) = check_coverage(posterior, Normalisers(model)).values()
     return found
 
 

@@ -6,8 +6,7 @@ from pymc_ebm.diagnostics.better._better_reference import better_reference
 from pymc_ebm.diagnostics.better._refine import refine
 from pymc_ebm.diagnostics.better._replace_reference import replace_reference
 from pymc_ebm.diagnostics.hull._hull import HullVerdict, check_hull, hull_margin, in_hull
-from pymc_ebm.diagnostics.normalisers._amplification import amplification
-from pymc_ebm.diagnostics.normalisers.find import find_log_partitions
+from pymc_ebm.diagnostics.normalisers._amplification import amplification, find_log_partitions
 from pymc_ebm.diagnostics.reference_stats import compute_reference_stats
 from pymc_ebm.diagnostics.words.reference_report import ReferenceReport
 

@@ -4,18 +4,17 @@ from dataclasses import replace
 
 import numpy as np
 import pymc as pm
-import pytensor.tensor as pt
 import xarray as xr
 from numpy.typing import NDArray
 from pymc.blocking import DictToArrayBijection, RaveledVars
 from scipy import optimize
 
 from pymc_ebm.diagnostics._report import report
-from pymc_ebm.diagnostics.hull._hull import check_hull
-from pymc_ebm.diagnostics.reference_stats import compute_reference_stats
+from pymc_ebm.diagnostics.hull._hull import hull_verdicts
+from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
+from pymc_ebm.diagnostics.reference_stats import reference_stats
 from pymc_ebm.diagnostics.unusable_energies import EnergyFaults
 from pymc_ebm.diagnostics.words.reference_report import ReferenceReport
-from pymc_ebm.energy.split import evaluate
 from pymc_ebm.progress import progress
 
 __all__ = ["check"]
@@ -75,21 +74,23 @@ def check(
     >>> ebm.check(model).status
     'ok'
     """
-    model = pm.modelcontext(model)
-    faults = EnergyFaults(model)
+    normalisers = Normalisers(model).required()
+    faults, model = EnergyFaults(normalisers), normalisers.model
     start = model.initial_point()
-    at_start = f"the start ({_values(model, start)})"
-    if too_large := faults.memory(start):
+    own_start = normalisers.own_scale(start)
+    at_start = f"the start ({_values(own_start)})"
+    if too_large := faults.memory(own_start):
         return _failed(*too_large)
-    if unusable := faults.energies(start, at_start):
+    if unusable := faults.energies(own_start, at_start):
         return _failed(*unusable)
-    bad = {n: v for n, v in model.point_logps(start, round_vals=8).items() if not np.isfinite(v)}
+    logps = normalisers.log_probabilities(own_start)
+    bad = {n: float(v) for n, v in logps.items() if not np.isfinite(v)}
     if bad:
         return _failed(
             [f"The log-probability of {n} is {v} at {at_start}." for n, v in bad.items()],
             ["Give initval= values at which the data are possible and the reference has weight."],
         )
-    outside = {n: v for n, v in check_hull(model).items() if v.verdict == "outside"}
+    outside = {n: v for n, v in hull_verdicts(normalisers).items() if v.verdict == "outside"}
     if outside:
         return _failed(
             [
@@ -100,24 +101,28 @@ def check(
         )
     around = _NormalApproximation(model, start, progressbar)
     which = "the posterior mode" if around.found else "where the search for the mode ended"
-    at_mode = f"{which} ({_values(model, around.mode)})"
-    if unusable := faults.energies(around.mode, at_mode):
+    own_mode = normalisers.own_scale(around.mode)
+    at_mode = f"{which} ({_values(own_mode)})"
+    if unusable := faults.energies(own_mode, at_mode):
         return _failed(*unusable)
     if not around.known:
         return _failed(
             [
                 "No mode with a finite log-probability and curvature was found from "
-                f"{at_start}: the search ended at {_values(model, around.mode)}."
+                f"{at_start}: the search ended at {_values(own_mode)}."
             ],
             ["Check the priors and the energy, or give initval= values nearer to the data."],
         )
-    points = around.draws(draws, np.random.default_rng(random_seed))
+    found = around.draws(draws, np.random.default_rng(random_seed))
+    points = [normalisers.own_scale(point) for point in found]
     for i in np.unique(np.linspace(0, draws - 1, _DRAWS_LOOKED_AT).astype(int)):
-        where = f"a draw around the mode ({_values(model, points[i])})"
+        where = f"a draw around the mode ({_values(points[i])})"
         if unusable := faults.energies(points[i], where):
             return _failed(*unusable)
-    idata = _as_posterior(model, points)
-    verdict = report(compute_reference_stats(idata, model=model, progressbar=progressbar))
+    idata = _as_posterior(points)
+    for name, group in reference_stats(idata, normalisers, progressbar=progressbar).items():
+        idata[name] = xr.DataTree(group)
+    verdict = report(idata)
     looked = f"Looked at {at_start}, {at_mode} and {draws} draws around it."
     return replace(verdict, reasons=(*verdict.reasons, looked))
 
@@ -201,17 +206,9 @@ def _nats_above(slope: NDArray, hessian: NDArray) -> float:
     return float(slope @ np.linalg.solve(hessian, slope)) / 2
 
 
-def _as_posterior(model: pm.Model, points: list[dict]) -> xr.DataTree:
-    """One chain of points, on the scale of the model's free parameters."""
-    values = model.compile_fn(model.unobserved_value_vars, inputs=model.value_vars)
-    names = [v.name for v in model.unobserved_value_vars]
-    rows = [values(point) for point in points]
-    free = {rv.name for rv in model.free_RVs}
-    posterior = {
-        name: np.stack([row[i] for row in rows])[None]
-        for i, name in enumerate(names)
-        if name in free
-    }
+def _as_posterior(points: list[dict]) -> xr.DataTree:
+    """One chain of points on the parameters' own scale."""
+    posterior = {name: np.stack([point[name] for point in points])[None] for name in points[0]}
     arrays = {
         n: (("chain", "draw", *(f"{n}_dim_{k}" for k in range(v.ndim - 2))), v)
         for n, v in posterior.items()
@@ -220,18 +217,9 @@ def _as_posterior(model: pm.Model, points: list[dict]) -> xr.DataTree:
     return xr.DataTree.from_dict({"posterior": dataset})
 
 
-def _values(model: pm.Model, point: dict) -> str:
-    """The free parameters, on their own scale, as text."""
-    inputs = [pt.constant(point[v.name]) for v in model.value_vars]
-    own = [
-        value
-        if (transform := model.rvs_to_transforms[rv]) is None
-        else transform.backward(value, *rv.owner.inputs)
-        for rv, value in ((rv, model.rvs_to_values[rv]) for rv in model.free_RVs)
-    ]
-    graphs = model.replace_rvs_by_values(own)
-    found = evaluate(graphs, dict(zip(model.value_vars, inputs, strict=True)))
+def _values(point: dict) -> str:
+    """Parameters on their own scale, as text."""
     return ", ".join(
-        f"{rv.name} = {np.array2string(np.asarray(v), threshold=6, precision=4)}"
-        for rv, v in zip(model.free_RVs, found, strict=True)
+        f"{name} = {np.array2string(np.asarray(v), threshold=6, precision=4)}"
+        for name, v in point.items()
     )

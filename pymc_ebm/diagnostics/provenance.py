@@ -11,23 +11,21 @@ import pymc as pm
 import pytensor
 import xarray as xr
 from pymc.backends.arviz import find_constants, find_observations
-from pytensor.graph.basic import Apply
 
 from pymc_ebm._version import versions
+from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
 from pymc_ebm.distributed import ShardedReference
 from pymc_ebm.reference.base import Reference
 
 __all__ = ["check_same_model", "describe", "stale_data"]
 
 
-def describe(model: pm.Model, nodes: Mapping[str, Apply]) -> dict[str, str]:
+def describe(normalisers: Normalisers) -> dict[str, str]:
     """Attributes of the group ``reference_stats``.
 
     Parameters
     ----------
-    model : pm.Model
-    nodes : dict of Apply
-        A `LogPartition` node by name.
+    normalisers : Normalisers
 
     Returns
     -------
@@ -39,28 +37,35 @@ def describe(model: pm.Model, nodes: Mapping[str, Apply]) -> dict[str, str]:
         ``versions``: those of the packages that made the numbers.
     """
     references = {
-        name: {
-            "fingerprint": node.op.reference.fingerprint,
-            "energy_fingerprint": node.op.energy_fingerprint,
-            "description": node.op.reference.description,
-            "n_points": int(node.op.reference.n_points) * _shards(node.op.reference),
-            "n_groups": int(node.op.reference.n_groups) * _shards(node.op.reference),
-            "exact": bool(node.op.reference.exact),
-            "complete": bool(node.op.reference.complete),
-            "remade": node.op.reference.remake is not None,
-            "selected": node.op.reference.selected,
-            "edge_known": node.op.reference.edge is not None,
-            "absolute": bool(node.op.reference.absolute),
-            **_pool(node.op.reference),
-            "quadrature": node.op.reference.coarse_log_weights is not None,
+        n.name: {
+            "energy_fingerprint": n.nodes[0].op.energy_fingerprint,
+            **_described(n.reference),
         }
-        for name, node in nodes.items()
+        for n in normalisers
     }
+    model = normalisers.model
     data = {**find_constants(model), **find_observations(model)}
     return {
         "references": json.dumps(references),
         "data_fingerprints": json.dumps({name: _sha256(array) for name, array in data.items()}),
         "versions": json.dumps(versions(pm, pytensor, arviz)),
+    }
+
+
+def _described(reference: Reference) -> dict[str, Any]:
+    return {
+        "fingerprint": reference.fingerprint,
+        "description": reference.description,
+        "n_points": int(reference.n_points) * _shards(reference),
+        "n_groups": int(reference.n_groups) * _shards(reference),
+        "exact": bool(reference.exact),
+        "complete": bool(reference.complete),
+        "remade": reference.remake is not None,
+        "selected": reference.selected,
+        "edge_known": reference.edge is not None,
+        "absolute": bool(reference.absolute),
+        **_pool(reference),
+        "quadrature": reference.coarse_log_weights is not None,
     }
 
 

@@ -9,16 +9,15 @@ import numpy as np
 import pymc as pm
 import xarray as xr
 from numpy.typing import NDArray
-from pymc.model.transform.conditioning import remove_value_transforms
 from pymc.pytensorf import resolve_backend_compile_kwargs
 
-from pymc_ebm.diagnostics.better._replace_reference import without_initial_values
 from pymc_ebm.diagnostics.coverage._coverage import check_coverage
 from pymc_ebm.diagnostics.error.level_error import LevelError
 from pymc_ebm.diagnostics.error.posterior_error import PosteriorError
-from pymc_ebm.diagnostics.hull._hull import check_hull
-from pymc_ebm.diagnostics.normalisers._amplification import amplification_graphs
-from pymc_ebm.diagnostics.normalisers.find import Normaliser, normaliser_graphs
+from pymc_ebm.diagnostics.hull._hull import hull_verdicts
+from pymc_ebm.diagnostics.normalisers.find import Normaliser
+from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
+from pymc_ebm.diagnostics.normalisers.posterior import flat_draws
 from pymc_ebm.diagnostics.provenance import check_same_model, describe
 from pymc_ebm.diagnostics.sums.draw_statistics import draw_statistics, streamed_statistics
 from pymc_ebm.diagnostics.sums.point_sweep import PointSweep
@@ -26,7 +25,7 @@ from pymc_ebm.diagnostics.sums.shard_sweep import ShardSweep
 from pymc_ebm.distributed import ShardedReference
 from pymc_ebm.progress import progress
 
-__all__ = ["compute_reference_stats", "flat_draws", "free_posterior", "on_own_scale"]
+__all__ = ["compute_reference_stats", "reference_stats"]
 
 _STATISTICS = (
     "log_partition",
@@ -128,46 +127,12 @@ def compute_reference_stats(
     >>> idata["reference_stats"]["log_partition"].to_numpy().ravel().round(4).tolist()
     [0.9189, 1.3244]
     """
-    model = pm.modelcontext(model)
-    umodel = on_own_scale(model)
-    factors, normalisers = normaliser_graphs(umodel, var_names)
-    if not normalisers:
-        raise ValueError(
-            f"The model has no estimated normaliser{_among(var_names)}. Use pymc_ebm.EBM, or "
-            "pymc_ebm.log_partition inside a pm.Potential, and pass that model."
-        )
-    posterior = free_posterior(idata, model, umodel)
-    nodes = {normaliser.name: normaliser.nodes[0] for normaliser in normalisers}
-    attributes = describe(model, nodes)
-    check_same_model(idata, attributes)
-    verdicts = {name: asdict(v) for name, v in check_hull(model).items() if name in nodes}
-    attributes["hull"] = json.dumps(verdicts)
-    coverage = check_coverage(posterior, umodel, normalisers)
-    attributes["coverage"] = json.dumps({name: asdict(v) for name, v in coverage.items()})
-
-    sweeps = [_sweep(normaliser) for normaliser in normalisers]
-    function = umodel.compile_fn(
-        inputs=umodel.value_vars,
-        outs=[
-            *amplification_graphs(factors, normalisers),
-            *[parameter for sweep in sweeps for parameter in sweep.parameters],
-        ],
-        on_unused_input="ignore",
+    groups = reference_stats(
+        idata,
+        Normalisers(model, var_names).required(),
+        progressbar=progressbar,
         **resolve_backend_compile_kwargs(backend, compile_kwargs),
     )
-    variables = [name.partition("[")[0] for name in nodes]
-    stats, errors, of_elpd = _over_draws(function, posterior, sweeps, variables, progressbar)
-    sample_coords = {dim: posterior[dim] for dim in ("chain", "draw")}
-    dataset = xr.Dataset(
-        {name: (("chain", "draw", "ebm"), values) for name, values in stats.items()}
-        | {"elpd_mcse": ("variable", list(of_elpd.values()))},
-        coords={**sample_coords, "ebm": list(nodes), "variable": list(of_elpd)},
-        attrs=attributes,
-    )
-    groups = {
-        "reference_stats": dataset,
-        "reference_mcse": errors.assign_attrs(attributes),
-    }
     if not extend_inferencedata:
         return xr.DataTree.from_dict(groups)
     for name, group in groups.items():
@@ -175,10 +140,40 @@ def compute_reference_stats(
     return idata
 
 
-def on_own_scale(model: pm.Model) -> pm.Model:
-    """A copy whose values are parameters as the posterior holds them, without transforms."""
-    with without_initial_values(model):
-        return remove_value_transforms(model)
+def reference_stats(
+    idata: xr.DataTree, normalisers: Normalisers, *, progressbar: bool, **compile_kwargs: Any
+) -> dict[str, xr.Dataset]:
+    """The two groups of `compute_reference_stats`, of normalisers on their own scale."""
+    posterior = normalisers.posterior(idata)
+    attributes = describe(normalisers)
+    check_same_model(idata, attributes)
+    verdicts = {name: asdict(v) for name, v in hull_verdicts(normalisers).items()}
+    attributes["hull"] = json.dumps(verdicts)
+    coverage = check_coverage(posterior, normalisers)
+    attributes["coverage"] = json.dumps({name: asdict(v) for name, v in coverage.items()})
+
+    sweeps = [_sweep(normaliser) for normaliser in normalisers]
+    function = normalisers.compile(
+        [
+            *normalisers.amplification_graphs,
+            *[parameter for sweep in sweeps for parameter in sweep.parameters],
+        ],
+        **compile_kwargs,
+    )
+    variables = [n.variable for n in normalisers]
+    stats, errors, of_elpd = _over_draws(function, posterior, sweeps, variables, progressbar)
+    sample_coords = {dim: posterior[dim] for dim in ("chain", "draw")}
+    dataset = xr.Dataset(
+        {name: (("chain", "draw", "ebm"), values) for name, values in stats.items()}
+        | {"elpd_mcse": ("variable", list(of_elpd.values()))},
+        coords={
+            **sample_coords,
+            "ebm": [n.name for n in normalisers],
+            "variable": list(of_elpd),
+        },
+        attrs=attributes,
+    )
+    return {"reference_stats": dataset, "reference_mcse": errors.assign_attrs(attributes)}
 
 
 def _over_draws(
@@ -220,7 +215,7 @@ def _over_draws(
 
 
 def _sweep(normaliser: Normaliser) -> PointSweep | ShardSweep:
-    if isinstance(normaliser.nodes[0].op.reference, ShardedReference):
+    if isinstance(normaliser.reference, ShardedReference):
         return ShardSweep(normaliser)
     return PointSweep(normaliser)
 
@@ -230,29 +225,3 @@ def _statistics(sweep: PointSweep | ShardSweep, values, c, add) -> dict[str, flo
         return sweep.statistics(values, c, add)
     of_draw = draw_statistics if sweep.fits(values) else streamed_statistics
     return of_draw(sweep, values, c, add)
-
-
-def flat_draws(posterior: xr.Dataset) -> dict[str, NDArray]:
-    """Values ``(S, ...)`` by name, chain after chain."""
-    n_draws = posterior.sizes["chain"] * posterior.sizes["draw"]
-    draws = {name: posterior[name].transpose("chain", "draw", ...).to_numpy() for name in posterior}
-    return {str(name): v.reshape(n_draws, *v.shape[2:]) for name, v in draws.items()}
-
-
-def free_posterior(idata: xr.DataTree, model: pm.Model, umodel: pm.Model) -> xr.Dataset:
-    """Draws of the model's free parameters, in the number types that its functions take."""
-    if "posterior" not in idata.children:
-        raise ValueError("There is no posterior group. Pass what pm.sample returned.")
-    names = [rv.name for rv in model.free_RVs]
-    posterior = idata["posterior"].to_dataset()
-    missing = [name for name in names if name not in posterior]
-    if missing:
-        raise ValueError(
-            f"The posterior has no {', '.join(missing)}. Pass the model that was sampled."
-        )
-    types = {umodel.rvs_to_values[rv].name: rv.dtype for rv in umodel.free_RVs}
-    return posterior[names].astype(types, copy=False)
-
-
-def _among(var_names: Sequence[str] | None) -> str:
-    return "" if var_names is None else f" in {', '.join(var_names)}"

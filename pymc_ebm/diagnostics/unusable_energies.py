@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 
 import numpy as np
-import pymc as pm
 from numpy.typing import NDArray
 
-from pymc_ebm.diagnostics.normalisers.find import normaliser_graphs
+from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
 from pymc_ebm.diagnostics.sums.point_sweep import PointSweep
 from pymc_ebm.memory import physical_memory
 
@@ -23,26 +22,14 @@ class EnergyFaults:
 
     Parameters
     ----------
-    model : pm.Model
-
-    Raises
-    ------
-    ValueError
-        A model without an estimated normaliser.
+    normalisers : Normalisers
+        Of the model; a point has values on their scale.
     """
 
-    def __init__(self, model: pm.Model):
-        _, normalisers = normaliser_graphs(model)
-        if not normalisers:
-            raise ValueError(
-                "The model has no estimated normaliser. Use pymc_ebm.EBM, or "
-                "pymc_ebm.log_partition inside a pm.Potential, and pass that model."
-            )
+    def __init__(self, normalisers: Normalisers):
         self._sweeps = {n.name: PointSweep(n) for n in normalisers}
-        self._parameters = model.compile_fn(
-            inputs=model.value_vars,
-            outs=[p for sweep in self._sweeps.values() for p in sweep.parameters],
-            on_unused_input="ignore",
+        self._parameters = normalisers.compile(
+            [p for sweep in self._sweeps.values() for p in sweep.parameters]
         )
 
     def memory(self, point: Mapping[str, NDArray]) -> Fault | None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pymc_ebm.diagnostics.hull._hull import check_hull
+from pymc_ebm.diagnostics.hull._hull import hull_verdicts
 from pymc_ebm.fitting.minimise import Minimum, inverse, minimise
 from pymc_ebm.fitting.problem import Problem
 from pymc_ebm.fitting.solution import Solution
@@ -193,7 +193,7 @@ def unbounded(problem: Problem) -> bool:
     if problem.include_prior or len(terms) != 1 or len(problem.nodes) != 1:
         return False
     name = terms[0].name
-    verdicts = check_hull(problem.model, references={name: problem.references[0]})
+    verdicts = hull_verdicts(problem.normalisers, references={name: problem.references[0]})
     return name in verdicts and verdicts[name].verdict == "outside"
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pymc as pm
 from numpy.typing import NDArray
 
-from pymc_ebm.diagnostics.reference_stats import on_own_scale
+from pymc_ebm.diagnostics.normalisers.own_scale import on_own_scale
 from pymc_ebm.fitting.model_draws import ModelDraws
 from pymc_ebm.fitting.problem import Problem
 from pymc_ebm.reference._quadrature import half_rule

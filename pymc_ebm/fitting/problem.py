@@ -16,6 +16,7 @@ from pytensor.graph.basic import Apply, Variable
 from pytensor.graph.replace import graph_replace
 from pytensor.graph.traversal import ancestors
 
+from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
 from pymc_ebm.distributed import ShardedReference
 from pymc_ebm.partition._log_partition import LogPartition
 from pymc_ebm.reference.base import Reference
@@ -104,7 +105,8 @@ class Problem:
         if not terms:
             raise ValueError("The model has no observed variable or potential: nothing to fit.")
         terms += self.free if include_prior else []
-        factors = model.logp(vars=terms, sum=False, jacobian=False)
+        self.normalisers = Normalisers(model, transformed=True)
+        factors = [self.normalisers.factors[term.name] for term in terms]
         used = set(ancestors(factors))
         unused = [rv.name for rv in self.free if model.rvs_to_values[rv] not in used]
         if unused:

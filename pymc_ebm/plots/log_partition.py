@@ -9,7 +9,8 @@ from arviz_plots import PlotCollection, visuals
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from pymc_ebm.diagnostics.normalisers.at_parameters import NormalisersAt, NormaliserValues
+from pymc_ebm.diagnostics.normalisers.normaliser_values import NormaliserValues
+from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
 from pymc_ebm.plots.layout import element_label, label_panels, panels, scalar_draws
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.weights.groups import group_variance
@@ -105,8 +106,8 @@ def plot_log_partition(
     ...         exact=lambda sigma: np.log(sigma * np.sqrt(2 * np.pi)),
     ...     )
     """
-    at = NormalisersAt(model, ebm)
-    name = _one(at.parameters, var_name)
+    normalisers = Normalisers(model).required(ebm)
+    name = _one(normalisers.parameters, var_name)
     default, start, element = _along(idata, name, (point or {}).get(name), coords)
     if values is None and default is None:
         raise ValueError(
@@ -114,8 +115,8 @@ def plot_log_partition(
         )
     grid = np.asarray(default if values is None else values, dtype=float).ravel()
     start = grid[len(grid) // 2] if start is None else start
-    fixed = at.point(idata, {**(point or {}), name: element(start)})
-    at_value = lambda t: list(at({**fixed, name: element(t)}).values())
+    fixed = normalisers.point(idata, {**(point or {}), name: element(start)})
+    at_value = lambda t: list(normalisers.at({**fixed, name: element(t)}).values())
     at_start, along = at_value(start), [at_value(t) for t in grid]
     log_z, mcse = np.moveaxis(np.array([[v.log_partition() for v in row] for row in along]), -1, 0)
     of_difference = np.array(
@@ -135,7 +136,7 @@ def plot_log_partition(
             np.array([error(t, row) for t, row in zip(grid, along, strict=True)])
             - error(start, at_start),
         )
-    labels = {"curve": list(curves), "ebm": list(at.references)}
+    labels = {"curve": list(curves), "ebm": list(normalisers.references)}
     above, below = (np.stack(arrays) for arrays in zip(*curves.values(), strict=True))
     dims = ("curve", "theta", "ebm")
     lines = xr.Dataset({"log_partition": (dims, above), "loglik": (dims, below)}, coords=labels)

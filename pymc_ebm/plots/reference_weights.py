@@ -9,7 +9,7 @@ from arviz_plots import PlotCollection, visuals
 from numpy.typing import ArrayLike, NDArray
 
 from pymc_ebm.diagnostics.coverage.data_weights import data_log_weights
-from pymc_ebm.diagnostics.normalisers.at_parameters import NormalisersAt
+from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
 from pymc_ebm.plots.layout import group, label_panels, panels
 
 __all__ = ["plot_reference_weights"]
@@ -88,12 +88,13 @@ def plot_reference_weights(
     ...     x = ebm.EBM("x", sigma, energy=lambda x, s: x**2 / (2 * s**2), observed=data)
     ...     pc = ebm.plots.plot_reference_weights(point={"sigma": 2.0})
     """
-    at = NormalisersAt(model, ebm)
-    values = at.point(idata, {**_at_draw(idata, draw, at.parameters), **(point or {})})
-    of_data = data_log_weights(values, model)
-    names = list(at.references)
+    normalisers = Normalisers(model).required(ebm)
+    given = {**_at_draw(idata, draw, normalisers.parameters), **(point or {})}
+    values = normalisers.point(idata, given)
+    of_data = data_log_weights(normalisers, values)
+    names = list(normalisers.references)
     shown = {}
-    for name, normaliser in at(values).items():
+    for name, normaliser in normalisers.at(values).items():
         log_z = np.logaddexp.reduce(normaliser.log_weights, axis=1, keepdims=True)
         log_m = np.log(normaliser.reference.n_points)
         points = (normaliser.log_weights - log_z + log_m).ravel()

@@ -9,9 +9,9 @@ import pytensor
 import pytest
 from pytensor.graph.replace import graph_replace
 
-from pymc_ebm.diagnostics.normalisers._amplification import amplification_graphs
-from pymc_ebm.diagnostics.normalisers.find import normaliser_graphs
-from pymc_ebm.diagnostics.reference_stats import on_own_scale
+from pymc_ebm.diagnostics.normalisers.amplification_graphs import amplification_graphs
+from pymc_ebm.diagnostics.normalisers.find import inputs_of
+from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
 
 
 @pytest.fixture
@@ -53,23 +53,22 @@ class ModelWithReferences:
     """
 
     def __init__(self, model, weights=True):
-        self.model = umodel = on_own_scale(model)
-        factors, normalisers = normaliser_graphs(umodel)
-        self.references = [n.nodes[0].op.reference for n in normalisers]
+        normalisers = Normalisers(model)
+        self.model = umodel = normalisers.valued
+        factors = list(normalisers.factors.values())
+        self.references = [n.reference for n in normalisers]
         self._ops, self._arrays = {}, {}
         new = {}
         for i, normaliser in enumerate(normalisers):
             for node in normaliser.nodes:
-                whole = len(node.op.split.params) + len(node.op.split.captured)
+                params, captured, arrays = inputs_of(node)
                 if i not in self._arrays:
                     self._ops[i] = node.op
                     self._arrays[i] = [
-                        pytensor.shared(a.data, shape=(None, *a.type.shape[1:]))
-                        for a in node.inputs[whole:]
+                        pytensor.shared(a.data, shape=(None, *a.type.shape[1:])) for a in arrays
                     ]
-                new[node] = node.op(*node.inputs[:whole], *self._arrays[i], return_list=True)[
-                    0
-                ].owner
+                outputs = node.op(*params, *captured, *self._arrays[i], return_list=True)
+                new[node] = outputs[0].owner
         outputs = {old.outputs[0]: node.outputs[0] for old, node in new.items()}
         factors = graph_replace(factors, outputs, strict=False)
         normalisers = [replace(n, nodes=[new[node] for node in n.nodes]) for n in normalisers]

@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 import pymc_ebm as ebm
-from pymc_ebm.diagnostics.normalisers.at_parameters import NormalisersAt
+from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
 from pymc_ebm.plots import plot_reference_weights
 
 SIGMA = 1.7
@@ -74,8 +74,7 @@ def test_data_at_points_have_their_weights(make, rng, kind):
     if kind == "follows":
         points = stats.norm(1, 1 + SIGMA).ppf(points)
     pc = plot_reference_weights(point={"sigma": SIGMA}, model=make(reference, points))
-    at = NormalisersAt(make(reference, points))
-    [values] = at({"sigma": SIGMA}).values()
+    [values] = Normalisers(make(reference, points)).at({"sigma": SIGMA}).values()
     log_w = values.log_weights[0]
     expected = log_w - np.log(np.exp(log_w - log_w.max()).mean()) - log_w.max()
     np.testing.assert_allclose(np.sort(rug(pc)), np.sort(expected[:40]), atol=1e-6)

@@ -8,22 +8,18 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from pymc_ebm.diagnostics._report import added_error
-from pymc_ebm.diagnostics.normalisers._amplification import amplification
-from pymc_ebm.diagnostics.normalisers.find import Normaliser, normaliser_graphs
+from pymc_ebm.diagnostics.normalisers.find import Normaliser
+from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
+from pymc_ebm.diagnostics.normalisers.posterior import flat_draws
 from pymc_ebm.diagnostics.provenance import check_same_model, describe
-from pymc_ebm.diagnostics.reference_stats import (
-    compute_reference_stats,
-    flat_draws,
-    free_posterior,
-    on_own_scale,
-)
+from pymc_ebm.diagnostics.reference_stats import reference_stats
 from pymc_ebm.reference._fitted import fitted
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.reference.uniforms import balanced
 from pymc_ebm.weights.normalised import ess, normalise
 from pymc_ebm.weights.pareto_tails import pareto_k
 
-__all__ = ["better_reference"]
+__all__ = ["better_reference", "better_references"]
 
 # Share of a posterior sd that the new references are to add to a mean or sd.
 _WANTED_SHARE = 0.05
@@ -99,26 +95,41 @@ def better_reference(
     >>> ebm.better_reference(idata, draws=4096, model=model, random_seed=1)["x"]
     Reference(Normal, sobol, 4096 points, event shape (), 16 groups, support the whole line)
     """
-    model = pm.modelcontext(model)
-    umodel = on_own_scale(model)
-    _, normalisers = normaliser_graphs(umodel)
-    check_same_model(idata, describe(model, {n.name: n.nodes[0] for n in normalisers}))
+    return better_references(
+        idata,
+        Normalisers(model),
+        draws=draws,
+        random_seed=random_seed,
+        progressbar=progressbar,
+    )
+
+
+def better_references(
+    idata: xr.DataTree,
+    normalisers: Normalisers,
+    *,
+    draws: int | None,
+    random_seed: int | None,
+    progressbar: bool,
+) -> dict[str, Reference]:
+    """`better_reference` of a model whose normalisers have been found."""
+    check_same_model(idata, describe(normalisers))
     shared: dict[str, list[Normaliser]] = {}
     for normaliser in normalisers:
-        if not _reference(normaliser).exact:
-            shared.setdefault(_reference(normaliser).fingerprint, []).append(normaliser)
+        if not normaliser.reference.exact:
+            shared.setdefault(normaliser.reference.fingerprint, []).append(normaliser)
     if not shared:
         raise ValueError(
             "The model has no random reference, so that more points do not help. Give reference=, "
             "a rule of higher order or a larger space."
         )
-    posterior = free_posterior(idata, model, umodel)
-    times = _times(idata, model, progressbar) if draws is None else 1.0
+    posterior = normalisers.posterior(idata)
+    times = _times(idata, normalisers, progressbar) if draws is None else 1.0
     rng = np.random.default_rng(random_seed)
     found = {}
     for group in shared.values():
-        old = _reference(group[0])
-        size = _draws(old, times, model, group) if draws is None else draws
+        old = group[0].reference
+        size = draws or _draws(old, times, normalisers, group, posterior)
         if old.remake is None:
             name = group[0].name
             raise ValueError(
@@ -126,7 +137,7 @@ def better_reference(
                 f"known, so that no better one can be made. Give reference={{{name!r}: ...}} with "
                 "more points or of a better fit."
             )
-        weights = _PosteriorWeights(group, umodel, posterior)
+        weights = _PosteriorWeights(group, normalisers, posterior)
         draw = lambda weights=weights: weights.model_draws(rng)
         if old.transport is None and old.pool is None and weights.khat() > _MOST_KHAT:
             new = fitted(
@@ -142,26 +153,25 @@ def better_reference(
     return found
 
 
-def _reference(normaliser: Normaliser) -> Reference:
-    return normaliser.nodes[0].op.reference
-
-
-def _times(idata: xr.DataTree, model: pm.Model, progressbar: bool) -> float:
+def _times(idata: xr.DataTree, normalisers: Normalisers, progressbar: bool) -> float:
     """How many times the points bring the added error to the wanted share; inf if unknown."""
     if "reference_mcse" not in idata.children:
-        groups = compute_reference_stats(
-            idata, model=model, extend_inferencedata=False, progressbar=progressbar
-        )
-        groups["posterior"] = idata["posterior"]
-        idata = groups
+        groups = reference_stats(idata, normalisers, progressbar=progressbar)
+        idata = xr.DataTree.from_dict({"posterior": idata["posterior"].to_dataset(), **groups})
     worst = max(share for row in added_error(idata).values() for share in row.values())
     return (worst / _WANTED_SHARE) ** 2 if np.isfinite(worst) else np.inf
 
 
-def _draws(old: Reference, times: float, model: pm.Model, group: list[Normaliser]) -> int:
+def _draws(
+    old: Reference,
+    times: float,
+    normalisers: Normalisers,
+    group: list[Normaliser],
+    posterior: xr.Dataset,
+) -> int:
     most = _MOST_DRAWS
     if any(normaliser.nodes[0].outputs[0].ndim for normaliser in group):
-        sensitivity = amplification(model)
+        sensitivity = normalisers.amplification({n: v[0] for n, v in flat_draws(posterior).items()})
         rows = max(sensitivity[normaliser.name].size for normaliser in group)
         most = min(most, 2 ** int(np.log2(_MOST_NUMBERS / rows)))
     size = min(max(times, _FEWEST_TIMES) * old.n_points, max(most, old.n_points))
@@ -174,18 +184,15 @@ class _PosteriorWeights:
     Parameters
     ----------
     group : list of Normaliser
-    umodel : pm.Model
+    normalisers : Normalisers
+        All of the model.
     posterior : xr.Dataset
     """
 
-    def __init__(self, group: list[Normaliser], umodel: pm.Model, posterior: xr.Dataset):
+    def __init__(self, group: list[Normaliser], normalisers: Normalisers, posterior: xr.Dataset):
         self._group, self._posterior = group, posterior
-        self._reference = _reference(group[0])
-        self._function = umodel.compile_fn(
-            inputs=umodel.value_vars,
-            outs=[normaliser.log_weights() for normaliser in group],
-            on_unused_input="ignore",
-        )
+        self._reference = group[0].reference
+        self._function = normalisers.compile([normaliser.log_weights() for normaliser in group])
 
     def khat(self) -> float:
         """Largest k-hat, at each draw that of the row with the least ESS; inf where undefined."""

@@ -11,16 +11,12 @@ from arviz_stats.base import array_stats
 from numpy.typing import ArrayLike, NDArray
 from pytensor.graph.traversal import ancestors
 
-from pymc_ebm.diagnostics.better._better_reference import better_reference
-from pymc_ebm.diagnostics.better._replace_reference import replace_reference
-from pymc_ebm.diagnostics.normalisers.find import find_log_partitions
+from pymc_ebm.diagnostics.better._better_reference import better_references
+from pymc_ebm.diagnostics.better._replace_reference import with_references
+from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
+from pymc_ebm.diagnostics.normalisers.posterior import flat_draws
 from pymc_ebm.diagnostics.provenance import check_same_model, describe
-from pymc_ebm.diagnostics.reference_stats import (
-    compute_reference_stats,
-    flat_draws,
-    free_posterior,
-    on_own_scale,
-)
+from pymc_ebm.diagnostics.reference_stats import reference_stats
 from pymc_ebm.partition._log_partition import LogPartition
 from pymc_ebm.progress import progress
 from pymc_ebm.reference.base import Reference
@@ -119,9 +115,8 @@ def refine(
     >>> refined["posterior"].sizes["draw"], refined["refinement"].attrs["ess"] > 90
     (100, True)
     """
-    model = pm.modelcontext(model)
-    umodel = on_own_scale(model)
-    posterior = free_posterior(idata, model, umodel)
+    old = Normalisers(model)
+    posterior = old.posterior(idata)
     n_draws = posterior.sizes["chain"] * posterior.sizes["draw"]
     if n_draws < _FEWEST_DRAWS:
         raise ValueError(
@@ -133,30 +128,29 @@ def refine(
             f"There are a reference and draws={draws}. Leave one of them out: draws= is for the "
             "default references."
         )
-    old = dict(find_log_partitions(model))
-    check_same_model(idata, describe(model, old))
+    check_same_model(idata, describe(old))
     entropy = _entropy(random_seed)
     default = reference is None
     if reference is None:
-        reference = better_reference(
-            idata, draws=draws, model=model, random_seed=entropy, progressbar=progressbar
+        reference = better_references(
+            idata, old, draws=draws, random_seed=entropy, progressbar=progressbar
         )
-    new_model = replace_reference(model, reference)
-    log_ratios = _log_ratios(umodel, on_own_scale(new_model), posterior, progressbar)
+    new = with_references(old, reference)
+    log_ratios = _log_ratios(old, new, posterior, progressbar)
     weights, khat = smoothed_weights(log_ratios)
     limit = khat_threshold(n_draws)
     if not khat <= limit:
         _refuse(khat, limit, float(ess(weights)), n_draws, default, draws, entropy)
     rng = np.random.default_rng([entropy, 1])
     index = _systematic(weights, rng)
-    refined = _resampled(idata, index, new_model)
-    compute_reference_stats(refined, model=new_model, progressbar=progressbar)
+    refined = _resampled(idata, index, new.model)
+    for name, group in reference_stats(refined, new, progressbar=progressbar).items():
+        refined[name] = xr.DataTree(group)
     _check_new_reference(refined["reference_stats"].to_dataset())
     shape = (posterior.sizes["chain"], posterior.sizes["draw"])
     copies = np.bincount(index, minlength=n_draws)
     with np.errstate(divide="ignore"):
         log_weights = np.log(weights)
-    names = {name: node.op.reference for name, node in find_log_partitions(new_model)}
     refined["refinement"] = xr.DataTree(
         xr.Dataset(
             {
@@ -171,11 +165,10 @@ def refine(
                 "random_seed": str(entropy),
                 "references": json.dumps(
                     {
-                        name: {
-                            "old": _described(node.op.reference),
-                            "new": _described(names[name]),
-                        }
-                        for name, node in old.items()
+                        name: {"old": _described(before), "new": _described(after)}
+                        for (name, before), after in zip(
+                            old.references.items(), new.references.values(), strict=True
+                        )
                     }
                 ),
             },
@@ -208,17 +201,18 @@ def smoothed_weights(log_ratios: ArrayLike) -> tuple[NDArray, float]:
     return normalise(log_ratios)[1], khat
 
 
-def _log_ratios(old: pm.Model, new: pm.Model, posterior: xr.Dataset, progressbar: bool) -> NDArray:
+def _log_ratios(
+    old: Normalisers, new: Normalisers, posterior: xr.Dataset, progressbar: bool
+) -> NDArray:
     """Change of the model's log-probability at each draw, ``(S,)`` in nats."""
     draws = flat_draws(posterior)
     n_draws = posterior.sizes["chain"] * posterior.sizes["draw"]
-    functions = [model.compile_fn(model.logp(), inputs=model.value_vars) for model in (old, new)]
     values = np.empty((2, n_draws))
     with progress(progressbar) as bar:
         task = bar.add_task("Reweighting the posterior", total=n_draws)
         for s in range(n_draws):
             point = {name: value[s] for name, value in draws.items()}
-            values[:, s] = [function(point) for function in functions]
+            values[:, s] = old.log_probability(point), new.log_probability(point)
             bar.advance(task)
     for which, logp in zip(("given", "new"), values, strict=True):
         bad = np.isnan(logp) | np.isposinf(logp) | (np.isneginf(logp) & (which == "given"))

@@ -1,20 +1,20 @@
 """A copy of a model whose normalisers are estimated with other references."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pymc as pm
 from pymc.model.fgraph import fgraph_from_model, model_from_fgraph
 from pytensor.graph.basic import Apply, Variable
 
-from pymc_ebm.diagnostics.normalisers.find import find_log_partitions
+from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
+from pymc_ebm.diagnostics.normalisers.own_scale import without_initial_values
 from pymc_ebm.distribution.ebm import EnergyRV
 from pymc_ebm.partition._log_partition import LogPartition
 from pymc_ebm.partition.checks import check_reference
 from pymc_ebm.reference.base import Reference
 
-__all__ = ["replace_reference", "without_initial_values"]
+__all__ = ["replace_reference", "with_references"]
 
 
 def replace_reference(model: pm.Model, reference: Reference | Mapping[str, Reference]) -> pm.Model:
@@ -56,7 +56,14 @@ def replace_reference(model: pm.Model, reference: Reference | Mapping[str, Refer
     >>> node.op.reference.exact
     True
     """
-    new = _by_fingerprint(dict(find_log_partitions(model)), reference)
+    return with_references(Normalisers(model, transformed=True), reference).model
+
+
+def with_references(
+    normalisers: Normalisers, reference: Reference | Mapping[str, Reference]
+) -> Normalisers:
+    """Normalisers, on their own scale, of the model that `replace_reference` makes."""
+    model, new = normalisers.model, _by_fingerprint(normalisers.references, reference)
     with without_initial_values(model) as initial:
         graph, _ = fgraph_from_model(model)
     for node in graph.toposort():
@@ -68,29 +75,18 @@ def replace_reference(model: pm.Model, reference: Reference | Mapping[str, Refer
         # A graph belongs to the variables of the old model.
         if value is not None and not isinstance(value, Variable):
             copy.rvs_to_initial_values[copy[rv.name]] = value
-    for name, node in find_log_partitions(copy):
-        if node.op.reference.fingerprint in new:
+    found = Normalisers(copy)
+    for name, old in found.references.items():
+        if old.fingerprint in new:
             raise ValueError(
                 f"{name} is computed inside another operation, where its reference cannot be "
                 "exchanged. Write the model with the new reference."
             )
-    return copy
+    return found
 
 
-@contextmanager
-def without_initial_values(model: pm.Model) -> Iterator[dict]:
-    """A context in which PyMC, which copies no model with initial values, may copy it."""
-    initial = model.rvs_to_initial_values
-    model.rvs_to_initial_values = {}
-    try:
-        yield initial
-    finally:
-        model.rvs_to_initial_values = initial
-
-
-def _by_fingerprint(nodes: dict[str, Apply], reference) -> dict[str, Reference]:
+def _by_fingerprint(old: Mapping[str, Reference], reference) -> dict[str, Reference]:
     """The new references by the fingerprints of the old ones."""
-    old = {name: node.op.reference for name, node in nodes.items()}
     if not old:
         raise ValueError("The model has no estimated normaliser, so there is nothing to replace.")
     if not isinstance(reference, Mapping):

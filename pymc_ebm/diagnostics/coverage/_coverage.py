@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import pymc as pm
 import xarray as xr
 from numpy.typing import NDArray
 from scipy import stats
 
 from pymc_ebm.diagnostics.coverage.probe import Finding, Probe
-from pymc_ebm.diagnostics.normalisers.find import Normaliser
-from pymc_ebm.diagnostics.normalisers.observed_data import data_by_name
+from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
+from pymc_ebm.diagnostics.normalisers.posterior import flat_draws
 from pymc_ebm.reference.base import Reference
 
 __all__ = ["CoverageVerdict", "check_coverage"]
@@ -64,8 +63,7 @@ class CoverageVerdict:
 
 def check_coverage(
     posterior: xr.Dataset,
-    model: pm.Model,
-    normalisers: Sequence[Normaliser],
+    normalisers: Normalisers,
     *,
     draws: int = 3,
     random_seed=0,
@@ -91,10 +89,8 @@ def check_coverage(
     ----------
     posterior : xr.Dataset
         Draws of the free parameters on their own scale, by chain and draw.
-    model : pm.Model
-        With values on that scale, as `on_own_scale` makes it.
-    normalisers : sequence of Normaliser
-        Of that model.
+    normalisers : Normalisers
+        Of the model, on that scale.
     draws : int
         Posterior draws at which to look, far from one another: a mode may have mass at some
         parameters only.
@@ -118,18 +114,16 @@ def check_coverage(
     I. J. Good (1953), "The population frequencies of species", Biometrika 40, 237–264, for the
     share of draws that are beyond all seen before.
     """
-    data = data_by_name(model)
     rng = np.random.default_rng(random_seed)
-    stacked = posterior.stack(__draw__=("chain", "draw"))
-    values = {str(n): stacked[n].transpose("__draw__", ...).to_numpy() for n in posterior}
+    values = flat_draws(posterior)
     rows = [{n: v[s] for n, v in values.items()} for s in _dispersed(values, draws)]
     verdicts = {}
     for normaliser in normalisers:
-        reference = normaliser.nodes[0].op.reference
+        reference = normaliser.reference
         if reference.exact:
             verdicts[normaliser.name] = CoverageVerdict("covered", "The reference is exact.")
             continue
-        probe = Probe(model, normaliser, data.get(normaliser.name))
+        probe = Probe(normalisers, normaliser)
         findings = [probe.at(row, rng) for row in rows]
         verdict, reason = _judge(findings, reference)
         nats, p = probe.halves()

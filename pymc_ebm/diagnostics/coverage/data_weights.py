@@ -3,11 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import pymc as pm
 from numpy.typing import ArrayLike, NDArray
 
 from pymc_ebm.diagnostics.coverage.log_base_weights import log_base_weights
-from pymc_ebm.diagnostics.reference_stats import on_own_scale
+from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
 from pymc_ebm.distribution.ebm import EnergyRV
 from pymc_ebm.energy.parameters import without_unit_batch
 from pymc_ebm.energy.point_energies import PointEnergies
@@ -17,7 +16,7 @@ __all__ = ["data_log_weights"]
 
 
 def data_log_weights(
-    point: Mapping[str, ArrayLike], model: pm.Model | None = None
+    normalisers: Normalisers, point: Mapping[str, ArrayLike]
 ) -> dict[str, NDArray]:
     r"""Log of the normalised weight that each datum would have as a point of the reference.
 
@@ -27,10 +26,9 @@ def data_log_weights(
 
     Parameters
     ----------
+    normalisers : Normalisers
     point : dict
-        Parameters on their own scale.
-    model : pm.Model, optional
-        The model of the context by default.
+        Parameters on their scale.
 
     Returns
     -------
@@ -38,20 +36,15 @@ def data_log_weights(
         ``(N,)`` in nats, by the name of each observed `EBM` whose reference has a density that is
         known at the data.
     """
-    model = pm.modelcontext(model)
-    umodel = on_own_scale(model)
-    found = {}
+    umodel, found = normalisers.valued, {}
     for rv in umodel.observed_RVs:
         if not isinstance(rv.owner.op, EnergyRV):
             continue
         spec, cores = rv.owner.op.spec, rv.owner.op.ndims_params
         params = without_unit_batch(rv.owner.op.dist_params(rv.owner), cores)
         data = evaluate([umodel.rvs_to_values[rv]])[0].reshape(-1, *spec.reference.event_shape)
-        values = umodel.compile_fn(
-            inputs=umodel.value_vars,
-            outs=[umodel.logp(vars=[rv], sum=False)[0], *umodel.replace_rvs_by_values(params)],
-            on_unused_input="ignore",
-        )({v.name: np.asarray(point[v.name], dtype=v.dtype) for v in umodel.value_vars})
+        graphs = [normalisers.factors[rv.name], *umodel.replace_rvs_by_values(params)]
+        values = normalisers.compile(graphs)(point)
         log_base = _log_base(spec, data, values[1:], cores)
         if log_base is not None:
             found[rv.name] = log_base + np.ravel(values[0])

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pymc as pm
 import pytensor
 import pytensor.tensor as pt
 from numpy.typing import NDArray
@@ -17,7 +16,7 @@ from pymc_ebm.diagnostics.coverage.log_base_weights import log_base_weights
 from pymc_ebm.diagnostics.coverage.mode_search import search_modes
 from pymc_ebm.diagnostics.coverage.modes import Carried, Mode, carried_mass
 from pymc_ebm.diagnostics.normalisers.find import Normaliser
-from pymc_ebm.diagnostics.normalisers.observed_data import Data
+from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
 from pymc_ebm.energy.split import evaluate
 from pymc_ebm.kernels.routes import choose
 from pymc_ebm.weights.normalised import ess, normalise
@@ -61,32 +60,29 @@ class Probe:
 
     Parameters
     ----------
-    model : pm.Model
-        With values on the parameters' own scale.
+    normalisers : Normalisers
+        Of the model, on the parameters' own scale.
     normaliser : Normaliser
-        Of that model.
-    data : Data or None
+        One of them.
     """
 
-    def __init__(self, model: pm.Model, normaliser: Normaliser, data: Data | None):
+    def __init__(self, normalisers: Normalisers, normaliser: Normaliser):
         node = normaliser.nodes[0]
-        split, self.reference = node.op.split, node.op.reference
-        self._data, self._component = data, normaliser.row
+        split, self.reference = node.op.split, normaliser.reference
+        self._data, self._component = normalisers.data.get(normaliser.name), normaliser.row
         self._cores = [p.ndim for p in split.params]
-        whole = len(split.params) + len(split.captured)
-        self._values = model.compile_fn(
-            node.inputs[:whole], inputs=model.value_vars, on_unused_input="ignore"
-        )
-        arrays = [array.data for array in node.inputs[whole:]]
+        params, captured, constants = normaliser.inputs
+        self._values = normalisers.compile([*params, *captured])
+        arrays = [array.data for array in constants]
         # Every k-th point of very many stands for all; where arrays are not by point, all do.
         self._every = max(self.reference.n_points // _MOST_POINTS, 1)
         if choose(node).name == "plain":
             self._every = 1
         self._arrays = [array[:: self._every] for array in arrays]
-        slots = [array.type() for array in node.inputs[whole:]]
+        slots = [array.type() for array in constants]
         if self._every > 1:
             slots = [pt.tensor(dtype=a.dtype, shape=(None, *a.shape[1:])) for a in arrays]
-        types = [*(v.type() for v in node.inputs[:whole]), *slots]
+        types = [*(v.type() for v in (*params, *captured)), *slots]
         log_weights = node.op.log_weights(*types)
         self._log_weights = pytensor.function(types, log_weights, on_unused_input="ignore")
         self._flexible = split.x.type.shape[0] is None

@@ -5,7 +5,8 @@ import pymc as pm
 import xarray as xr
 from numpy.typing import NDArray
 
-from pymc_ebm.diagnostics.normalisers.at_parameters import NormalisersAt
+from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
+from pymc_ebm.diagnostics.normalisers.posterior import flat_draws
 from pymc_ebm.progress import progress
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.weights.groups import group_sums
@@ -53,24 +54,23 @@ def other_log_weights(
         If the model has no estimated normaliser, if the posterior lacks a parameter, or if a
         reference is a single group of points, whose error is unknown.
     """
-    at = NormalisersAt(model)
-    random = {r.fingerprint: r for r in at.references.values() if not r.exact}
+    normalisers = Normalisers(model).required()
+    random = {r.fingerprint: r for r in normalisers.references.values() if not r.exact}
     rng = np.random.default_rng(random_seed)
     z = {key: _deviates(reference, num_references, rng) for key, reference in random.items()}
-    at.point(idata)  # names a parameter that the posterior lacks
-    posterior = idata["posterior"].to_dataset().stack(__draw__=("chain", "draw"))
-    draws = {n: posterior[n].transpose("__draw__", ...).to_numpy() for n in at.parameters}
-    n_draws = posterior.sizes["__draw__"]
+    posterior = normalisers.posterior(idata)
+    draws, n_draws = flat_draws(posterior), posterior.sizes["chain"] * posterior.sizes["draw"]
     log_weights = np.zeros((num_references, n_draws))
     if not random:
         return log_weights
     with progress(progressbar) as bar:
         task = bar.add_task("Weighing the posterior by other references", total=n_draws)
         for s in range(n_draws):
-            for normaliser in at({name: values[s] for name, values in draws.items()}).values():
-                reference = normaliser.reference
+            point = {name: values[s] for name, values in draws.items()}
+            for at_point in normalisers.at(point).values():
+                reference = at_point.reference
                 if not reference.exact:
-                    sums = group_sums(normaliser.influence(), reference.groups)
+                    sums = group_sums(at_point.influence(), reference.groups)
                     log_weights[:, s] -= z[reference.fingerprint] @ sums
             bar.advance(task)
     return log_weights

@@ -7,17 +7,15 @@ from typing import Literal
 import numpy as np
 import pymc as pm
 from numpy.typing import ArrayLike, NDArray
-from pytensor.graph.basic import Variable
 from scipy.optimize import linprog
 
 from pymc_ebm.diagnostics.hull.coefficients import FAR, NEAR, Coefficients, NotApplicable, moving
 from pymc_ebm.diagnostics.hull.extremes import all_points, extreme_points, statistics_of
-from pymc_ebm.diagnostics.normalisers.find import Normaliser, normaliser_graphs
-from pymc_ebm.distribution.ebm import EnergyRV
-from pymc_ebm.energy.split import evaluate
+from pymc_ebm.diagnostics.normalisers.find import Normaliser
+from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
 from pymc_ebm.reference.base import Reference
 
-__all__ = ["HullVerdict", "check_hull", "hull_margin", "in_hull"]
+__all__ = ["HullVerdict", "check_hull", "hull_margin", "hull_verdicts", "in_hull"]
 
 # Rounding of a margin: the linear programme's feasibility, in sds of the points.
 _TOLERANCE = 1e-6
@@ -199,29 +197,33 @@ def check_hull(
     >>> verdicts["x"].verdict
     'outside'
     """
-    model = pm.modelcontext(model)
-    normalisers = {n.name: n for n in normaliser_graphs(model)[1]}
+    return hull_verdicts(Normalisers(model, transformed=True), references)
+
+
+def hull_verdicts(
+    normalisers: Normalisers, references: Mapping[str, Reference] | None = None
+) -> dict[str, HullVerdict]:
+    """`check_hull` of a model whose normalisers have been found."""
     found = {}
-    for rv in model.observed_RVs:
-        if isinstance(rv.owner.op, EnergyRV) and rv.name in normalisers:
-            normaliser = normalisers[rv.name]
-            reference = (references or {}).get(rv.name, normaliser.nodes[0].op.reference)
+    for normaliser in normalisers:
+        name, data = normaliser.name, normalisers.data.get(normaliser.name)
+        if data is not None and data.whole and name == normaliser.variable:
+            reference = (references or {}).get(name, normaliser.reference)
             try:
-                found[rv.name] = _verdict(model, rv, normaliser, reference)
+                found[name] = _verdict(normalisers, normaliser, data.values, reference)
             except (NotApplicable, ArithmeticError) as reason:
-                found[rv.name] = HullVerdict("not applicable", np.nan, str(reason))
+                found[name] = HullVerdict("not applicable", np.nan, str(reason))
     return found
 
 
 def _verdict(
-    model: pm.Model,
-    rv: Variable,
+    normalisers: Normalisers,
     normaliser: Normaliser,
+    data: NDArray,
     reference: Reference,
     every_point: bool = False,
 ) -> HullVerdict:
-    node = normaliser.nodes[0]
-    split = node.op.split
+    split = normaliser.nodes[0].op.split
     if reference.exact and reference.complete:
         raise NotApplicable("The reference is exact and complete.")
     if reference.transport is not None:
@@ -232,7 +234,6 @@ def _verdict(
         raise NotApplicable("The energy does not depend on x.")
     if split.x.type.shape[0] is not None:
         raise NotApplicable("The energy takes one number of points only, and not the data's.")
-    data = evaluate([model.rvs_to_values[rv]])[0].reshape(-1, *reference.event_shape)
     of_data = statistics_of(split, data)
     if of_data.shape[1] > _MOST_STATISTICS:
         raise NotApplicable(f"There are {of_data.shape[1]} statistics, too many for a hull.")
@@ -241,7 +242,7 @@ def _verdict(
     if n_points == 0 or not np.isfinite(of_data).all():
         raise NotApplicable("The statistics of the data, or of every point, are not finite.")
     row_of_datum = _row_of_datum(normaliser, len(data))
-    coefficients = Coefficients(model, node, np.vstack([of_data, of_points]))
+    coefficients = Coefficients(normalisers, normaliser, np.vstack([of_data, of_points]))
     if coefficients.n_rows != row_of_datum.max() + 1:
         raise NotApplicable("The rows of parameters are not those of the data.")
     far, near = coefficients.directions(FAR), coefficients.directions(NEAR)
@@ -265,7 +266,7 @@ def _verdict(
     margin = float(min(margins))
     if margin < 1 - _TOLERANCE and not few:
         # The hull of some of the points may end before that of all.
-        return _verdict(model, rv, normaliser, reference, every_point=True)
+        return _verdict(normalisers, normaliser, data, reference, every_point=True)
     if margin >= 1 - _TOLERANCE:
         return HullVerdict(
             "inside",

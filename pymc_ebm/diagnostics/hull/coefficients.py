@@ -1,15 +1,15 @@
 """Coefficients of an energy that is linear in statistics, and the directions they move in."""
 
 import numpy as np
-import pymc as pm
 import pytensor
 import pytensor.tensor as pt
 from numpy.typing import NDArray
 from pytensor.gradient import NullTypeGradError
-from pytensor.graph.basic import Apply
 from pytensor.graph.replace import graph_replace, vectorize_graph
 from pytensor.graph.utils import MethodNotDefined
 
+from pymc_ebm.diagnostics.normalisers.find import Normaliser
+from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
 from pymc_ebm.energy.split import VECTORISED, SplitEnergy
 
 __all__ = ["FAR", "NEAR", "Coefficients", "NotApplicable", "moving"]
@@ -32,9 +32,10 @@ class Coefficients:
 
     Parameters
     ----------
-    model : pm.Model
-    node : Apply
-        A `LogPartition` node of its log-probability.
+    normalisers : Normalisers
+        Of the model.
+    normaliser : Normaliser
+        One of them.
     statistics : ndarray
         T of data and points, ``(B, K)``, at some of which the energy is tested for being linear.
 
@@ -44,9 +45,11 @@ class Coefficients:
         An energy that is not linear in its statistics.
     """
 
-    def __init__(self, model: pm.Model, node: Apply, statistics: NDArray):
-        split = node.op.split
-        n_params = len(split.params)
+    def __init__(self, normalisers: Normalisers, normaliser: Normaliser, statistics: NDArray):
+        model, inputs = normalisers.model, normaliser.inputs
+        split = normaliser.nodes[0].op.split
+        in_values = normalisers.in_model_values([*inputs.params, *inputs.captured])
+        params, captured = in_values[: len(inputs.params)], in_values[len(inputs.params) :]
         try:
             gradients = pt.grad(
                 split.value.sum(),
@@ -57,11 +60,9 @@ class Coefficients:
         except (NotImplementedError, MethodNotDefined, NullTypeGradError) as error:
             raise NotApplicable(f"The energy has no derivative by a statistic: {error}") from error
         gradients = [g + pt.zeros_like(s) for g, s in zip(gradients, split.slots, strict=True)]
-        captured = dict(zip(split.captured, node.inputs[n_params:], strict=False))
-        gradients = graph_replace(gradients, captured, strict=False)
-        gradients = vectorize_graph(
-            gradients, dict(zip(split.params, node.inputs[:n_params], strict=True))
-        )
+        of_model = dict(zip(split.captured, captured, strict=True))
+        gradients = graph_replace(gradients, of_model, strict=False)
+        gradients = vectorize_graph(gradients, dict(zip(split.params, params, strict=True)))
         values = model.value_vars
         # The probed rows hold the extremes of each statistic.
         order = np.argsort(statistics, axis=0)

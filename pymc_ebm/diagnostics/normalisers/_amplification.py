@@ -1,17 +1,12 @@
-"""How strongly a model's log-probability leans on each of its estimated normalisers."""
-
-from collections.abc import Sequence
-from typing import cast
+"""The estimated normalisers of a model, and how strongly its log-probability leans on each."""
 
 import numpy as np
 import pymc as pm
-import pytensor
-import pytensor.tensor as pt
-from pytensor.graph.basic import Variable
+from pytensor.graph.basic import Apply
 
-from pymc_ebm.diagnostics.normalisers.find import Normaliser, normaliser_graphs
+from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
 
-__all__ = ["amplification", "amplification_graphs"]
+__all__ = ["amplification", "find_log_partitions"]
 
 
 def amplification(
@@ -48,26 +43,25 @@ def amplification(
     >>> amplification(model)["x"].round(6).item()
     3.0
     """
-    model = pm.modelcontext(model)
-    factors, normalisers = normaliser_graphs(model)
-    function = model.compile_fn(
-        amplification_graphs(factors, normalisers), on_unused_input="ignore", point_fn=True
-    )
-    values = function(model.initial_point() if point is None else point)
-    return {n.name: c for n, c in zip(normalisers, values, strict=True)}
+    normalisers = Normalisers(model, transformed=True)
+    return normalisers.amplification(normalisers.model.initial_point() if point is None else point)
 
 
-def amplification_graphs(factors: list[Variable], normalisers: list[Normaliser]) -> list[Variable]:
-    """Graphs of c, one for each normaliser; equal nodes act together, so their c add."""
-    outputs = list(dict.fromkeys(node.outputs[0] for n in normalisers for node in n.nodes))
-    if not outputs:
-        return []
-    total = pt.add(*[pt.sum(factor) for factor in factors], 0.0)
-    gradients = cast(
-        Sequence[Variable], pytensor.grad(total, wrt=outputs, disconnected_inputs="ignore")
-    )
-    by_output = dict(zip(outputs, gradients, strict=True))
-    return [
-        n.of_batch(-pt.add(*[by_output[node.outputs[0]] for node in n.nodes], 0.0))
-        for n in normalisers
-    ]
+def find_log_partitions(model: pm.Model | None = None) -> list[tuple[str, Apply]]:
+    """The estimated normalisers of a model.
+
+    Parameters
+    ----------
+    model : pm.Model, optional
+        The model of the context by default.
+
+    Returns
+    -------
+    list of (str, Apply)
+        Name and `LogPartition` node. The name is that of the variable or potential whose
+        log-probability holds the node. A component of a mixture follows in brackets: its
+        coordinate where the weights have a dimension with coordinates (``x[short]``), its number
+        otherwise (``x[0]``). The normalisers of a potential are numbered as they come. Nodes
+        that compute the same thing within one variable are listed once.
+    """
+    return [(n.name, n.nodes[0]) for n in Normalisers(model, transformed=True)]

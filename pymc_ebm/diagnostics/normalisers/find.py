@@ -1,7 +1,8 @@
 """The estimated normalisers that a model's log-probability holds, and their names."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import pymc as pm
 from numpy.typing import NDArray
@@ -12,8 +13,32 @@ from pytensor.tensor.subtensor import AdvancedSubtensor
 
 from pymc_ebm.distribution.ebm import EnergyRV
 from pymc_ebm.partition._log_partition import LogPartition
+from pymc_ebm.reference.base import Reference
 
-__all__ = ["Normaliser", "find_log_partitions", "normaliser_graphs"]
+__all__ = ["NodeInputs", "Normaliser", "inputs_of", "normalisers_in"]
+
+
+class NodeInputs(NamedTuple):
+    """Inputs of a `LogPartition` node.
+
+    Attributes
+    ----------
+    params, captured : list of Variable
+        The parameters, and variables of the model that the energy uses besides them.
+    arrays : list of Constant
+        Of the reference.
+    """
+
+    params: list[Variable]
+    captured: list[Variable]
+    arrays: list[Constant]
+
+
+def inputs_of(node: Apply) -> NodeInputs:
+    """Inputs of a `LogPartition` node, by what they are."""
+    n_params, n_captured = len(node.op.split.params), len(node.op.split.captured)
+    whole = n_params + n_captured
+    return NodeInputs(node.inputs[:n_params], node.inputs[n_params:whole], node.inputs[whole:])
 
 
 @dataclass(frozen=True)
@@ -37,6 +62,21 @@ class Normaliser:
     row: int | None = None
     kinds: NDArray | None = None
 
+    @property
+    def variable(self) -> str:
+        """The variable or potential whose log-probability holds it."""
+        return self.name.partition("[")[0]
+
+    @property
+    def reference(self) -> Reference:
+        """The reference that estimates it."""
+        return self.nodes[0].op.reference
+
+    @property
+    def inputs(self) -> NodeInputs:
+        """Inputs of its first node."""
+        return inputs_of(self.nodes[0])
+
     def of_batch(self, batch: Variable) -> Variable:
         """The part of an array of the nodes' batch shape that belongs to it."""
         return batch if self.row is None else batch[..., self.row]
@@ -48,58 +88,29 @@ class Normaliser:
         return log_weights if self.row is None else log_weights[..., self.row, :]
 
 
-def find_log_partitions(model: pm.Model | None = None) -> list[tuple[str, Apply]]:
-    """The estimated normalisers of a model.
+def normalisers_in(model: pm.Model, factors: Mapping[str, Variable]) -> list[Normaliser]:
+    """The normalisers that factors of a model's log-probability hold.
 
     Parameters
     ----------
-    model : pm.Model, optional
-        The model of the context by default.
+    model : pm.Model
+    factors : dict of Variable
+        The log-probability of each variable and potential, by its name.
 
     Returns
     -------
-    list of (str, Apply)
-        Name and `LogPartition` node. The name is that of the variable or potential whose
-        log-probability holds the node. A component of a mixture follows in brackets: its
-        coordinate where the weights have a dimension with coordinates (``x[short]``), its number
-        otherwise (``x[0]``). The normalisers of a potential are numbered as they come. Nodes
-        that compute the same thing within one variable are listed once.
-    """
-    _, normalisers = normaliser_graphs(model)
-    return [(normaliser.name, normaliser.nodes[0]) for normaliser in normalisers]
-
-
-def normaliser_graphs(
-    model: pm.Model | None, var_names: Sequence[str] | None = None
-) -> tuple[list[Variable], list[Normaliser]]:
-    """Factors of the model's log-probability and the normalisers that they hold.
-
-    Parameters
-    ----------
-    model : pm.Model or None
-    var_names : sequence of str, optional
-        Keep the normalisers of these variables and potentials only.
-
-    Returns
-    -------
-    factors : list of Variable
-        One log-probability for each variable and potential.
-    normalisers : list of Normaliser
+    list of Normaliser
         Their nodes are nodes of `factors`.
     """
-    model = pm.modelcontext(model)
-    owners = [*model.free_RVs, *model.observed_RVs, *model.potentials]
-    # One call for all: nodes shared by two factors then stay one node.
-    factors = model.logp(vars=owners, sum=False)
     seen: set[Apply] = set()
     normalisers: list[Normaliser] = []
-    for owner, factor in zip(owners, factors, strict=True):
+    for name, factor in factors.items():
         nodes = _new_nodes(factor, seen)
-        if nodes and (var_names is None or owner.name in var_names):
+        if nodes:
             kinds = _kinds(factor)
-            found = _named(model, owner, nodes)
+            found = _named(model, model[name], nodes)
             normalisers += [replace(n, kinds=kinds.get(n.nodes[0])) for n in found]
-    return factors, normalisers
+    return normalisers
 
 
 def _new_nodes(factor: Variable, seen: set[Apply]) -> list[Apply]:

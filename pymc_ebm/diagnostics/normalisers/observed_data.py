@@ -1,16 +1,17 @@
 """Observed data by the names of the normalisers that they have."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pymc as pm
 from numpy.typing import NDArray
 
-from pymc_ebm.diagnostics.normalisers.find import normaliser_graphs
+from pymc_ebm.diagnostics.normalisers.find import Normaliser
 from pymc_ebm.distribution.ebm import EnergyRV
 from pymc_ebm.energy.split import evaluate
 
-__all__ = ["Data", "data_by_name"]
+__all__ = ["Data", "data_of_normalisers"]
 
 
 @dataclass(frozen=True)
@@ -43,18 +44,16 @@ class Data:
         return self.values[kinds == row]
 
 
-def data_by_name(model: pm.Model) -> dict[str, Data]:
+def data_of_normalisers(model: pm.Model, normalisers: Sequence[Normaliser]) -> dict[str, Data]:
     """Data of the observed variables, by the names of their normalisers."""
     found = {}
-    _, normalisers = normaliser_graphs(model)
     for rv in model.observed_RVs:
-        values = evaluate([model.rvs_to_values[rv]])[0]
-        for normaliser in normalisers:
-            name = normaliser.name
-            if name == rv.name or name.startswith(f"{rv.name}["):
-                event = normaliser.nodes[0].op.reference.event_shape
-                if values.shape[values.ndim - len(event) :] == event:
-                    whole = isinstance(rv.owner.op, EnergyRV)
-                    kinds = normaliser.kinds if whole else None
-                    found[name] = Data(values.reshape(-1, *event), whole, kinds)
+        mine = [n for n in normalisers if n.variable == rv.name]
+        values = evaluate([model.rvs_to_values[rv]])[0] if mine else np.empty(0)
+        for normaliser in mine:
+            event = normaliser.reference.event_shape
+            if values.shape[values.ndim - len(event) :] == event:
+                whole = isinstance(rv.owner.op, EnergyRV)
+                kinds = normaliser.kinds if whole else None
+                found[normaliser.name] = Data(values.reshape(-1, *event), whole, kinds)
     return found

@@ -39,9 +39,9 @@ class PointSweep:
 
     def __init__(self, normaliser: Normaliser):
         node = normaliser.nodes[0]
-        whole = len(node.op.split.params) + len(node.op.split.captured)
-        self.parameters, arrays = node.inputs[:whole], node.inputs[whole:]
-        self.reference: Reference = node.op.reference
+        params, captured, arrays = normaliser.inputs
+        self.parameters = [*params, *captured]
+        self.reference: Reference = normaliser.reference
         self.streams = choose(node).name != "plain"
         self._arrays = [a.data for a in arrays]
         slots = [pt.tensor(dtype=a.dtype, shape=(None, *a.type.shape[1:])) for a in arrays]

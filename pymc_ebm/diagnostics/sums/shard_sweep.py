@@ -57,7 +57,7 @@ class ShardSweep:
     def __init__(self, normaliser: Normaliser):
         node = normaliser.nodes[0]
         reference: ShardedReference = node.op.reference
-        self.parameters = node.inputs[: len(node.op.split.params)]
+        self.parameters = normaliser.inputs.params
         self._row = normaliser.row
         self._shards = shards_of(node)
         self._most = max(_MOST_GROUPS // reference.shards, _FEWEST_GROUPS)

@@ -18,7 +18,7 @@ from scipy.special import gammaln, log_ndtr, logsumexp
 
 import pymc_ebm as ebm
 from pymc_ebm.diagnostics.better._refine import smoothed_weights
-from pymc_ebm.diagnostics.reference_stats import on_own_scale
+from pymc_ebm.diagnostics.normalisers.own_scale import on_own_scale
 
 pytestmark = pytest.mark.usefixtures("interpreted")
 DRAWS = 600

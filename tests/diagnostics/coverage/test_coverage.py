@@ -14,8 +14,7 @@ import pymc_ebm as ebm
 from pymc_ebm.diagnostics.coverage._coverage import check_coverage
 from pymc_ebm.diagnostics.coverage.halves import compare_halves
 from pymc_ebm.diagnostics.coverage.mode_search import search_modes
-from pymc_ebm.diagnostics.normalisers.find import normaliser_graphs
-from pymc_ebm.diagnostics.reference_stats import on_own_scale
+from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
 
 
 def gaussian(x, s):
@@ -41,10 +40,9 @@ def verdict(energy, reference, data, theta):
         warnings.filterwarnings("ignore", message="The energies of the data are mostly above")
         t = pm.HalfNormal("t", 5, initval=theta)
         ebm.EBM("x", t, energy=energy, reference=reference, observed=data)
-    umodel = on_own_scale(model)
     draws = theta * np.array([[0.97, 1.0, 1.03]])
     posterior = xr.Dataset({"t": (("chain", "draw"), draws)})
-    return check_coverage(posterior, umodel, normaliser_graphs(umodel)[1])["x"]
+    return check_coverage(posterior, Normalisers(model))["x"]
 
 
 def normal(m, s, draws=2000, method="iid", seed=1, shape=()):
@@ -177,9 +175,8 @@ def test_regression_and_mixture(rng):
             ebm.EBM.dist(4.0, energy=gaussian, reference=normal(30, 1)),
         ]
         pm.Mixture("y", w=[0.5, 0.5], comp_dists=parts, observed=rng.normal(0, 2, 30))
-    umodel = on_own_scale(model)
     posterior = xr.Dataset({"s": (("chain", "draw"), [[0.9, 1.0, 1.1]])})
-    found = check_coverage(posterior, umodel, normaliser_graphs(umodel)[1])
+    found = check_coverage(posterior, Normalisers(model))
     assert {name: v.verdict for name, v in found.items()} == {
         "x": "covered", "y[0]": "covered", "y[1]": "missed",
     }  # fmt: skip
@@ -251,12 +248,11 @@ def test_a_mode_with_mass_in_a_part_of_the_posterior(rng):
     with pm.Model() as model:
         h = pm.Normal("h", 0, 2)
         ebm.EBM("x", h, energy=well, reference=right, observed=rng.normal(2, 0.2, 50))
-    umodel = on_own_scale(model)
     # Evenly spaced draws would all have the left well at 0.03% of the mass.
     h_draws = np.full((2, 100), 2.0)
     h_draws[:, 10:25] = 0.5
     posterior = xr.Dataset({"h": (("chain", "draw"), h_draws)})
-    found = check_coverage(posterior, umodel, normaliser_graphs(umodel)[1])["x"]
+    found = check_coverage(posterior, Normalisers(model))["x"]
     assert found.verdict == "missed"
     # At h = 0.5 the wells have e^{±2h} but for their widths.
     assert abs(found.missed_mass - 1 / (1 + np.exp(2.0))) < 0.02
@@ -274,11 +270,10 @@ def test_data_of_distinct_rows(rng):
                 "x", s[group], energy=gaussian, reference=normal(0, 4),
                 observed=rng.normal(0, 1, 100) + shift,
             )  # fmt: skip
-        umodel = on_own_scale(model)
         values = np.ones((1, 3, 20))
         values[..., 3] = of_group
         posterior = xr.Dataset({"s": (("chain", "draw", "s_dim_0"), values)})
-        verdicts.append(check_coverage(posterior, umodel, normaliser_graphs(umodel)[1])["x"])
+        verdicts.append(check_coverage(posterior, Normalisers(model))["x"])
     covered, missed = verdicts
     assert covered.n_data == missed.n_data == 5
     assert covered.verdict == "covered" and not np.isnan(covered.data_excess)

@@ -7,6 +7,7 @@ import pytest
 
 import pymc_ebm as ebm
 from pymc_ebm.diagnostics.hull.coefficients import FAR, NEAR, Coefficients, NotApplicable, moving
+from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
 from pymc_ebm.reference import from_draws
 
 POINTS = np.random.default_rng(0).normal(size=200)
@@ -60,9 +61,10 @@ def coefficients_of(make, points=POINTS, observed=None):
         energy, *params = make()
         data = points[:5] if observed is None else observed
         ebm.EBM("x", *params, energy=energy, reference=reference, observed=data)
-    [(_, node)] = ebm.diagnostics.find_log_partitions(model)
-    statistics = np.column_stack(node.op.split.statistics_at(np.r_[data, points]))
-    return Coefficients(model, node, statistics)
+    normalisers = Normalisers(model)
+    [normaliser] = normalisers
+    statistics = np.column_stack(normaliser.nodes[0].op.split.statistics_at(np.r_[data, points]))
+    return Coefficients(normalisers, normaliser, statistics)
 
 
 def ranks(coefficients, step):

@@ -8,7 +8,7 @@ import pytensor.tensor as pt
 import pytest
 
 import pymc_ebm as ebm
-from pymc_ebm.diagnostics.normalisers.find import normaliser_graphs
+from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
 from pymc_ebm.diagnostics.sums import point_sweep
 from pymc_ebm.diagnostics.sums.point_sweep import PointSweep
 from pymc_ebm.weights.groups import group_variance
@@ -27,7 +27,7 @@ def sweep(mu, s, reference=None):
     with pm.Model() as model:
         log_z = ebm.log_partition(gaussian, mu, s, reference=reference)
         pm.Potential("p", -log_z.sum())
-    [normaliser] = normaliser_graphs(model)[1]
+    [normaliser] = Normalisers(model, transformed=True)
     return PointSweep(normaliser)
 
 
@@ -83,7 +83,7 @@ def test_rows_of_vectors(interpreted):
         b = pm.Normal("b", shape=(2, 3))
         log_z = ebm.log_partition(lambda x, b: x @ b, b, reference=q, signature="(k)")
         pm.Potential("p", -log_z.sum())
-    one = PointSweep(normaliser_graphs(model)[1][0])
+    one = PointSweep(Normalisers(model, transformed=True)[0])
     rows = np.array([[0.1, -0.2, 0.3], [1.0, 0.0, -1.0]])
     assert one.n_rows([rows]) == 2
     [(points, found)] = one.parts([rows])
@@ -98,7 +98,7 @@ def test_a_component_of_a_mixture_has_its_own_row(interpreted):
         parts = ebm.EBM.dist(mu, 1.7, energy=gaussian, reference=q, shape=(2,))
         pm.Mixture("x", [0.4, 0.6], parts, observed=np.array([0.0, 1.0, 3.0]))
     means = [0.3, -1.0]
-    for mean, normaliser in zip(means, normaliser_graphs(model)[1], strict=True):
+    for mean, normaliser in zip(means, Normalisers(model, transformed=True), strict=True):
         one = PointSweep(normaliser)
         values = [
             np.broadcast_to(v, p.type.shape)
@@ -128,7 +128,7 @@ def test_data_that_the_energy_uses_besides_its_parameters(interpreted):
         d, s = pm.Data("d", 3.0), pm.HalfNormal("s")
         log_z = ebm.log_partition(lambda x, s: d * x**2 / s, s, reference=q)
         pm.Potential("p", -log_z)
-    one = PointSweep(normaliser_graphs(model)[1][0])
+    one = PointSweep(Normalisers(model, transformed=True)[0])
     assert len(one.parameters) == 2
     values = [np.array(0.5), np.array(4.0)]
     np.testing.assert_allclose(one.all(values)[0], q.log_weights - 4 * q.points**2 / 0.5)
