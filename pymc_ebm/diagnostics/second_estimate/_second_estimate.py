@@ -1,0 +1,270 @@
+"""`second_estimate`: every normaliser of a model estimated again, and what that would change."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pymc as pm
+import pytensor
+import pytensor.tensor as pt
+import xarray as xr
+from numpy.typing import NDArray
+from pytensor.graph.basic import Variable
+from pytensor.graph.replace import graph_replace
+
+from pymc_ebm.diagnostics.normalisers.find import Normaliser
+from pymc_ebm.diagnostics.second_estimate.compare import Shift, shift_of
+from pymc_ebm.diagnostics.second_estimate.counts import over_counts
+from pymc_ebm.diagnostics.second_estimate.line import on_the_line
+from pymc_ebm.diagnostics.second_estimate.question import Answer, CannotTell, Question
+from pymc_ebm.diagnostics.second_estimate.questions import Integral, Integrals
+from pymc_ebm.diagnostics.second_estimate.states import MOST_STATES, n_states, over_states
+from pymc_ebm.energy.split import VECTORISED
+from pymc_ebm.reference.base import Reference
+
+__all__ = ["SecondEstimate", "second_estimate"]
+
+# Rows of all draws together that are estimated again, and the fewest draws.
+_MOST_ROWS, _FEWEST_DRAWS = 25_600, 50
+_COUNTED = "counting its states"
+
+
+@dataclass(frozen=True)
+class SecondEstimate:
+    """What a second estimate of the normalisers says of a posterior.
+
+    Attributes
+    ----------
+    made : bool
+        Whether every normaliser was estimated again.
+    why : str
+        Why not, as a sentence, where it was not.
+    ways : dict of str
+        By normaliser: how it was estimated again.
+    unseen : tuple of str
+        What the second estimates cannot see either.
+    doubts : tuple of str
+        Reasons not to trust them.
+    shifts : dict of dict
+        By parameter, of its worst element: ``mean`` in posterior sds, ``mean_se``, ``log_sd``,
+        the log of the ratio of sds, and ``log_sd_se``.
+    change_sd, noise_sd, effective : float
+        As in `Shift`.
+    draws : int
+        Posterior draws that were compared.
+    seconds : float
+        What it took.
+    """
+
+    made: bool
+    why: str = ""
+    ways: dict[str, str] | None = None
+    unseen: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+    shifts: dict[str, dict[str, float]] | None = None
+    change_sd: float = np.nan
+    noise_sd: float = np.nan
+    effective: float = np.nan
+    draws: int = 0
+    seconds: float = 0.0
+
+
+def second_estimate(
+    posterior: xr.Dataset,
+    model: pm.Model,
+    factors: Sequence[Variable],
+    normalisers: list[Normaliser],
+    stats: xr.Dataset,
+    *,
+    draws: int = 250,
+) -> SecondEstimate:
+    r"""Estimate every normaliser of a posterior again, by another way, and compare.
+
+    Where the log-probability is linear in log Z, as it is but in mixtures, its change is
+    :math:`Δ_s = −\sum_r c_r (\log Z^B_r − \log Z^A_r)`; else log Z of the second estimate is put
+    into the model's own log-probability.
+
+    Parameters
+    ----------
+    posterior : xr.Dataset
+        Draws of the free parameters on their own scale, by chain and draw.
+    model : pm.Model
+        With values on that scale.
+    factors : sequence of Variable
+        Its log-probability, as `normaliser_graphs` gives it.
+    normalisers : list of Normaliser
+        Of these factors.
+    stats : xr.Dataset
+        ``log_partition`` and ``amplification`` by chain, draw and normaliser.
+    draws : int
+        Of the posterior, evenly thinned, at which to compare.
+
+    Returns
+    -------
+    SecondEstimate
+    """
+    began = time.perf_counter()
+    try:
+        found = _Comparison(posterior, model, factors, normalisers, stats, draws).result()
+    except CannotTell as reason:
+        return SecondEstimate(False, str(reason), seconds=time.perf_counter() - began)
+    return SecondEstimate(**found, seconds=time.perf_counter() - began)
+
+
+class _Comparison:
+    def __init__(self, posterior, model, factors, normalisers, stats, draws):
+        self._model, self._factors, self._normalisers = model, list(factors), normalisers
+        # Nothing estimated may overrule a sum over all states.
+        counted = lambda n: n.nodes[0].op.reference.discrete and _whole(n.nodes[0].op.reference)
+        self._counted = [n.name for n in normalisers if counted(n)]
+        self._integrals = Integrals(model, [n for n in normalisers if not counted(n)])
+        n_draws = posterior.sizes["chain"] * posterior.sizes["draw"]
+        values = {
+            str(n): posterior[n]
+            .transpose("chain", "draw", ...)
+            .to_numpy()
+            .reshape(n_draws, *posterior[n].shape[2:])
+            for n in posterior
+        }
+        self._values, self._stats = values, stats
+        if any(i.node.outputs[0].ndim for i in self._integrals.each):
+            one = self._integrals.inputs([{n: v[0] for n, v in values.items()}])
+            sizes = [
+                self._integrals.question(i, x)[1].size
+                for i, x in zip(self._integrals.each, one, strict=True)
+            ]
+            draws = min(draws, max(_MOST_ROWS // max(sizes), _FEWEST_DRAWS))
+        self._chosen = np.unique(np.linspace(0, n_draws - 1, draws).astype(int))
+        self._points = [{n: v[s] for n, v in values.items()} for s in self._chosen]
+
+    def result(self) -> dict[str, Any]:
+        answers, log_z = [], []
+        noise: list[tuple[NDArray, Answer]] = []
+        inputs = self._integrals.inputs(self._points)
+        for integral, of_integral in zip(self._integrals.each, inputs, strict=True):
+            question, index = self._integrals.question(integral, of_integral)
+            answer = self._answer(integral, question)
+            answers.append(answer)
+            log_z.append(answer.log_z[index])
+            noise.append((answer.scaled_noise[:, index], answer))
+        change, c = self._change(log_z) if answers else (np.zeros(len(self._points)), [])
+        bad = ~np.isfinite(change)
+        if bad.any():
+            raise CannotTell(
+                f"The log-probability with a second estimate is not finite at {bad.sum()} of "
+                f"{len(change)} draws."
+            )
+        axes = lambda z: tuple(range(2, z.ndim))
+        of_change = np.concatenate(
+            [np.zeros((1, len(change)))]
+            + [-(z * c_of).sum(axis=axes(z)) for (z, _), c_of in zip(noise, c, strict=True)]
+        )
+        runs = min((a.runs for a in answers if a.runs > 1), default=1)
+        flat, labels = self._flat()
+        shift = shift_of(flat, change, of_change, runs)
+        names = [name for i in self._integrals.each for name in i.names]
+        ways = [a.way for i, a in zip(self._integrals.each, answers, strict=True) for _ in i.names]
+        return {
+            "made": True,
+            "ways": dict(zip(names, ways, strict=True)) | dict.fromkeys(self._counted, _COUNTED),
+            "unseen": tuple(dict.fromkeys(a.unseen for a in answers if a.unseen)),
+            "doubts": tuple(dict.fromkeys(a.doubt for a in answers if a.doubt)),
+            "shifts": _by_parameter(shift, labels),
+            "change_sd": shift.change_sd,
+            "noise_sd": shift.noise_sd,
+            "effective": shift.effective,
+            "draws": len(change),
+        }
+
+    def _flat(self) -> tuple[NDArray, list[str]]:
+        columns, labels = [], []
+        for name, value in self._values.items():
+            some = value[self._chosen].reshape(len(self._chosen), -1).astype(float)
+            columns.append(some)
+            labels += [name] * some.shape[1]
+        return np.concatenate(columns, axis=1), labels
+
+    def _change(self, log_z: list[NDArray]) -> tuple[NDArray, list[NDArray]]:
+        """Δ at the draws, ``(S,)``, and c there by integral, each ``(S, *batch)``."""
+        slots, factors = self._with_slots()
+        total = pt.add(*[pt.sum(factor) for factor in factors], 0.0)
+        gradients = pytensor.grad(total, wrt=slots, disconnected_inputs="ignore")
+        points = [
+            {**point, **{slot.name: z[s] for slot, z in zip(slots, log_z, strict=True)}}
+            for s, point in enumerate(self._points)
+        ]
+        by_draw = self._at(gradients, slots, points)
+        c = [-np.stack(of_node) for of_node in zip(*by_draw, strict=True)]
+        if all((of_node == of_node[0]).all() and of_node[0].sum() for of_node in c):
+            # c is that of any log Z then, so that the log-probability is linear in them.
+            axes = lambda z: tuple(range(1, z.ndim))
+            second = sum(-(a * z).sum(axis=axes(z)) for a, z in zip(c, log_z, strict=True))
+            first = self._stats["amplification"] * self._stats["log_partition"]
+            names = [name for i in self._integrals.each for name in i.names]
+            first = first.sel(ebm=names).sum("ebm").transpose("chain", "draw").to_numpy().ravel()
+            return second + first[self._chosen], c
+        of_second = self._at([total], slots, points)
+        of_first = self._at([pt.add(*map(pt.sum, self._factors), 0.0)], [], self._points)
+        return np.ravel(of_second).astype(float) - np.ravel(of_first).astype(float), c
+
+    def _with_slots(self) -> tuple[list[Variable], list[Variable]]:
+        """Inputs in the place of every log Ẑ, and the log-probability as a graph of them."""
+        slots, pairs = [], {}
+        for number, integral in enumerate(self._integrals.each):
+            slot = integral.node.outputs[0].type(f"second_log_z_{number}")
+            slots.append(slot)
+            for normaliser in self._normalisers:
+                if normaliser.nodes[0] is integral.node:
+                    pairs.update({node.outputs[0]: slot for node in normaliser.nodes})
+        return slots, graph_replace(self._factors, pairs, strict=False)
+
+    def _at(self, outs, slots, points) -> list[list[NDArray]]:
+        function = self._model.compile_fn(
+            outs,
+            inputs=[*self._model.value_vars, *slots],
+            on_unused_input="ignore",
+            mode=VECTORISED,
+        )
+        return [[np.asarray(v, dtype=float) for v in function(point)] for point in points]
+
+    def _answer(self, integral: Integral, question: Question) -> Answer:
+        reference = integral.reference
+        if reference.selected:
+            raise CannotTell(
+                f"The draws of {integral.names[0]} are what a selection has left, which cannot be "
+                "repeated here: its integral is theirs alone."
+            )
+        if not reference.discrete:
+            if question.n_dim == 1:
+                return on_the_line(question)
+            raise CannotTell(f"There is no second way in {question.n_dim} dimensions.")
+        if question.n_dim == 1:
+            return over_counts(question)
+        values = tuple(np.unique(column) for column in question.starts.T)
+        if n_states(values) <= MOST_STATES:
+            return over_states(replace(question, values=values))
+        raise CannotTell(f"There is no second way over {n_states(values):.3g} states.")
+
+
+def _whole(reference: Reference) -> bool:
+    return reference.exact and reference.complete
+
+
+def _by_parameter(shift: Shift, labels: list[str]) -> dict[str, dict[str, float]]:
+    """Of each parameter the element that moves most, counting what is not known of it."""
+    found = {}
+    for name in dict.fromkeys(labels):
+        of_name = np.flatnonzero(np.array(labels) == name)
+        mean = of_name[np.argmax((np.abs(shift.mean) + 2 * shift.mean_se)[of_name])]
+        log_sd = of_name[np.argmax((np.abs(shift.log_sd) + 2 * shift.log_sd_se)[of_name])]
+        found[name] = {
+            "mean": float(shift.mean[mean]),
+            "mean_se": float(shift.mean_se[mean]),
+            "log_sd": float(shift.log_sd[log_sd]),
+            "log_sd_se": float(shift.log_sd_se[log_sd]),
+        }
+    return found
