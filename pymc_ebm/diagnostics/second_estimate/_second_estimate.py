@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import pymc as pm
 import pytensor
 import pytensor.tensor as pt
 import xarray as xr
@@ -16,7 +14,8 @@ from numpy.typing import NDArray
 from pytensor.graph.basic import Variable
 from pytensor.graph.replace import graph_replace
 
-from pymc_ebm.diagnostics.normalisers.find import Normaliser
+from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
+from pymc_ebm.diagnostics.normalisers.posterior import flat_draws
 from pymc_ebm.diagnostics.second_estimate.compare import Shift, shift_of
 from pymc_ebm.diagnostics.second_estimate.counts import over_counts
 from pymc_ebm.diagnostics.second_estimate.line import on_the_line
@@ -24,12 +23,11 @@ from pymc_ebm.diagnostics.second_estimate.question import Answer, CannotTell, Qu
 from pymc_ebm.diagnostics.second_estimate.questions import Integral, Integrals
 from pymc_ebm.diagnostics.second_estimate.states import MOST_STATES, n_states, over_states
 from pymc_ebm.energy.split import VECTORISED
-from pymc_ebm.reference.base import Reference
 
 __all__ = ["SecondEstimate", "second_estimate"]
 
 # Rows of all draws together that are estimated again, and the fewest draws.
-_MOST_ROWS, _FEWEST_DRAWS = 25_600, 50
+_MOST_ROWS, _FEWEST_DRAWS = 10_000, 50
 _COUNTED = "counting its states"
 
 
@@ -75,9 +73,7 @@ class SecondEstimate:
 
 def second_estimate(
     posterior: xr.Dataset,
-    model: pm.Model,
-    factors: Sequence[Variable],
-    normalisers: list[Normaliser],
+    normalisers: Normalisers,
     stats: xr.Dataset,
     *,
     draws: int = 250,
@@ -92,12 +88,8 @@ def second_estimate(
     ----------
     posterior : xr.Dataset
         Draws of the free parameters on their own scale, by chain and draw.
-    model : pm.Model
-        With values on that scale.
-    factors : sequence of Variable
-        Its log-probability, as `normaliser_graphs` gives it.
-    normalisers : list of Normaliser
-        Of these factors.
+    normalisers : Normalisers
+        On that scale.
     stats : xr.Dataset
         ``log_partition`` and ``amplification`` by chain, draw and normaliser.
     draws : int
@@ -109,27 +101,22 @@ def second_estimate(
     """
     began = time.perf_counter()
     try:
-        found = _Comparison(posterior, model, factors, normalisers, stats, draws).result()
+        found = _Comparison(posterior, normalisers, stats, draws).result()
     except CannotTell as reason:
         return SecondEstimate(False, str(reason), seconds=time.perf_counter() - began)
     return SecondEstimate(**found, seconds=time.perf_counter() - began)
 
 
 class _Comparison:
-    def __init__(self, posterior, model, factors, normalisers, stats, draws):
-        self._model, self._factors, self._normalisers = model, list(factors), normalisers
+    def __init__(self, posterior, normalisers: Normalisers, stats: xr.Dataset, draws: int):
+        self._normalisers = normalisers
         # Nothing estimated may overrule a sum over all states.
-        counted = lambda n: n.nodes[0].op.reference.discrete and _whole(n.nodes[0].op.reference)
-        self._counted = [n.name for n in normalisers if counted(n)]
-        self._integrals = Integrals(model, [n for n in normalisers if not counted(n)])
+        counted = [n.name for n in normalisers if n.reference.discrete and n.reference.whole]
+        self._counted = counted
+        names = [n.name for n in normalisers if n.name not in counted]
+        self._integrals = Integrals(normalisers, names)
         n_draws = posterior.sizes["chain"] * posterior.sizes["draw"]
-        values = {
-            str(n): posterior[n]
-            .transpose("chain", "draw", ...)
-            .to_numpy()
-            .reshape(n_draws, *posterior[n].shape[2:])
-            for n in posterior
-        }
+        values = flat_draws(posterior)
         self._values, self._stats = values, stats
         if any(i.node.outputs[0].ndim for i in self._integrals.each):
             one = self._integrals.inputs([{n: v[0] for n, v in values.items()}])
@@ -203,12 +190,13 @@ class _Comparison:
             # c is that of any log Z then, so that the log-probability is linear in them.
             axes = lambda z: tuple(range(1, z.ndim))
             second = sum(-(a * z).sum(axis=axes(z)) for a, z in zip(c, log_z, strict=True))
-            first = self._stats["amplification"] * self._stats["log_partition"]
+            of_each = self._stats["amplification"] * self._stats["log_partition"]
             names = [name for i in self._integrals.each for name in i.names]
-            first = first.sel(ebm=names).sum("ebm").transpose("chain", "draw").to_numpy().ravel()
+            first = of_each.sel(ebm=names).sum("ebm").transpose("chain", "draw").to_numpy().ravel()
             return second + first[self._chosen], c
         of_second = self._at([total], slots, points)
-        of_first = self._at([pt.add(*map(pt.sum, self._factors), 0.0)], [], self._points)
+        graphs = self._normalisers.factors.values()
+        of_first = self._at([pt.add(*map(pt.sum, graphs), 0.0)], [], self._points)
         return np.ravel(of_second).astype(float) - np.ravel(of_first).astype(float), c
 
     def _with_slots(self) -> tuple[list[Variable], list[Variable]]:
@@ -217,18 +205,13 @@ class _Comparison:
         for number, integral in enumerate(self._integrals.each):
             slot = integral.node.outputs[0].type(f"second_log_z_{number}")
             slots.append(slot)
-            for normaliser in self._normalisers:
-                if normaliser.nodes[0] is integral.node:
-                    pairs.update({node.outputs[0]: slot for node in normaliser.nodes})
-        return slots, graph_replace(self._factors, pairs, strict=False)
+            pairs.update({node.outputs[0]: slot for node in integral.nodes})
+        return slots, graph_replace(list(self._normalisers.factors.values()), pairs, strict=False)
 
     def _at(self, outs, slots, points) -> list[list[NDArray]]:
-        function = self._model.compile_fn(
-            outs,
-            inputs=[*self._model.value_vars, *slots],
-            on_unused_input="ignore",
-            mode=VECTORISED,
-        )
+        model = self._normalisers.valued
+        inputs = [*model.value_vars, *slots]
+        function = model.compile_fn(outs, inputs=inputs, on_unused_input="ignore", mode=VECTORISED)
         return [[np.asarray(v, dtype=float) for v in function(point)] for point in points]
 
     def _answer(self, integral: Integral, question: Question) -> Answer:
@@ -248,10 +231,6 @@ class _Comparison:
         if n_states(values) <= MOST_STATES:
             return over_states(replace(question, values=values))
         raise CannotTell(f"There is no second way over {n_states(values):.3g} states.")
-
-
-def _whole(reference: Reference) -> bool:
-    return reference.exact and reference.complete
 
 
 def _by_parameter(shift: Shift, labels: list[str]) -> dict[str, dict[str, float]]:

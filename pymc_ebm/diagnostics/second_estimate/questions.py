@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pymc as pm
 import pytensor
 import pytensor.tensor as pt
 from numpy.typing import NDArray
@@ -14,8 +14,7 @@ from pytensor.gradient import NullTypeGradError
 from pytensor.graph.basic import Apply
 from pytensor.graph.replace import vectorize_graph
 
-from pymc_ebm.diagnostics.normalisers.find import Normaliser
-from pymc_ebm.diagnostics.normalisers.observed_data import data_by_name
+from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
 from pymc_ebm.diagnostics.second_estimate.question import CannotTell, Question
 from pymc_ebm.energy.split import VECTORISED
 from pymc_ebm.reference.base import Reference
@@ -34,13 +33,19 @@ class Integral:
     ----------
     names : list of str
         Of the normalisers that the node computes: one, or those of a mixture's components.
-    node : Apply
+    nodes : list of Apply
+        It and others that compute the same.
     reference : Reference
     """
 
     names: list[str]
-    node: Apply
+    nodes: list[Apply]
     reference: Reference
+
+    @property
+    def node(self) -> Apply:
+        """The first of the nodes."""
+        return self.nodes[0]
 
     @property
     def n_inputs(self) -> int:
@@ -53,27 +58,24 @@ class Integrals:
 
     Parameters
     ----------
-    model : pm.Model
-        With values on the parameters' own scale.
-    normalisers : sequence of Normaliser
-        Of that model.
+    normalisers : Normalisers
+    names : sequence of str
+        Of those to be done.
     """
 
-    def __init__(self, model: pm.Model, normalisers: list[Normaliser]):
+    def __init__(self, normalisers: Normalisers, names: Sequence[str]):
         by_node: dict[Apply, Integral] = {}
         for normaliser in normalisers:
-            node = normaliser.nodes[0]
-            known = by_node.get(node)
-            names = [*(known.names if known else []), normaliser.name]
-            by_node[node] = Integral(names, node, node.op.reference)
+            if normaliser.name in names:
+                node = normaliser.nodes[0]
+                known = by_node.get(node)
+                nodes = [*(known.nodes if known else []), *normaliser.nodes]
+                known_names = [*(known.names if known else []), normaliser.name]
+                by_node[node] = Integral(known_names, nodes, normaliser.reference)
         self.each = list(by_node.values())
-        self._data = data_by_name(model)
-        self._inputs = model.compile_fn(
-            [v for i in self.each for v in i.node.inputs[: i.n_inputs]],
-            inputs=model.value_vars,
-            on_unused_input="ignore",
-            mode=VECTORISED,
-        )
+        self._data = normalisers.data
+        outs = [v for i in self.each for v in i.node.inputs[: i.n_inputs]]
+        self._inputs = normalisers.compile(outs, mode=VECTORISED)
 
     def inputs(self, draws: list[dict[str, NDArray]]) -> list[list[list[NDArray]]]:
         """What each energy depends on at each draw, by integral, draw and input."""
