@@ -325,12 +325,7 @@ def _ebm_logp(op, values, rng, size, *params, **kwargs):
 @_support_point.register(EnergyRV)
 def _ebm_support_point(op, rv, rng, size, *params):
     """A reference point near the middle of the reference."""
-    reference = op.spec.reference
-    if reference.transport is not None:
-        return pt.zeros(rv.shape)
-    points = reference.points.reshape(reference.n_points, -1)
-    distance = np.abs(points - np.median(points, axis=0)).sum(axis=1)
-    return pt.broadcast_to(reference.points[np.argmin(distance)], rv.shape)
+    return pt.broadcast_to(op.spec.reference.middle(), rv.shape)
 
 
 @_default_transform.register(EnergyRV)

@@ -98,8 +98,8 @@ def check_values(data, reference, support):
     flat = data.reshape((-1, *event_shape))
     for limits in (reference.support, support):
         check_support(flat, len(event_shape), limits)
-    if reference.exact and reference.discrete:
-        unknown = np.isneginf(uniform_over(reference.points).log_density(flat))
+    if reference.states is not None:
+        unknown = np.isneginf(uniform_over(reference.states).log_density(flat))
         if unknown.any():
             first = int(np.argmax(unknown))
             raise ValueError(
@@ -191,9 +191,7 @@ def check_energy(data, energy, variables, reference, signature):
             UserWarning,
             stacklevel=3,
         )
-    if reference.transport is None and not any(
-        np.ndim(v) > n for v, n in zip(values, cores, strict=True)
-    ):
+    if not reference.moves and not any(np.ndim(v) > n for v, n in zip(values, cores, strict=True)):
         [of_points] = evaluate([at(reference.points)])
         # Share of (datum, point) pairs in which the datum has the higher energy: one half where
         # the parameters are still far away, less where low energy is high probability.

@@ -84,7 +84,7 @@ def exact_gradient(
             f"Use at least {_FEWEST_ITERATIONS} iterations of 2 draws."
         )
     if getattr(sampler, "func", sampler) is importance_resampling and not all(
-        reference.exact for reference in problem.references
+        reference.level == "exact" for reference in problem.references
     ):
         raise ValueError(
             "importance_resampling draws the reference's own points again, and their error would "

@@ -80,11 +80,7 @@ def geyer(
         i
         for i, reference in enumerate(own)
         if recenter
-        and not reference.exact
-        and reference.transport is None
-        # No law of independent draws follows what chains were needed for, or what a selection left.
-        and reference.pool is None
-        and not reference.selected
+        and reference.refittable
         # Some energies, those of wrap_jax, take one number of points only.
         and problem.nodes[i].op.split.x.type.shape[0] is None
     ]
@@ -95,7 +91,7 @@ def geyer(
         for n_moved in range(max_recenters + 1):
             minimum = minimise(problem.loss, start, advance)
             path += minimum.path
-            if minimum.problem and any(not r.exact for r in problem.references):
+            if minimum.problem and any(r.level != "exact" for r in problem.references):
                 raise ValueError(no_maximum(problem, minimum.u, minimum.problem))
             solution = likelihood_solution(problem, minimum, path)
             share = _largest_share(solution)
@@ -126,18 +122,11 @@ def geyer(
             "and networks reference.pooled."
         )
         return replace(best, converged=False, reason=reason, path=path)
-    if recenter and least > mcse_share and any(r.selected for r in own):
+    of_others = [r for r in own if not (r.refittable or r.moves or r.level == "exact")]
+    if recenter and least > mcse_share and of_others:
         reason = (
             f"The draws add {100 * least:.3g}% of a standard error, more than "
-            f"{100 * mcse_share:.3g}%. As some of them were thrown away, no new ones can be made "
-            f"here: give from_draws {(least / mcse_share) ** 2:.2g} times as many."
-        )
-        return replace(best, converged=False, reason=reason, path=path)
-    if recenter and least > mcse_share and any(r.pool is not None for r in own):
-        reason = (
-            f"The chains add {100 * least:.3g}% of a standard error, more than "
-            f"{100 * mcse_share:.3g}%. Give reference.chain or reference.pooled with "
-            f"{(least / mcse_share) ** 2:.2g} times the draws, and an anchor near the estimate."
+            f"{100 * mcse_share:.3g}%. {of_others[0].larger((least / mcse_share) ** 2)}"
         )
         return replace(best, converged=False, reason=reason, path=path)
     return replace(best, path=path)

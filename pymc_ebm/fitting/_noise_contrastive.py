@@ -15,7 +15,6 @@ from pymc_ebm.fitting.problem import Loss, Problem
 from pymc_ebm.fitting.sandwich import compile_scores, sandwich
 from pymc_ebm.fitting.solution import Solution
 from pymc_ebm.reference.base import Reference
-from pymc_ebm.weights.groups import group_covariance
 
 __all__ = ["noise_contrastive"]
 
@@ -76,12 +75,10 @@ def noise_contrastive(
     for contest, of_data, of_noise in zip(contests, data_scores, noise_scores, strict=True):
         covariance += sandwich(minimum.hessian, of_data(minimum.u))
         reference = contest.reference
-        if not reference.exact:
-            _, others = shared.get(reference.fingerprint, (reference, 0.0))
-            shared[reference.fingerprint] = reference, others + of_noise(minimum.u).T
+        _, others = shared.get(reference.fingerprint, (reference, 0.0))
+        shared[reference.fingerprint] = reference, others + of_noise(minimum.u).T
     for reference, influence in shared.values():
-        noise = group_covariance(influence, reference.groups, reference.unused_draws)
-        monte_carlo += bread @ noise @ bread
+        monte_carlo += bread @ reference.covariance(influence) @ bread
     k = problem.size
     errors = [np.sqrt(np.diag(c)[k:]) for c in (covariance, monte_carlo)]
     return Solution(
@@ -123,19 +120,15 @@ class _Contest:
     def set_data(self, u: NDArray) -> float:
         """Take in the data at present; return log Ẑ at u, where log Z starts."""
         reference = self.reference
-        proposal = reference.proposal
-        if proposal is None or reference.transport is not None:
+        x = np.reshape(self.ebm.data(), (-1, *reference.event_shape))
+        log_base = None if reference.moves else reference.log_base(x)
+        if log_base is None:
             raise ValueError(
                 f"The density of the reference of {self.ebm.name} ({reference.description}) is "
                 "not known at the data, or moves with θ, so it cannot be the noise. Use "
                 "reference.independent(dist) or reference.fitted(data)."
             )
-        # Thrown-away draws count in M, so it is read off a point.
-        one = int(np.argmax(np.isfinite(reference.log_weights)))
-        log_q = proposal.log_density(reference.points[one : one + 1])[0]
-        log_m = -reference.log_weights[one] - log_q
-        x = np.reshape(self.ebm.data(), (-1, *reference.event_shape))
-        self.log_qm.set_value(proposal.log_density(x) + log_m)
+        self.log_qm.set_value(-log_base)
         return float(self._log_partition(u))
 
 

@@ -20,7 +20,6 @@ from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
 from pymc_ebm.distributed import ShardedReference
 from pymc_ebm.partition._log_partition import LogPartition
 from pymc_ebm.reference.base import Reference
-from pymc_ebm.weights.groups import group_covariance
 from pymc_ebm.weights.normalised import ess, normalise
 
 __all__ = ["Loss", "Problem", "columns", "directional"]
@@ -207,13 +206,13 @@ class Problem:
             A reference of the other kind, or of another map.
         """
         op = self.nodes[i].op
-        if reference.transport is not op.reference.transport:
+        if not reference.moves_like(op.reference):
             raise ValueError(
                 "The new reference does not move with θ by the map of the old one. Exchange fixed "
                 "references, or q(y|θ) with other base points: dataclasses.replace(reference, "
                 "points=...)."
             )
-        if reference.transport is not None:
+        if reference.moves:
             values = [reference.points]
         else:
             statistics = op.split.statistics_at(reference.points)
@@ -278,7 +277,7 @@ class Problem:
         """Indices of the nodes that have a random reference, together where it is the same."""
         by_reference: dict[str, list[int]] = {}
         for i, reference in enumerate(self.references):
-            if not reference.exact:
+            if reference.level != "exact":
                 by_reference.setdefault(reference.fingerprint, []).append(i)
         return list(by_reference.values())
 
@@ -312,7 +311,7 @@ class Problem:
             (
                 float(ess(w).min())
                 for w, reference in zip(self.weights(u), self.references, strict=True)
-                if not reference.exact
+                if reference.level != "exact"
             ),
             default=np.inf,
         )
@@ -333,9 +332,7 @@ class Problem:
         for nodes in shared:
             reference = self.references[nodes[0]]
             influence = np.array([sum(row[i] for i in nodes) for row in scores])
-            total += group_covariance(
-                reference.influence(influence), reference.groups, reference.unused_draws
-            )
+            total += reference.covariance(reference.influence(influence))
         return total
 
 

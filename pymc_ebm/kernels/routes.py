@@ -90,7 +90,7 @@ def choose(node: Apply) -> Route:
     split, n_points = op.split, op.reference.n_points
     whole = len(split.params) + len(split.captured)
     arrays = node.inputs[whole:]
-    if op.reference.transport is not None:
+    if op.reference.moves:
         return Route("plain", "the points move with the parameters")
     if split.x.type.shape[0] is not None:
         return Route(

@@ -104,10 +104,10 @@ class LogPartition(OpFromGraph):
         Their values are the same. The gradient of their logsumexp is −Σ_m w̄_m ∂E/∂θ with the
         points where they are (eq. 18), also for q(y|θ), where it is not the derivative of log Ẑ.
         """
-        if self.reference.transport is None:
+        if not self.reference.moves:
             return self.log_weights(*inputs)
         params, base = self.split.params, inputs[-1]
-        moved = self.reference.transport(base, *params)
+        moved = self.reference.at(params, base)
         points, log_base = vectorize_graph(
             list(moved), dict(zip(params, inputs[: len(params)], strict=True))
         )
@@ -157,7 +157,7 @@ class LogPartition(OpFromGraph):
                 f"{reference.n_points}. Write the model with the new reference."
             )
         n_params = len(split.params)
-        _check_follows(reference, n_params)
+        reference.check_follows(n_params)
         captured = inputs[n_params : n_params + len(split.captured)]
         op, arguments = estimator(reference, split, inputs[:n_params], captured)
         return op(*arguments, return_list=True)[0]
@@ -284,7 +284,7 @@ def log_partition(
     0.59487534
     """
     check_reference(reference)
-    _check_follows(reference, len(params))
+    reference.check_follows(len(params))
     variables = [as_parameter(p) for p in params]
     names = [p.name or f"parameter {i}" for i, p in enumerate(variables)]
     cores = core_ndims(signature, len(variables))
@@ -318,7 +318,7 @@ def estimator(
     reference: Reference, split: SplitEnergy, params: Sequence, captured: Sequence
 ) -> tuple[LogPartition, list[Variable]]:
     """The Op for an energy at a reference, and its inputs for parameters of one batch shape."""
-    if reference.transport is None:
+    if not reference.moves:
         statistics = _statistics(split, reference)
         arrays = [pt.constant(a) for a in (reference.log_weights, *statistics)]
         log_base = pt.dvector("log_base_weights")
@@ -327,7 +327,7 @@ def estimator(
         # Points that move with θ leave nothing to evaluate beforehand.
         arrays = [pt.constant(reference.points)]
         base = arrays[0].type("base_points")
-        points, log_base = reference.transport(base, *split.params)
+        points, log_base = reference.at(split.params, base)
         _refuse_captured(points, log_base, known=[base, *split.params])
         placeholders, log_weights = [base], log_base - split.at(points)
     inputs = split.params
@@ -341,15 +341,6 @@ def estimator(
         reference=reference,
     )
     return op, [*params, *captured, *arrays]
-
-
-def _check_follows(reference: Reference, n_params: int) -> None:
-    follows = getattr(reference.transport, "n_params", n_params)
-    if follows != n_params:
-        raise ValueError(
-            f"The function for q(y|θ) takes {follows} parameters, and the energy gets "
-            f"{n_params}. Give it those of the energy, in their order."
-        )
 
 
 def _distinct(variables, cores) -> tuple[list[TensorVariable], np.ndarray | None]:

@@ -85,11 +85,7 @@ def _check_rows(split, values, reference):
     few = min(7, reference.n_points)
     constants = [pt.constant(v) for v in values]
     givens = dict(zip([*split.params, *split.captured], constants, strict=True))
-    points = reference.points[: 4 * few]
-    if reference.transport is not None:
-        [points] = evaluate(
-            [reference.transport(pt.constant(points), *constants[: len(split.params)])[0]]
-        )
+    points = reference.points_at(values[: len(split.params)], slice(4 * few))
     alone, together = evaluate(
         [split.at(pt.constant(points[:few])), split.at(pt.constant(points))], givens
     )

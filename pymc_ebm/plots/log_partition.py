@@ -13,7 +13,6 @@ from pymc_ebm.diagnostics.normalisers.normaliser_values import NormaliserValues
 from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
 from pymc_ebm.plots.layout import element_label, label_panels, panels, scalar_draws
 from pymc_ebm.reference.base import Reference
-from pymc_ebm.weights.groups import group_variance
 
 __all__ = ["plot_log_partition"]
 
@@ -62,7 +61,7 @@ def plot_log_partition(
         Which element of a parameter that is an array, as ``{dimension: label}``.
     exact : callable, optional
         Exact log Z in nats of ``(T,)`` values. Where the reference knows log Z up to a constant,
-        as `Reference.absolute` says, so does log Ẑ, and only the lower panels compare.
+        as `Reference.level` says, so does log Ẑ, and only the lower panels compare.
     ebm : sequence of str, optional
         Normalisers to show, by their names in ``reference_stats``. All by default.
     model : pm.Model, optional
@@ -123,7 +122,7 @@ def plot_log_partition(
         [[_difference_mcse(*pair) for pair in zip(row, at_start, strict=True)] for row in along]
     )
     quantile = np.array([_t_quantile(v.reference) for v in at_start])
-    absolute = [v.reference.absolute for v in at_start]
+    absolute = [v.reference.level != "relative" for v in at_start]
     curves = {"estimate": (log_z, np.zeros_like(log_z))}
     if exact is not None:
         truth = lambda t: np.asarray(exact(np.asarray(t, dtype=float)), dtype=float).reshape(-1, 1)
@@ -153,15 +152,11 @@ def plot_log_partition(
 def _difference_mcse(here: NormaliserValues, there: NormaliserValues) -> float:
     """Standard error of the difference of two log-likelihoods that share their points, nats."""
     reference = here.reference
-    if reference.exact:
-        return 0.0
-    influence = here.influence() - there.influence()
-    return float(np.sqrt(group_variance(influence, reference.groups, reference.unused_draws)))
+    return float(np.sqrt(reference.variance(here.influence() - there.influence())))
 
 
 def _t_quantile(reference: Reference) -> float:
-    n_groups = reference.n_groups + reference.unused_draws
-    return float(stats.t.ppf(0.975, max(n_groups - 1, 1)))
+    return float(stats.t.ppf(0.975, max(reference.total_groups - 1, 1)))
 
 
 def _draw(x_label, grid, lines, half, absolute, pc_kwargs) -> PlotCollection:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +17,14 @@ from pymc_ebm.reference.influences import Influences
 from pymc_ebm.reference.laws.proposal import Proposal
 from pymc_ebm.reference.moving import restricted_transport
 from pymc_ebm.reference.point_weights import PointWeights
+from pymc_ebm.reference.words import Words
 from pymc_ebm.space.box import Support, normalise_support
 
 __all__ = ["Reference"]
 
 
 @dataclass(frozen=True, eq=False)
-class Reference(PointWeights, Influences):
+class Reference(PointWeights, Influences, Words):
     """A weighted set of points, all that an estimate of log Z sees.
 
     The estimate is log Ẑ(θ) = logsumexp_m(a_m − E(y_m | θ)), in nats. Points of one group are
@@ -139,6 +140,11 @@ class Reference(PointWeights, Influences):
         return self.n_points + self.unused_draws
 
     @property
+    def total_groups(self) -> int:
+        """The number of independent groups, each draw that left no point being one."""
+        return self.n_groups + self.unused_draws
+
+    @property
     def discrete(self) -> bool:
         """Whether the points are integers, so that Z is a sum."""
         return self.points.dtype.kind in "biu"
@@ -175,42 +181,6 @@ class Reference(PointWeights, Influences):
     def by_blocks(self) -> bool:
         """Whether the influence of points can be had in blocks, from their own weights alone."""
         return self.pool is None
-
-    def describe(self) -> dict[str, Any]:
-        """What is kept of it with a posterior, as numbers, text and lists."""
-        found: dict[str, Any] = {
-            "fingerprint": self.fingerprint,
-            "description": self.description,
-            "n_points": int(self.n_points),
-            "n_groups": int(self.n_groups),
-            "level": self.level,
-            "exact": bool(self.exact),
-            "absolute": bool(self.absolute),
-            "complete": bool(self.complete),
-            "edge_known": self.edge is not None,
-            "quadrature": self.coarse_log_weights is not None,
-            "remade": self.remake is not None,
-            "selected": bool(self.selected),
-            "remedy": self.remedy("{name}"),
-        }
-        if self.pool is not None:
-            found["anchors"] = self.pool.anchors.tolist()
-            found["overlap"] = self.pool.overlap.round(4).tolist()
-        return found
-
-    def remedy(self, name: str) -> str:
-        """What to do, in words, where too few points are where the model `name` is."""
-        if self.selected:
-            return f"Give {name} more draws where the model is, through the same selection."
-        if self.pool is not None:
-            return (
-                f"Give {name} longer chains and anchors all around the posterior; where the states "
-                "are few enough to count, ebm.reference.enumeration is exact."
-            )
-        return (
-            f"Give {name} a reference of the model's shape and place, a little wider and with "
-            "heavier tails; ebm.reference.fitted makes one from data."
-        )
 
     # Other references of its kind
 

@@ -1,4 +1,4 @@
-"""Maps by which points follow θ: how many parameters they take, and on a smaller space."""
+"""Maps by which points follow θ, on a smaller space."""
 
 from __future__ import annotations
 
@@ -11,17 +11,7 @@ import pytensor.tensor as pt
 from pymc_ebm.reference.fingerprint import transport_identity
 from pymc_ebm.space.box import Support
 
-__all__ = ["check_parameters", "restricted_transport"]
-
-
-def check_parameters(transport: Callable, n_params: int) -> None:
-    """Refuse to call a map with other parameters than it takes."""
-    follows = getattr(transport, "n_params", n_params)
-    if follows != n_params:
-        raise ValueError(
-            f"The function for q(y|θ) takes {follows} parameters, and the energy gets "
-            f"{n_params}. Give it those of the energy, in their order."
-        )
+__all__ = ["restricted_transport"]
 
 
 def restricted_transport(transport: Callable, support: Support, event_ndim: int) -> Callable:

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from pymc_ebm.energy.split import evaluate
 from pymc_ebm.reference.chains.pool import Pool
 from pymc_ebm.reference.laws.proposal import Proposal
-from pymc_ebm.reference.moving import check_parameters
 
 __all__ = ["PointWeights"]
 
@@ -27,6 +26,8 @@ class PointWeights:
     log_weights: NDArray
     edge: NDArray | None
     coarse_log_weights: NDArray | None
+    exact: bool
+    n_groups: Any
     transport: Callable | None
     pool: Pool | None
     proposal: Proposal | None
@@ -43,11 +44,39 @@ class PointWeights:
         """
         if self.transport is None:
             return pt.constant(self.points), pt.constant(self.log_weights)
-        check_parameters(self.transport, len(params))
+        self.check_follows(len(params))
         points, log_weights = self.transport(
             pt.constant(self.points) if base is None else base, *params
         )
         return points, log_weights
+
+    def check_follows(self, n_params: int) -> None:
+        """Refuse points that follow other parameters than the `n_params` of an energy."""
+        follows = getattr(self.transport, "n_params", n_params)
+        if follows != n_params:
+            raise ValueError(
+                f"The function for q(y|θ) takes {follows} parameters, and the energy gets "
+                f"{n_params}. Give it those of the energy, in their order."
+            )
+
+    def moves_like(self, other: PointWeights) -> bool:
+        """Whether the points follow θ by the map that moves another one's, or none does."""
+        return self.transport is other.transport
+
+    def middle(self) -> NDArray:
+        """The point nearest to the middle of all, ``(*event,)``; 0 where they move."""
+        if self.transport is not None:
+            return np.zeros(self.points.shape[1:])
+        rows = self.points.reshape(len(self.points), -1)
+        distance = np.abs(rows - np.median(rows, axis=0)).sum(axis=1)
+        return self.points[np.argmin(distance)]
+
+    def independent_draws(self) -> tuple[NDArray, NDArray] | None:
+        """The points and log q of each but for a constant, where they are independent draws."""
+        dependent = self.n_groups < len(self.points)
+        if self.exact or self.transport is not None or dependent:
+            return None
+        return self.points, -self.log_weights
 
     def points_at(self, params: Sequence, which: slice = slice(None)) -> NDArray:
         """Numbers of the points at one row of parameters, ``(M, *event)``, or of a slice."""

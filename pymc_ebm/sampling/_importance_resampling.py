@@ -129,7 +129,7 @@ def _normalise(log_weights, reference, row):
     weights = np.exp(log_weights - top)
     weights /= weights.sum()
     ess = 1 / np.sum(weights**2)
-    if ess < _FEW_EFFECTIVE_POINTS and not reference.exact:
+    if ess < _FEW_EFFECTIVE_POINTS and reference.level != "exact":
         warnings.warn(
             f"Draws at parameters {spell(row)} come from {ess:.1f} effective reference points of "
             f"{len(weights)}, so they do not follow the model there. Widen the reference, or use "

@@ -179,11 +179,8 @@ def _proposals(reference, rng, row, chains, steps):
 
 def _given_draws(reference, rng, chains, steps):
     """The reference's own points as proposals, for which they must be independent draws."""
-    if (
-        reference.exact
-        or reference.transport is not None
-        or reference.n_groups < reference.n_points
-    ):
+    own = reference.independent_draws()
+    if own is None:
         raise ValueError(
             f"{reference} has no proposals: its {reference.n_points} points are fixed or depend on "
             "one another. Use importance_resampling, or a reference made by independent or fitted."
@@ -195,11 +192,12 @@ def _given_draws(reference, rng, chains, steps):
             f"{reference} has {reference.n_points} draws, and {chains} chains of {steps} steps "
             f"propose {needed}, each once. Give more draws, or lower draws, tune or chains."
         )
+    points, log_q = own
     order = iter(rng.permutation(reference.n_points))
 
     def take(n):
         index = list(itertools.islice(order, n))
-        return reference.points[index], -reference.log_weights[index]
+        return points[index], log_q[index]
 
     return take
 

@@ -124,7 +124,7 @@ def _check(table, columns, n_values, reference, given):
             f"{reference.support}. Remove them."
         )
     states = math.prod(int(n) for n in n_values)
-    if reference.exact and not given and reference.n_points != states:
+    if reference.states is not None and not given and reference.n_points != states:
         raise ValueError(
             f"The reference has {reference.n_points} states, and its sites' values combine to "
             f"{states}, so changing one site may leave the space. Use importance_resampling."

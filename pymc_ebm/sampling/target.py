@@ -126,8 +126,8 @@ def weights_function(
         params = _placeholders(row)
         node = log_partition(energy, *params, reference=reference, signature=signature).owner
         outputs = [node.op.log_weights(*node.inputs)]
-        if reference.transport is not None:
-            outputs.append(reference.transport(pt.constant(reference.points), *params)[0])
+        if reference.moves:
+            outputs.append(reference.at(params)[0])
         return pytensor.function(params, outputs, mode=VECTORISED, on_unused_input="ignore")
 
     function = cached(energy, reference, ("weights", signature, *parameter_types(row)), make)
