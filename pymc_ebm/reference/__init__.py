@@ -4,6 +4,7 @@ from pymc_ebm.reference._enumeration import enumeration
 from pymc_ebm.reference._fitted import fitted
 from pymc_ebm.reference._from_draws import from_draws
 from pymc_ebm.reference._independent import independent
+from pymc_ebm.reference._panels import Unresolved, panels
 from pymc_ebm.reference._quadrature import quadrature
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.reference.chains._chain import chain
@@ -17,12 +18,14 @@ __all__ = [
     "Proposal",
     "Reference",
     "Support",
+    "Unresolved",
     "chain",
     "enumeration",
     "fitted",
     "from_draws",
     "independent",
     "normalise_support",
+    "panels",
     "pooled",
     "quadrature",
 ]
