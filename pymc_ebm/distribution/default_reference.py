@@ -21,7 +21,7 @@ from pymc_ebm.reference._fitted import fitted
 from pymc_ebm.reference._from_draws import from_draws
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.reference.chains._pooled import pooled
-from pymc_ebm.space.box import normalise_support
+from pymc_ebm.space.box import Support, normalise_support
 
 __all__ = ["fit_reference"]
 
@@ -157,6 +157,8 @@ def _site_values(data, support) -> NDArray | None:
         return None
     if support is not None:
         limits = normalise_support(support)
+        if not isinstance(limits, Support):
+            return None
         low, high = np.min(limits.lower), np.max(limits.upper)
         if np.ndim(limits.lower) or np.ndim(limits.upper) or not np.isfinite([low, high]).all():
             return None

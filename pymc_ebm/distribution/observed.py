@@ -12,7 +12,6 @@ from pytensor.graph.utils import MissingInputError
 from pymc_ebm.energy.initial_values import initial_values
 from pymc_ebm.energy.parameters import core_ndims
 from pymc_ebm.energy.split import data_energy, evaluate
-from pymc_ebm.reference.laws.proposal import uniform_over
 from pymc_ebm.space.box import normalise_support
 
 __all__ = [
@@ -99,7 +98,7 @@ def check_values(data, reference, support):
     for limits in (reference.support, support):
         check_support(flat, len(event_shape), limits)
     if reference.states is not None:
-        unknown = np.isneginf(uniform_over(reference.states).log_density(flat))
+        unknown = ~reference.space.contains(flat)
         if unknown.any():
             first = int(np.argmax(unknown))
             raise ValueError(

@@ -76,16 +76,16 @@ def _compile(problem: Problem) -> tuple[Any, ...]:
 
 def _terms(ebm: ObservedEBM):
     """One term for each observation, ``(N,)``."""
-    support = ebm.reference.support
+    space = ebm.reference.space
     if ebm.reference.discrete:
         raise ValueError(
             f"Score matching differentiates in x, and the data of {ebm.name} are discrete. Use "
             'method="pseudolikelihood".'
         )
-    if np.isfinite(support.lower).any() or np.isfinite(support.upper).any():
+    if space.bounded:
         raise ValueError(
             f"Score matching needs densities that vanish at the ends of the space, and {ebm.name} "
-            f'has the support {support}. Transform the data to the whole line, or use "geyer".'
+            f'has the support {space}. Transform the data to the whole line, or use "geyer".'
         )
     x = pt.tensor("x", dtype="float64", shape=ebm.value.type.shape)
     slope = pt.grad(ebm.energies(x).sum(), x)

@@ -9,7 +9,8 @@ import numpy as np
 
 from pymc_ebm.memory import check_memory
 from pymc_ebm.reference.base import Reference
-from pymc_ebm.reference.laws.proposal import state_keys, uniform_over
+from pymc_ebm.reference.laws.proposal import of_base_law
+from pymc_ebm.space.states import EqualStates, States, state_keys
 
 REMEDY = "Use draws: pymc_ebm.reference.independent, or fewer values per coordinate."
 
@@ -66,7 +67,7 @@ def enumeration(values, *, shape=None, complete: bool = False, support=None) -> 
         complete=complete,
         edge=None if complete else _edge(points),
         description="enumeration",
-        proposal=uniform_over(points) if complete else None,
+        proposal=of_base_law(EqualStates(States(points)), points.shape[1:]) if complete else None,
     )
 
 

@@ -9,10 +9,9 @@ import numpy as np
 
 from pymc_ebm.memory import check_memory
 from pymc_ebm.reference.base import Reference
-from pymc_ebm.reference.laws.proposal import of_fitted_law
+from pymc_ebm.reference.laws.proposal import of_base_law
 from pymc_ebm.reference.uniforms import balanced, uniforms
-from pymc_ebm.space.base_laws.fitted_laws import BinaryLaw, MixtureLaw
-from pymc_ebm.space.box import Support, normalise_support
+from pymc_ebm.space.guess import space_of
 
 
 def fitted(
@@ -79,22 +78,12 @@ def fitted(
     event = data.shape[data.ndim - event_ndim :]
     n_dim = math.prod(event)
     check_memory(draws, 9 + 9 * n_dim, "Use fewer draws.")
-    rows = data.reshape(-1, n_dim)
-    integer = data.dtype.kind in "biu"
-    spins = _spins(rows, support) if integer and event_ndim else None
-    box = Support(*map(float, spins)) if spins and support is None else _box(rows, support, integer)
-    _check_inside(data, box, event_ndim)
+    flat = data.reshape(-1, *event)
+    space = space_of(flat, support)
+    if space.discrete:
+        flat = flat.astype(np.int64)
     rng = np.random.default_rng(random_seed)
-    law: BinaryLaw | MixtureLaw
-    if spins:
-        kind, law = "binary vectors", BinaryLaw(rows, spins)
-    else:
-        kind = "counts" if integer else "data"
-        lower, upper = (
-            np.broadcast_to(np.asarray(bound, dtype=float), event).ravel()
-            for bound in (box.lower, box.upper)
-        )
-        law = MixtureLaw(rows, lower, upper, integer, rng)
+    law = space.base_law(flat, rng)
     u, groups = uniforms("sobol", draws, law.n_uniforms, rng, scramblings)
     points, usable = law.points(u)
     # Rounding left the space at some: no weight, rather than a wrong one.
@@ -103,10 +92,10 @@ def fitted(
         points=points.reshape(draws, *event),
         log_weights=-log_q - np.log(draws),
         groups=groups,
-        support=box,
-        description=f"fitted to {len(rows)} {kind}",
-        proposal=of_fitted_law(law, event),
-        remake=partial(_remake, box, event_ndim, scramblings),
+        support=space,
+        description=f"fitted to {len(flat)} {space.noun}",
+        proposal=of_base_law(law, event),
+        remake=partial(_remake, space, event_ndim, scramblings),
     )
 
 
@@ -138,33 +127,3 @@ def _check_values(data):
             f"The data hold {bad.sum()} infinite values, first at index "
             f"{np.argwhere(bad)[0].tolist()}. Remove these observations."
         )
-
-
-def _box(rows, support, integer) -> Support:
-    if support is not None:
-        return normalise_support(support)
-    if rows.min() > 0:
-        raise ValueError(
-            f"All {rows.size} data are positive (smallest {rows.min():g}), and the normaliser "
-            'depends on the space. Give support=(0, inf) or support="real".'
-        )
-    return Support(0.0, np.inf) if integer and rows.min() == 0 else Support()
-
-
-def _check_inside(data, box, event_ndim):
-    inside = np.ravel(box.contains(data, event_ndim))
-    if not inside.all():
-        raise ValueError(
-            f"{(~inside).sum()} of {inside.size} observations lie outside the support {box}, "
-            f"first at index {int(np.argmin(inside))}. Remove them, or widen the support."
-        )
-
-
-def _spins(rows, support) -> tuple[int, int] | None:
-    """The two values of binary vectors."""
-    seen = set(np.unique(rows).tolist())
-    bounds = None if support is None else normalise_support(support)
-    for pair in ((0, 1), (-1, 1)):
-        if seen <= set(pair) and (bounds is None or bounds == Support(*map(float, pair))):
-            return pair
-    return None

@@ -18,7 +18,9 @@ from pymc_ebm.reference.laws.proposal import Proposal
 from pymc_ebm.reference.moving import restricted_transport
 from pymc_ebm.reference.point_weights import PointWeights
 from pymc_ebm.reference.words import Words
+from pymc_ebm.space.base import Space
 from pymc_ebm.space.box import Support, normalise_support
+from pymc_ebm.space.guess import space_of_points
 
 __all__ = ["Reference"]
 
@@ -40,8 +42,9 @@ class Reference(PointWeights, Influences, Words):
         without weight.
     groups : ndarray of int, shape (M,)
         The group of each point, 0 to G−1.
-    support : Support, str or (lower, upper), optional
-        The set over which Z is an integral (or a sum).
+    support : Space, str or (lower, upper), optional
+        The set over which Z is an integral or a sum: a space, or a box of which integer points are
+        whole numbers and enumerated ones all.
     exact : bool
         Enumeration or quadrature, without Monte Carlo error.
     complete : bool
@@ -90,7 +93,7 @@ class Reference(PointWeights, Influences, Words):
     points: np.ndarray
     log_weights: np.ndarray
     groups: np.ndarray
-    support: Support = field(default_factory=Support)
+    support: Space = field(default_factory=Support)
     exact: bool = False
     complete: bool = True
     edge: np.ndarray | None = None
@@ -148,6 +151,11 @@ class Reference(PointWeights, Influences, Words):
     def discrete(self) -> bool:
         """Whether the points are integers, so that Z is a sum."""
         return self.points.dtype.kind in "biu"
+
+    @cached_property
+    def space(self) -> Space:
+        """What Z is an integral or a sum over: `support`, for events of these points' kind."""
+        return space_of_points(self.points, self.support, self.exact)
 
     @property
     def level(self) -> Literal["exact", "absolute", "relative"]:
@@ -216,7 +224,7 @@ class Reference(PointWeights, Influences, Words):
 
         Parameters
         ----------
-        support : Support, str or (lower, upper)
+        support : Space, str or (lower, upper)
 
         Returns
         -------
@@ -246,7 +254,7 @@ class Reference(PointWeights, Influences, Words):
                 "whose rule holds on its own space only. Make the reference on that support."
             )
         if self.transport is not None:
-            transport = restricted_transport(self.transport, support, len(self.event_shape))
+            transport = restricted_transport(self.transport, support.of_events(self.event_shape))
             return replace(self, support=support, transport=transport)
         inside = support.contains(self.points, len(self.event_shape))
         if inside.all():
@@ -271,11 +279,10 @@ class Reference(PointWeights, Influences, Words):
     def fingerprint(self) -> str:
         """SHA-256, in hex, of all that decides an estimate or its error."""
         transport = None if self.transport is None else transport_identity(self.transport)
-        bounds = [np.asarray(b, dtype=float) for b in (self.support.lower, self.support.upper)]
         flags = [bool(self.exact), bool(self.complete), bool(self.absolute), int(self.unused_draws)]
         pool = [] if self.pool is None else [*self.pool[:-1], len(self.pool.laws)]
         arrays = [self.points, self.log_weights, self.groups, self.edge, self.coarse_log_weights]
-        return digest_of([*arrays, *bounds, *flags, *pool, transport])
+        return digest_of([*arrays, self.support.key, *flags, *pool, transport])
 
     def __getstate__(self):
         # What tells a map apart may live in this session only.

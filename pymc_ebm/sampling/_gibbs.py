@@ -14,7 +14,7 @@ from pymc_ebm.sampling.given_change import given_change
 from pymc_ebm.sampling.local_energy import agrees, local_energy
 from pymc_ebm.sampling.output import chain_ess, datatree
 from pymc_ebm.sampling.pairwise import random_codes
-from pymc_ebm.sampling.sites import Sites, sites_of
+from pymc_ebm.sampling.sites import sites_of
 from pymc_ebm.sampling.sweeps import candidate_sweeps, change_sweeps, pairwise_sweeps
 from pymc_ebm.sampling.target import (
     BLOCK,
@@ -24,6 +24,7 @@ from pymc_ebm.sampling.target import (
     spell,
     start_points,
 )
+from pymc_ebm.space.sites import Sites
 
 __all__ = ["gibbs"]
 

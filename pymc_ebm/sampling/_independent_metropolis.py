@@ -206,7 +206,7 @@ def _weigher(energy_of, reference, row):
     """Points, energies and log weights −E − log q; p is zero outside the reference's support."""
 
     def weigh(points, log_q):
-        inside = reference.support.contains(points, len(reference.event_shape))
+        inside = reference.space.contains(points)
         energies = np.where(inside, energy_of(points), np.inf)
         bad = np.isnan(energies) | np.isneginf(energies) | np.isnan(log_q)
         if bad.any():

@@ -12,7 +12,6 @@ import numpy as np
 import pymc as pm
 import pytensor
 import xarray as xr
-from pymc.distributions.transforms import Interval
 
 from pymc_ebm.energy.split import Energy, call_energy
 from pymc_ebm.memory import check_memory
@@ -27,7 +26,6 @@ from pymc_ebm.sampling.target import (
     start_points,
     weights_function,
 )
-from pymc_ebm.space.box import Support
 
 __all__ = ["markov_chain"]
 
@@ -175,7 +173,7 @@ class _Chain:
             x = pm.Flat(
                 "x",
                 shape=reference.event_shape,
-                default_transform=_transform(reference.support),
+                default_transform=reference.space.transform,
                 initval=start,
             )
             # A graph and not the function itself, which the cache must not keep alive.
@@ -227,22 +225,9 @@ class _Chain:
         return x, diverging.to_numpy()
 
 
-def _transform(support: Support) -> Interval | None:
-    """The map from the whole line to the support; coordinates without bounds stay as they are."""
-    bounds = [
-        None if np.isinf(bound).all() else np.asarray(bound)
-        for bound in (support.lower, support.upper)
-    ]
-    if all(bound is None for bound in bounds):
-        return None
-    return Interval(bounds_fn=lambda *_: tuple(bounds))
-
-
 def _first_states(initvals, chains, energy, reference, energy_of, row, signature, rng):
     """States ``(chains, *event)`` of finite energy within the bounds."""
-    axes = tuple(range(1, 1 + len(reference.event_shape)))
-    lower, upper = reference.support.lower, reference.support.upper
-    within = lambda points: ((points > lower) & (points < upper)).all(axis=axes)
+    within = reference.space.interior
     if initvals is not None:
         points = start_points(initvals, chains, reference)
         for possible, problem in (

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numba.core.dispatcher import Dispatcher
 
-from pymc_ebm.sampling.sites import Sites
 from pymc_ebm.sampling.target import spell
+from pymc_ebm.space.sites import Sites
 
 __all__ = ["GivenChange", "given_change"]
 

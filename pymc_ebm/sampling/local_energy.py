@@ -12,8 +12,8 @@ from pytensor.gradient import NullTypeGradError
 
 from pymc_ebm.energy.split import VECTORISED, split_energy
 from pymc_ebm.sampling.pairwise import Pairwise, decompose, random_codes
-from pymc_ebm.sampling.sites import Sites
 from pymc_ebm.sampling.target import cached, parameter_types
+from pymc_ebm.space.sites import Sites
 
 __all__ = ["agrees", "local_energy"]
 

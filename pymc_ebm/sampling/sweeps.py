@@ -11,8 +11,8 @@ import numpy as np
 from pymc_ebm.sampling.clusters import Clusters, draw_code, move_clusters
 from pymc_ebm.sampling.given_change import GivenChange
 from pymc_ebm.sampling.pairwise import Pairwise
-from pymc_ebm.sampling.sites import Sites
 from pymc_ebm.sampling.target import energy_function, spell
+from pymc_ebm.space.sites import Sites
 
 __all__ = ["candidate_sweeps", "change_sweeps", "pairwise_sweeps"]
 

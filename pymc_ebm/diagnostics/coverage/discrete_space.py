@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from pymc_ebm.sampling.sites import Sites
+from pymc_ebm.space.sites import Sites
 
 __all__ = ["DiscreteSpace", "SiteFrequencies"]
 

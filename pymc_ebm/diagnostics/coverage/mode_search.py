@@ -13,6 +13,7 @@ from pymc_ebm.diagnostics.coverage.discrete_space import DiscreteSpace
 from pymc_ebm.diagnostics.coverage.modes import Mode, find_modes
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.sampling.sites import sites_of
+from pymc_ebm.space.box import Support
 
 __all__ = ["search_modes"]
 
@@ -74,11 +75,10 @@ def search_modes(
         found = find_modes(discrete, np.vstack([codes, discrete.random(rng, 2 * _STARTS)]), rng)
         modes = [replace(mode, place=sites.points(mode.place[None])[0]) for mode in found]
         return modes, sites.codes(points)
+    if not isinstance(reference.space, Support):
+        return [], rows
     centre, scale = np.median(known, axis=0), known.std(axis=0) + 1e-300
-    lower, upper = (
-        np.broadcast_to(np.asarray(bound, dtype=float), event).ravel()
-        for bound in (reference.support.lower, reference.support.upper)
-    )
+    lower, upper = reference.space.bounds_of(n_dim)
     continuous = ContinuousSpace(
         lambda rows: energy(rows.reshape(-1, *event)),
         slope and (lambda rows: slope(rows.reshape(-1, *event)).reshape(rows.shape).astype(float)),

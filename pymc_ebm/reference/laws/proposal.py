@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +15,7 @@ from pytensor.graph.basic import Variable
 from pytensor.graph.replace import graph_replace
 
 from pymc_ebm.energy.split import VECTORISED
-from pymc_ebm.space.base_laws.fitted_laws import BinaryLaw, MixtureLaw
+from pymc_ebm.space.base import BaseLaw
 
 
 class Proposal(NamedTuple):
@@ -69,31 +68,7 @@ def of_distribution(dist, event_shape: tuple[int, ...]) -> Proposal:
     return Proposal(law.draw, law.log_density)
 
 
-def uniform_over(points: np.ndarray) -> Proposal:
-    """Each of the distinct states ``(M, *event)`` with probability 1/M.
-
-    Examples
-    --------
-    >>> q = uniform_over(np.array([0, 1, 2, 3]))
-    >>> q.log_density(np.array([3, 4])).round(4).tolist()
-    [-1.3863, -inf]
-    """
-    law = _Uniform(points)
-    return Proposal(law.draw, law.log_density)
-
-
-def state_keys(rows: np.ndarray) -> np.ndarray:
-    """A number ``(M,)`` for each state ``(M, D)``, by which to sort and look for it.
-
-    Different states have different numbers but for a chance of about M²/2⁶², so compare the
-    states too. Sorting numbers is ten times faster than sorting states.
-    """
-    numbers = rows.astype(np.float64) + 0.0 if rows.dtype.kind == "f" else rows  # no −0
-    numbers = numbers.view(np.int64) if rows.dtype.kind == "f" else numbers.astype(np.int64)
-    return numbers @ np.random.default_rng(0).integers(2**62, size=rows.shape[1])
-
-
-def of_fitted_law(law: BinaryLaw | MixtureLaw, event_shape: tuple[int, ...]) -> Proposal:
+def of_base_law(law: BaseLaw, event_shape: tuple[int, ...]) -> Proposal:
     """Fresh independent draws of a law, shaped like events."""
     made = _Draws(law, event_shape)
     return Proposal(made.draw, made.log_density)
@@ -191,29 +166,3 @@ class _Distribution:
             [points, *inputs], log_q, mode=VECTORISED, on_unused_input="ignore"
         )
         return function, dist.dtype
-
-
-class _Uniform:
-    """Equal mass on distinct states."""
-
-    def __init__(self, points):
-        self.points = points
-
-    def draw(self, rng, draws, *params):
-        return self.points[rng.integers(len(self.points), size=draws)]
-
-    def log_density(self, points, *params):
-        points = np.asarray(points)
-        rows, states = points.reshape(len(points), -1), self.points.reshape(len(self.points), -1)
-        with np.errstate(invalid="ignore"):  # an infinite value becomes some integer
-            typed = rows.astype(states.dtype)
-        keys, order = self._sorted_keys
-        place = np.searchsorted(keys, state_keys(typed)).clip(0, len(keys) - 1)
-        known = (states[order[place]] == rows).all(axis=1)
-        return np.where(known, -np.log(len(states)), -np.inf)
-
-    @cached_property
-    def _sorted_keys(self):
-        keys = state_keys(self.points.reshape(len(self.points), -1))
-        order = np.argsort(keys)
-        return keys[order], order

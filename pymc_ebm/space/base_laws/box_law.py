@@ -1,7 +1,7 @@
-"""The distributions that `fitted` fits: of numbers, of counts and of binary vectors.
+"""A heavy-tailed law of numbers or whole numbers in a box, shaped like data.
 
-Each turns uniforms into points and knows its log density anywhere, so that one law makes the
-Sobol points of a reference and the fresh draws of its proposal.
+It turns uniforms into points and knows its log density anywhere, so that one law makes the Sobol
+points of a reference and the fresh draws of its proposal.
 """
 
 from __future__ import annotations
@@ -12,34 +12,7 @@ from pymc_ebm.space.base_laws.kernel_mixture import LARGEST_INTEGER, KernelMixtu
 from pymc_ebm.space.box_map import BoxMap
 
 
-class BinaryLaw:
-    """A product of Bernoullis on two values, a quarter of the way from the means to 1/2.
-
-    Parameters
-    ----------
-    rows : ndarray of int, shape (N, D)
-        Data.
-    values : (int, int)
-    """
-
-    def __init__(self, rows, values):
-        self.values = values
-        ones = (rows == values[1]).sum(axis=0)
-        self.p = 0.75 * (ones + 1) / (len(rows) + 2) + 0.125
-        self.n_uniforms = rows.shape[1]
-
-    def points(self, u):
-        """Points ``(M, D)`` from uniforms ``(M, D)``, and whether each is usable."""
-        return np.where(u < self.p, self.values[1], self.values[0]), np.ones(len(u), dtype=bool)
-
-    def log_density(self, x):
-        """Log probability ``(M,)`` of vectors ``(M, D)``."""
-        low, high = self.values
-        log_q = np.where(x == high, np.log(self.p), np.log1p(-self.p))
-        return np.where((x == low) | (x == high), log_q, -np.inf).sum(axis=1)
-
-
-class MixtureLaw:
+class BoxLaw:
     """A `KernelMixture` on the line, mapped into a box; of integers, its floor.
 
     Parameters

@@ -1,0 +1,129 @@
+"""What events obey over and above lying in a box: an equation, an order, a symmetry."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["constraint_of"]
+
+
+def constraint_of(
+    data: NDArray, *, chance: float = 1e-6, tolerance: float = 1e-6, fewest: int = 3
+) -> str | None:
+    """Say in words what all of several events obey, None where they are free.
+
+    One event always has a constant norm and a constant sum, so a few are needed; whole numbers
+    agree by chance, so more are where they are small.
+
+    Parameters
+    ----------
+    data : ndarray, shape ``(N, *event)``
+    chance : float
+        Probability with which free whole numbers may be taken for constrained ones.
+    tolerance : float
+        Relative, besides what rounding of the data does.
+    fewest : int
+        Events of real numbers.
+
+    Examples
+    --------
+    >>> constraint_of(np.array([[1.0, 0.0], [0.6, 0.8], [-0.8, 0.6]]))
+    'every event has norm 1: directions'
+    >>> constraint_of(np.array([[2, 0, 1], [0, 1, 2], [1, 0, 2], [0, 2, 1]]))
+    'every event is an order of the numbers 0 to 2: permutations'
+    """
+    rows = data.reshape(len(data), -1).astype(float)
+    if rows.shape[1] < 2 or len(rows) < 2 or (rows == rows[0]).all():
+        return None
+    for look in (_order, _symmetry, _equation):
+        found = look(data, rows, chance, tolerance, fewest)
+        if found:
+            return f"every event {found}"
+    return None
+
+
+def _order(data, rows, chance, tolerance, fewest) -> str | None:
+    """Whole numbers 0 to n − 1 or 1 to n, each once; 0 and 1 alone are two values."""
+    n = rows.shape[1]
+    first = int(rows.min()) if rows.min() in (0.0, 1.0) else None
+    if first is None or (n == 2 and first == 0):
+        return None
+    wanted = np.arange(n) + first
+    if not (np.sort(rows, axis=1) == wanted).all():
+        return None
+    return f"is an order of the numbers {wanted[0]} to {wanted[-1]}: permutations"
+
+
+def _symmetry(data, rows, chance, tolerance, fewest) -> str | None:
+    """Square matrices equal to their transpose."""
+    if data.ndim != 3 or data.shape[1] != data.shape[2]:
+        return None
+    if not np.allclose(data, data.swapaxes(1, 2), rtol=tolerance, atol=tolerance):
+        return None
+    n = data.shape[1]
+    pairs = rows[:, np.tri(n, n, -1, dtype=bool).ravel()]
+    _, counts = np.unique(pairs, return_counts=True)
+    if (((counts / pairs.size) ** 2).sum()) ** (pairs.size) > chance:
+        return None
+    diagonal = np.diagonal(data, axis1=1, axis2=2)
+    constant = np.ptp(diagonal) <= tolerance
+    more = f" with {diagonal.flat[0]:g} on the diagonal" if constant else ""
+    what = ": correlation matrices" if constant and np.isclose(diagonal.flat[0], 1) else ""
+    return f"is a symmetric matrix{more}{what}"
+
+
+def _equation(data, rows, chance, tolerance, fewest) -> str | None:
+    """A constant norm or a constant sum."""
+    rounding = _rounding(rows)
+    size = np.abs(rows).max()
+    norms, sums = np.linalg.norm(rows, axis=1), rows.sum(axis=1)
+    n = rows.shape[1]
+    found = []
+    # The largest error of a sum of n rounded numbers is n times that of one; typical is √n.
+    for of_rows, name, slack in (
+        (norms, "norm", np.sqrt(n) * rounding),
+        (sums, "sum", n * rounding),
+    ):
+        if np.ptp(of_rows) > 2 * slack + tolerance * max(size, np.abs(of_rows).max()):
+            continue
+        if _by_chance(rows, of_rows, name, 2 * slack, fewest) <= chance:
+            centre = of_rows.mean()
+            near = abs(centre - np.round(centre)) <= slack + tolerance * size
+            found.append((name, float(np.round(centre) + 0.0 if near else centre)))
+    if not found:
+        return None
+    what = ""
+    if found[0][0] == "norm" and len(found) == 1:
+        what = ": directions"
+    elif found[-1][0] == "sum" and found[-1][1] == 1 and rows.min() >= 0:
+        what = ": shares of a whole"
+    return "has " + " and ".join(f"{name} {value:.4g}" for name, value in found) + what
+
+
+def _by_chance(rows, of_rows, name, slack, fewest) -> float:
+    """About how likely free numbers of this spread agree so well."""
+    varying = rows.var(axis=0)
+    if name == "norm":
+        varying = (rows**2).var(axis=0)
+        if np.isin(np.abs(rows), np.abs(rows).flat[0]).all():  # spins have no other norm
+            return 1.0
+    spread = np.sqrt(varying.sum())
+    if spread == 0:
+        return 1.0
+    whole = bool((rows == np.round(rows)).all())
+    if not whole:
+        # Real numbers agree to their last digit by no chance.
+        step = slack if name == "sum" else slack * max(of_rows.mean(), 1e-300)
+        share = min(step / spread, 1.0) if slack else 0.0
+        return 1.0 if len(rows) < fewest else share ** (len(rows) - 1)
+    share = min(1 / (spread * np.sqrt(2 * np.pi)), 1.0)
+    return share ** (len(rows) - 1)
+
+
+def _rounding(rows) -> float:
+    """Half of the last decimal that the data have, at most half of the second."""
+    for digits in range(2, 8):
+        if np.array_equal(np.round(rows, digits), rows):
+            return 0.0 if digits == 2 and (rows == np.round(rows)).all() else 0.5 * 10.0**-digits
+    return 0.0

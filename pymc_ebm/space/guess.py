@@ -1,0 +1,165 @@
+"""Which space data are of: what the user says, or what they look like."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pymc_ebm.space.base import Space
+from pymc_ebm.space.box import Support, normalise_support
+from pymc_ebm.space.constrained import constraint_of
+from pymc_ebm.space.sites import PAIRS, Sites
+from pymc_ebm.space.states import States
+from pymc_ebm.space.whole_numbers import WholeNumbers
+
+__all__ = ["SPACES", "space_of", "space_of_points"]
+
+# The first that data look like is theirs.
+SPACES: tuple[type[Space], ...] = (Sites, WholeNumbers, Support)
+# Values of a site that are listed one by one.
+_MOST_VALUES = 2**20
+
+
+def space_of(data: NDArray, support=None, *, stacklevel: int = 3) -> Space:
+    """Take the space of events ``(N, *event)``.
+
+    Parameters
+    ----------
+    data : ndarray, shape ``(N, *event)``
+        Finite numbers.
+    support : optional
+        As users write it. "real" takes numbers for free ones, whatever they look like.
+
+    Returns
+    -------
+    Space
+        Of these events' shape.
+
+    Raises
+    ------
+    ValueError
+        Data that look constrained, may be of several spaces, or lie outside the support.
+
+    Warns
+    -----
+    UserWarning
+        Floats that are taken for states.
+
+    Examples
+    --------
+    >>> print(space_of(np.array([[0, 1, 1], [1, 0, 0]])))
+    {0, 1} at 3 sites
+    """
+    space = _guess(data, stacklevel) if support is None else _given(data, support, stacklevel)
+    check_inside(space, data)
+    return space
+
+
+def check_inside(space: Space, data: NDArray) -> None:
+    """Refuse events ``(N, *event)`` outside a space.
+
+    Raises
+    ------
+    ValueError
+    """
+    outside = ~space.contains(data, data.ndim - 1)
+    if outside.any():
+        first = int(np.argmax(outside))
+        raise ValueError(
+            f"{outside.sum()} of {len(data)} observations lie outside the support {space}, the "
+            f"first with index {first}: {_spell(data[first])}. Correct the data or the support."
+        )
+
+
+def space_of_points(points: NDArray, support: Space, listed: bool) -> Space:
+    """The space of a reference's points ``(M, *event)``.
+
+    Parameters
+    ----------
+    points : ndarray
+    support : Space
+        A box, within which integers are whole numbers, or the space itself.
+    listed : bool
+        Whether the points are all the states that there are.
+    """
+    if type(support) is not Support:
+        return support
+    if points.dtype.kind == "f":
+        return support.of_events(points.shape[1:])
+    if not listed:
+        return WholeNumbers(support.lower, support.upper, points.shape[1:])
+    sites = Sites.among(points)
+    return sites if sites.n_states == len(points) else States(points)
+
+
+def _given(data: NDArray, support, stacklevel) -> Space:
+    space = normalise_support(support)
+    event = data.shape[1:]
+    if type(space) is not Support:
+        return space.of_events(event)
+    box = space.of_events(event)
+    if data.dtype.kind == "f":
+        states = Sites.looks_like(data) if data.ndim > 1 else None
+        ends = None if states is None else Support(*states.values[0, [0, -1]].astype(float))
+        if states is None or box != ends:
+            return box
+        _tell_of_states(states, stacklevel)
+        return states
+    # Spins are the only values that leave one out.
+    if box == Support(-1.0, 1.0) and np.isin(data, PAIRS[1]).all():
+        return Sites.of(list(PAIRS[1]), event)
+    lower, upper = box.bounds_of(box.n_dim)
+    if (upper - lower <= _MOST_VALUES).all():
+        low, high = np.ceil(lower).astype(int), np.floor(upper).astype(int)
+        return Sites.of([np.arange(a, b + 1) for a, b in zip(low, high, strict=True)], event)
+    return WholeNumbers(space.lower, space.upper, event)
+
+
+def _guess(data: NDArray, stacklevel) -> Space:
+    constraint = constraint_of(data)
+    if constraint:
+        raise ValueError(
+            f"{constraint[0].upper()}{constraint[1:]}, so the normaliser belongs to that space "
+            "and not to all numbers. Describe events by numbers that are free, or say "
+            'support="real" if they are.'
+        )
+    if data.ndim == 1 and data.dtype.kind in "iu":
+        _ask_which(data)
+    space = next(s for kind in SPACES if (s := kind.looks_like(data)) is not None)
+    if isinstance(space, Sites) and data.dtype.kind == "f":
+        _tell_of_states(space, stacklevel)
+    if not isinstance(space, Sites) and data.min() > 0:
+        raise ValueError(
+            f"All {data.size} data are positive (smallest {data.min():g}), and the normaliser "
+            'depends on the space. Give support=(0, inf) or support="real".'
+        )
+    return space
+
+
+def _ask_which(data: NDArray) -> None:
+    """Integers of two values are two states, or small counts."""
+    for pair in PAIRS:
+        if np.isin(data, pair).all() and all((data == value).any() for value in pair):
+            other = "(0, np.inf) if they are counts" if pair[0] == 0 else '"real" if not'
+            raise ValueError(
+                f"All {len(data)} data are {pair[0]} or {pair[1]}. Say support={pair} if there "
+                f"are no other values, or support={other}."
+            )
+
+
+def _tell_of_states(space: Sites, stacklevel) -> None:
+    low, high = space.values[0, [0, -1]]
+    warnings.warn(
+        f"All data are {low} or {high}, so they are taken for states, and the normaliser is a sum "
+        f"over {space}. Store them as integers to say so yourself; if they are real numbers, say "
+        'support="real".',
+        UserWarning,
+        stacklevel=stacklevel + 2,
+    )
+
+
+def _spell(event) -> str:
+    text = str(np.asarray(event).tolist())
+    return text if len(text) < 60 else text[:56] + " ..."

@@ -1,0 +1,164 @@
+"""States given one by one."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pytensor.tensor as pt
+from numpy.typing import NDArray
+
+from pymc_ebm.space.base import Space
+from pymc_ebm.space.moves import StateJump
+from pymc_ebm.space.sites import Sites
+
+__all__ = ["States", "state_keys"]
+
+
+@dataclass(frozen=True, eq=False)
+class States(Space):
+    """Distinct states ``(M, *event)``, such as those of an enumeration.
+
+    Examples
+    --------
+    >>> orders = States(np.array([[0, 1, 2], [2, 1, 0]]))
+    >>> orders.contains([[2, 1, 0], [2, 1, 1]]).tolist()
+    [True, False]
+    """
+
+    points: NDArray
+
+    measure = "a sum over states"
+    noun = "states"
+    discrete = True
+
+    @property
+    def event_shape(self):  # type: ignore[override]
+        """Shape of a state."""
+        return self.points.shape[1:]
+
+    @property
+    def n_states(self):
+        """See `Space`."""
+        return float(len(self.points))
+
+    def find(self, x: NDArray) -> NDArray:
+        """The index of each event ``(B, *event)`` among the states; −1 where it is none."""
+        rows, states = x.reshape(len(x), -1), self.points.reshape(len(self.points), -1)
+        with np.errstate(invalid="ignore"):  # an infinite value becomes some integer
+            typed = rows.astype(states.dtype)
+        keys, order = self._sorted_keys
+        place = order[np.searchsorted(keys, state_keys(typed)).clip(0, len(keys) - 1)]
+        return np.where((states[place] == rows).all(axis=1), place, -1)
+
+    @cached_property
+    def _sorted_keys(self):
+        keys = state_keys(self.points.reshape(len(self.points), -1))
+        order = np.argsort(keys)
+        return keys[order], order
+
+    def contains(self, x, event_ndim=None):
+        """See `Space`."""
+        x = np.asarray(x)
+        batch = x.shape[: x.ndim - len(self.event_shape)]
+        return (self.find(x.reshape(-1, *self.event_shape)) >= 0).reshape(batch)
+
+    def inside(self, x):
+        """See `Space`."""
+        rank = len(self.event_shape)
+        if self.points.dtype.kind == "f":
+            raise NotImplementedError("States of fractions cannot be looked for in a graph.")
+        batch = x.shape[: x.ndim - rank]
+        rows = x.reshape((-1, int(np.prod(self.event_shape))))
+        keys, order = self._sorted_keys
+        states = self.points.reshape(len(self.points), -1)[order]
+        of_rows = pt.cast(rows, "int64") @ _multipliers(states.shape[1])
+        place = pt.clip(pt.searchsorted(pt.constant(keys), of_rows), 0, len(keys) - 1)
+        found = pt.eq(pt.constant(states)[place], rows).all(axis=1)
+        return found.reshape(batch, ndim=x.ndim - rank)
+
+    def of_events(self, event_shape):
+        """See `Space`."""
+        if event_shape != self.event_shape:
+            raise ValueError(
+                f"A state has shape {self.event_shape}, and an event {event_shape}. Give states "
+                "of the shape of events."
+            )
+        return self
+
+    def intersection(self, other):
+        """See `Space`."""
+        kept = other.contains(self.points, len(self.event_shape))
+        return self if kept.all() else States(self.points[kept])
+
+    def base_law(self, data, rng):
+        """All states alike, whatever the data."""
+        return EqualStates(self)
+
+    @property
+    def moves(self):
+        """See `Space`."""
+        return (StateJump(self.points),)
+
+    def sites(self, points):
+        """Values of the sites, where the states are all their combinations.
+
+        Raises
+        ------
+        ValueError
+            States that are not, so that changing one site may leave the space.
+        """
+        sites = Sites.among(self.points)
+        if sites.n_states != len(self.points):
+            raise ValueError(
+                f"The reference has {len(self.points)} states, and its sites' values combine to "
+                f"{sites.n_states:.0f}, so changing one site may leave the space. Use "
+                "importance_resampling."
+            )
+        return sites
+
+    @cached_property
+    def key(self):
+        """See `Space`."""
+        digest = hashlib.sha256(str((self.points.dtype.str, self.points.shape)).encode())
+        digest.update(memoryview(np.ascontiguousarray(self.points).reshape(-1)).cast("B"))
+        return b"states" + digest.digest()
+
+    def __str__(self):
+        return f"{len(self.points)} given states"
+
+
+@dataclass(frozen=True, eq=False)
+class EqualStates:
+    """Equal mass on given states."""
+
+    space: States
+    n_uniforms = 1
+
+    def points(self, u):
+        """See `BaseLaw`."""
+        n = len(self.space.points)
+        index = np.minimum((u[:, 0] * n).astype(int), n - 1)
+        return self.space.points.reshape(n, -1)[index], np.ones(len(u), dtype=bool)
+
+    def log_density(self, x):
+        """See `BaseLaw`."""
+        found = self.space.find(np.asarray(x).reshape(len(x), *self.space.event_shape)) >= 0
+        return np.where(found, -np.log(len(self.space.points)), -np.inf)
+
+
+def state_keys(rows: NDArray) -> NDArray:
+    """A number ``(M,)`` for each state ``(M, D)``, by which to sort and look for it.
+
+    Different states have different numbers but for a chance of about M²/2⁶², so compare the
+    states too. Sorting numbers is ten times faster than sorting states.
+    """
+    numbers = rows.astype(np.float64) + 0.0 if rows.dtype.kind == "f" else rows  # no −0
+    numbers = numbers.view(np.int64) if rows.dtype.kind == "f" else numbers.astype(np.int64)
+    return numbers @ _multipliers(rows.shape[1])
+
+
+def _multipliers(n_dim: int) -> NDArray:
+    return np.random.default_rng(0).integers(2**62, size=n_dim)
