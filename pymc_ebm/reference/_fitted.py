@@ -64,8 +64,9 @@ def fitted(
     --------
     >>> import numpy as np
     >>> counts = np.random.default_rng(1).poisson(3, 200)
-    >>> fitted(counts, 1024, random_seed=1)
-    Reference(fitted to 200 counts, 1024 points, event shape (), 16 groups, support [0, inf))
+    >>> q = fitted(counts, 1024, random_seed=1)
+    >>> print(q.description, "of", q.space)
+    fitted to 200 counts of whole numbers in [0, inf)
     """
     data = np.asarray(data)
     _check_values(data)

@@ -87,7 +87,7 @@ def _equation(data, rows, chance, tolerance, fewest) -> str | None:
     ):
         if np.ptp(of_rows) > 2 * slack + tolerance * max(size, np.abs(of_rows).max()):
             continue
-        if _by_chance(rows, of_rows, name, 2 * slack, fewest) <= chance:
+        if _by_chance(rows, of_rows, name, fewest) <= chance:
             centre = of_rows.mean()
             near = abs(centre - np.round(centre)) <= slack + tolerance * size
             found.append((name, float(np.round(centre) + 0.0 if near else centre)))
@@ -101,7 +101,7 @@ def _equation(data, rows, chance, tolerance, fewest) -> str | None:
     return "has " + " and ".join(f"{name} {value:.4g}" for name, value in found) + what
 
 
-def _by_chance(rows, of_rows, name, slack, fewest) -> float:
+def _by_chance(rows, of_rows, name, fewest) -> float:
     """About how likely free numbers of this spread agree so well."""
     varying = rows.var(axis=0)
     if name == "norm":
@@ -113,10 +113,8 @@ def _by_chance(rows, of_rows, name, slack, fewest) -> float:
         return 1.0
     whole = bool((rows == np.round(rows)).all())
     if not whole:
-        # Real numbers agree to their last digit by no chance.
-        step = slack if name == "sum" else slack * max(of_rows.mean(), 1e-300)
-        share = min(step / spread, 1.0) if slack else 0.0
-        return 1.0 if len(rows) < fewest else share ** (len(rows) - 1)
+        range_ = np.ptp(of_rows) * (2 * of_rows.mean() if name == "norm" else 1.0)
+        return 1.0 if len(rows) < fewest else min(range_ / spread, 1.0) ** (len(rows) - 1)
     share = min(1 / (spread * np.sqrt(2 * np.pi)), 1.0)
     return share ** (len(rows) - 1)
 

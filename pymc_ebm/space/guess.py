@@ -120,10 +120,13 @@ def _given(data: NDArray, support, stacklevel) -> Space:
 def _guess(data: NDArray, stacklevel) -> Space:
     constraint = constraint_of(data)
     if constraint:
+        whole = (data == np.round(data)).all()
+        support = f"({data.min():g}, {data.max():g})" if whole else '"real"'
         raise ValueError(
             f"{constraint[0].upper()}{constraint[1:]}, so the normaliser belongs to that space "
-            "and not to all numbers. Describe events by numbers that are free, or say "
-            'support="real" if they are.'
+            "and not to all numbers. Describe an event by numbers that are free, list its states "
+            f"with reference=ebm.reference.enumeration(...), or say support={support} if other "
+            "values may come together."
         )
     if data.ndim == 1 and data.dtype.kind in "iu":
         _ask_which(data)
