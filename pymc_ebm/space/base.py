@@ -131,6 +131,10 @@ class Space(ABC):
         """Whether there is a boundary at which an integration by parts leaves a term."""
         return False
 
+    def bounds_of(self, n_dim: int) -> tuple[NDArray, NDArray]:
+        """Smallest and largest value of each of the D numbers of an event, ``(D,)`` twice."""
+        return np.full(n_dim, -np.inf), np.full(n_dim, np.inf)
+
     def interior(self, x: NDArray) -> NDArray:
         """Whether events ``(*batch, *event)`` lie inside and not at an end of `transform`."""
         return self.contains(x)

@@ -113,11 +113,11 @@ class Support(Space):
         shapes = np.shape(self.lower), np.shape(self.upper), self.event_shape or ()
         return math.prod(np.broadcast_shapes(*shapes))
 
-    def bounds_of(self, n_dim: int) -> tuple[np.ndarray, np.ndarray]:
-        """Lower and upper bounds of each of the numbers of an event, ``(D,)``."""
+    def bounds_of(self, n_dim):
+        """See `Space`."""
         shape = self.event_shape or (n_dim,)
         lower, upper = (
-            np.broadcast_to(np.asarray(bound, dtype=float), shape).ravel()
+            np.broadcast_to(np.asarray(bound, dtype=float), shape).flatten()
             for bound in (self.lower, self.upper)
         )
         return lower, upper

@@ -128,6 +128,10 @@ class Sites(Space):
         """See `Space`."""
         return math.prod(self.n_values.astype(float).tolist())
 
+    def bounds_of(self, n_dim):
+        """See `Space`."""
+        return self.values[:, 0].astype(float), self.values[:, -1].astype(float)
+
     def contains(self, x, event_ndim=None):
         """See `Space`."""
         x = np.asarray(x)

@@ -154,10 +154,7 @@ def _rows(values: list[NDArray], cores: list[int], batch: tuple[int, ...]) -> li
 def _bounds(reference: Reference) -> tuple[NDArray, NDArray]:
     """The stated space, ``(D,)`` twice: a truncated rule that does not say complete is not it."""
     event = reference.event_shape
-    lower, upper = (
-        np.broadcast_to(np.asarray(b, dtype=float), event).ravel().copy()
-        for b in (reference.support.lower, reference.support.upper)
-    )
+    lower, upper = reference.support.of_events(event).bounds_of(int(np.prod(event)))
     if reference.exact and not reference.complete:
         both = np.isfinite(lower) & np.isfinite(upper)
         if not reference.discrete:
