@@ -17,7 +17,8 @@ from pymc_ebm.reference.composite.bisect import Masses, Panels
 from pymc_ebm.reference.composite.boxes import floor
 from pymc_ebm.reference.composite.minima import minima
 from pymc_ebm.reference.composite.rule import gauss_kronrod
-from pymc_ebm.space.box import Support, normalise_support
+from pymc_ebm.space.base import Space
+from pymc_ebm.space.box import normalise_support
 
 # Nodes of the Gauss rules along each axis, by dimensions, and the most nodes.
 _ORDERS = {1: 7, 2: 3}
@@ -160,7 +161,7 @@ def _composite(
     anchors: list,
     far_anchors: list,
     data: NDArray,
-    support: Support,
+    support: Space,
     breakpoints: NDArray,
     tolerances: tuple[float, float],
     most_nodes: int,
@@ -175,11 +176,7 @@ def _composite(
             f"The data reach from {rows.min():g} to {rows.max():g}, outside the support {support}. "
             "Remove these, or widen the support."
         )
-    lower, upper = (
-        np.broadcast_to(np.asarray(bound, dtype=float), event).reshape(n_dim)
-        for bound in (support.lower, support.upper)
-    )
-    axes = Axes(rows, lower, upper)
+    axes = Axes(rows, *support.of_events(event).bounds_of(n_dim))
     at = lambda thetas: partial(_at, energies, thetas, event)
     ends = np.empty(0)
     if n_dim == 1:
@@ -237,7 +234,7 @@ def _check_resolved(grid: Panels, masses: Masses, near: int, n_data: int, most_n
 
 
 def _reference(
-    grid: Panels, shares: NDArray, energies: Callable, event: tuple[int, ...], support: Support
+    grid: Panels, shares: NDArray, energies: Callable, event: tuple[int, ...], support: Space
 ) -> Reference:
     """The nodes; of the coarser rule so much that it differs by `shares` of |K − G|."""
     rule, boxes = grid.rule, grid.boxes

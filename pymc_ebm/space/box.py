@@ -113,7 +113,7 @@ class Support(Space):
         shapes = np.shape(self.lower), np.shape(self.upper), self.event_shape or ()
         return math.prod(np.broadcast_shapes(*shapes))
 
-    def bounds_of(self, n_dim):
+    def bounds_of(self, n_dim: int) -> tuple[np.ndarray, np.ndarray]:
         """See `Space`."""
         shape = self.event_shape or (n_dim,)
         lower, upper = (

@@ -128,7 +128,7 @@ class Sites(Space):
         """See `Space`."""
         return math.prod(self.n_values.astype(float).tolist())
 
-    def bounds_of(self, n_dim):
+    def bounds_of(self, n_dim: int) -> tuple[np.ndarray, np.ndarray]:
         """See `Space`."""
         return self.values[:, 0].astype(float), self.values[:, -1].astype(float)
 
