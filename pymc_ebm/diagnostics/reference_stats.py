@@ -189,7 +189,7 @@ def _over_draws(
     draws = flat_draws(posterior)
     stats = {name: np.empty((n_draws, len(sweeps))) for name in _STATISTICS}
     references = [sweep.reference for sweep in sweeps]
-    error = PosteriorError(posterior, {r.fingerprint: r for r in references if not r.exact})
+    error = PosteriorError(posterior, {r.fingerprint: r for r in references if r.level != "exact"})
     keys = [(v, r.fingerprint) for v, r in zip(variables, references, strict=True)]
     level = LevelError(dict(zip(keys, references, strict=True)))
     with progress(progressbar) as bar:
@@ -202,7 +202,9 @@ def _over_draws(
                 values, first = outputs[first:last], last
                 c = np.asarray(outputs[i], dtype=float).reshape(-1)
 
-                def add(points, influence, s=s, key=keys[i], exact=sweep.reference.exact):
+                def add(
+                    points, influence, s=s, key=keys[i], exact=sweep.reference.level == "exact"
+                ):
                     if not exact:
                         error.add(s, key[1], points, influence)
                         level.add(key, points, influence)

@@ -37,7 +37,7 @@ class EnergyFaults:
         reasons, remedies = [], []
         available = physical_memory()
         for name, sweep, values in self._at(point):
-            if sweep.streams and sweep.reference.pool is None:
+            if sweep.streams and sweep.reference.by_blocks:
                 continue
             n_rows, n_points = sweep.n_rows(values), sweep.reference.n_points
             needed = 8 * _ARRAYS * n_rows * n_points

@@ -45,7 +45,7 @@ def compare_halves(
         1 where none was computed.
     """
     groups = reference.groups[::every]
-    strata = _strata(reference, every)
+    strata = reference.strata()[::every]
     side = _sides(groups, strata)
     if side is None or len(log_weights) < 2:
         return np.nan, 1.0
@@ -67,14 +67,6 @@ def compare_halves(
     # Equal parameters differ by rounding alone.
     z = apart / np.sqrt(np.maximum(variance, 1e-20))
     return float(apart.max()), float(min(1.0, 2 * len(z) * stats.t(freedom).sf(z.max())))
-
-
-def _strata(reference: Reference, every: int) -> NDArray:
-    """The anchor that made each point; 0 for all where there is no pool."""
-    if reference.pool is None:
-        return np.zeros(len(reference.groups[::every]), dtype=int)
-    counts = np.rint(reference.pool.probabilities.sum(axis=0)).astype(int)
-    return np.repeat(np.arange(len(counts)), counts)[::every]
 
 
 def _sides(groups: NDArray, strata: NDArray) -> NDArray | None:

@@ -5,9 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from pymc_ebm.diagnostics.sums.shard_sweep import Groups
+from pymc_ebm.diagnostics.sums.shard_sweep import GroupsOfShards
 from pymc_ebm.reference.base import Reference
-from pymc_ebm.weights.groups import variance_of_sums
 
 __all__ = ["LevelError"]
 
@@ -26,35 +25,26 @@ class LevelError:
 
     Parameters
     ----------
-    references : dict of Reference or Groups
+    references : dict of Reference or GroupsOfShards
         By variable and fingerprint. Components of a mixture that share a reference have their
         influences added.
     """
 
-    def __init__(self, references: Mapping[tuple[str, str], Reference | Groups]):
+    def __init__(self, references: Mapping[tuple[str, str], Reference | GroupsOfShards]):
         self._references = references
-        self._sums = {key: np.zeros(min(r.n_groups, _MOST_SUMS)) for key, r in references.items()}
+        self._sums = {key: r.group_sums(_MOST_SUMS) for key, r in references.items()}
 
     def add(self, key: tuple[str, str], points: slice, influence: NDArray) -> None:
         """Take in Σ_r c_r w̄_mr of a slice of the points at one draw, ``(B,)``."""
-        sums, reference = self._sums[key], self._references[key]
-        # Groups are merged until the sums fit: sums of independent groups are so too.
-        labels = reference.groups[points] * len(sums) // reference.n_groups
-        first = int(labels.min())
-        of_groups = np.bincount(labels - first, weights=influence)
-        sums[first : first + len(of_groups)] += of_groups
+        self._sums[key].add(points, influence)
 
     def result(self, n_draws: int) -> dict[str, float]:
         """Standard errors by variable, in nats; NaN where the level itself is not known."""
         variances: dict[str, float] = {}
         for (variable, fingerprint), sums in self._sums.items():
-            reference = self._references[variable, fingerprint]
-            spread = 0.0
-            if not reference.absolute:
-                spread = np.nan
-            elif not reference.exact:
-                # Unused draws are merged in the proportion of the groups.
-                unused = reference.unused_draws * len(sums) // reference.n_groups
-                spread = float(variance_of_sums(sums / n_draws, unused))
+            level = self._references[variable, fingerprint].level
+            spread = np.nan if level == "relative" else 0.0
+            if level == "absolute":
+                spread = float(sums.variance()) / n_draws**2
             variances[variable] = variances.get(variable, 0.0) + spread
         return {variable: float(np.sqrt(v)) for variable, v in variances.items()}

@@ -6,9 +6,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from pymc_ebm.diagnostics.sums.shard_sweep import Groups
+from pymc_ebm.diagnostics.sums.shard_sweep import GroupsOfShards
 from pymc_ebm.reference.base import Reference
-from pymc_ebm.weights.groups import variance_of_sums
 
 __all__ = ["PosteriorError"]
 
@@ -34,7 +33,7 @@ class PosteriorError:
     ----------
     posterior : xr.Dataset
         Free parameters, dims ``(chain, draw, ...)``.
-    references : dict of Reference or Groups
+    references : dict of Reference or GroupsOfShards
         By fingerprint. Normalisers with one reference share its error and have their influences
         added; different references are independent.
 
@@ -44,7 +43,7 @@ class PosteriorError:
     infinitesimal jackknife for variance", apply it to posterior means.
     """
 
-    def __init__(self, posterior: xr.Dataset, references: Mapping[str, Reference | Groups]):
+    def __init__(self, posterior: xr.Dataset, references: Mapping[str, Reference | GroupsOfShards]):
         self._posterior = posterior
         draws = [
             posterior[name].transpose("chain", "draw", ...).to_numpy().astype(float)
@@ -59,14 +58,11 @@ class PosteriorError:
         # The last column, of ones, makes the mean influence.
         ones = np.ones((n_draws, 1))
         self._g = np.concatenate([centred, half_squares, ones], axis=1)
-        self._references = references
-        fits = max(_MOST_SUMS // self._g.shape[1], _FEWEST_GROUPS)
-        self._sums = {
-            key: np.zeros((self._g.shape[1], min(reference.n_groups, fits)))
-            for key, reference in references.items()
-        }
+        results = self._g.shape[1]
+        fits = max(_MOST_SUMS // results, _FEWEST_GROUPS)
+        self._sums = {key: r.group_sums(fits, (results,)) for key, r in references.items()}
         self._draw = 0
-        self._of_draw = {key: np.zeros(sums.shape[1]) for key, sums in self._sums.items()}
+        self._of_draw = {key: r.group_sums(fits) for key, r in references.items()}
         self._mean_variance = 0.0
 
     def add(self, draw: int, key: str, points: slice, influence: NDArray) -> None:
@@ -85,24 +81,14 @@ class PosteriorError:
         if draw != self._draw:
             self._close_draw()
             self._draw = draw
-        sums, reference = self._sums[key], self._references[key]
-        # Groups are merged until the sums fit: sums of independent groups are so too.
-        labels = reference.groups[points] * sums.shape[1] // reference.n_groups
-        first = int(labels.min())
-        of_groups = np.bincount(labels - first, weights=influence)
-        sums[:, first : first + len(of_groups)] += self._g[draw][:, None] * of_groups
-        self._of_draw[key][first : first + len(of_groups)] += of_groups
+        self._of_draw[key].add(points, influence)
 
     def _close_draw(self) -> None:
-        """Count the variance of the log-likelihood at the draw that has ended."""
-        for key, sums in self._of_draw.items():
-            self._mean_variance += float(self._variance(key, sums)) / len(self._g)
-            sums[:] = 0.0
-
-    def _variance(self, key: str, sums: NDArray) -> NDArray:
-        reference = self._references[key]
-        # Unused draws are merged in the proportion of the groups.
-        return variance_of_sums(sums, reference.unused_draws * len(sums) // reference.n_groups)
+        """Count the sums and the variance of the log-likelihood at the draw that has ended."""
+        for key, of_draw in self._of_draw.items():
+            self._mean_variance += float(of_draw.variance()) / len(self._g)
+            self._sums[key].sums += self._g[self._draw][:, None] * of_draw.sums
+            of_draw.clear()
 
     def result(self) -> xr.Dataset:
         """Standard errors, shaped like the posterior, with ``statistic`` in place of the draws.
@@ -116,9 +102,7 @@ class PosteriorError:
         self._close_draw()
         n_draws = len(self._g)
         # g is centred, so its covariance with the influences is the mean of the products.
-        variances = []
-        for key, sums in self._sums.items():
-            variances.append(np.array([self._variance(key, row / n_draws) for row in sums]))
+        variances = [sums.variance() / n_draws**2 for sums in self._sums.values()]
         *of_statistics, of_mean = sum(variances, start=np.zeros(self._g.shape[1]))
         errors = np.sqrt(of_statistics).reshape(2, -1)
         bits = max(self._mean_variance - of_mean, 0.0) / (2 * np.log(2))

@@ -224,9 +224,9 @@ def _verdict(
     every_point: bool = False,
 ) -> HullVerdict:
     split = normaliser.nodes[0].op.split
-    if reference.exact and reference.complete:
+    if reference.whole:
         raise NotApplicable("The reference is exact and complete.")
-    if reference.transport is not None:
+    if reference.moves:
         raise NotApplicable("The points move with the parameters.")
     if not all(_per_point(slot) for slot in split.slots):
         raise NotApplicable("The energy is not linear in statistics of x.")

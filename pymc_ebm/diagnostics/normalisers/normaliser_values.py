@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pymc_ebm.reference.base import Reference
-from pymc_ebm.weights.groups import group_variance
 from pymc_ebm.weights.normalised import normalise
 
 __all__ = ["NormaliserValues"]
@@ -35,11 +34,7 @@ class NormaliserValues(NamedTuple):
         shares = c / total if total != 0 else np.full(c.size, 1 / c.size)
         used = shares != 0  # 0 × −inf is NaN
         reference, value = self.reference, float(shares[used] @ log_z[used])
-        if reference.exact:
-            return value, 0.0
-        influence = reference.influence(shares @ weights)
-        variance = group_variance(influence, reference.groups, reference.unused_draws)
-        return value, float(np.sqrt(variance))
+        return value, float(np.sqrt(reference.variance(reference.influence(shares @ weights))))
 
     def influence(self) -> NDArray:
         """Influence of the points on the log-likelihood, but for its sign, ``(M,)``."""

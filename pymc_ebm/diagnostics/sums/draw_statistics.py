@@ -6,8 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pymc_ebm.diagnostics.sums.point_sweep import PointSweep
-from pymc_ebm.reference.base import Reference
-from pymc_ebm.weights.groups import group_variance
 from pymc_ebm.weights.normalised import ess, normalise
 from pymc_ebm.weights.pareto_tails import TopLogWeights, pareto_k
 from pymc_ebm.weights.running_totals import RunningTotals
@@ -46,21 +44,17 @@ def draw_statistics(
     influence = reference.influence(c @ weights)
     add_influence(slice(0, reference.n_points), influence)
     shares = shares_of(c)
-    exact = reference.exact
-    edge = 0.0 if reference.edge is None else weights[:, reference.edge].sum(axis=1).max()
-    spread = lambda of_points: group_variance(of_points, reference.groups, reference.unused_draws)
+    coarse = reference.coarser(rows)
     return {
         "log_partition": shared(shares, log_z),
-        "log_partition_mcse": (
-            0.0 if exact else np.sqrt(spread(reference.influence(shares @ weights)))
-        ),
+        "log_partition_mcse": np.sqrt(reference.variance(reference.influence(shares @ weights))),
         "ess": sizes[worst],
-        "pareto_k": -np.inf if exact else pareto_k(rows[worst]),
+        "pareto_k": -np.inf if reference.level == "exact" else pareto_k(rows[worst]),
         "amplification": c.sum(),
-        "loglik_variance": 0.0 if exact else spread(influence),
+        "loglik_variance": reference.variance(influence),
         "zero_weight_share": np.isneginf(rows).mean(axis=1).max(),
-        "edge_weight": edge,
-        "quadrature_error": _quadrature_error(rows, log_z, reference),
+        "edge_weight": reference.edge_weight(weights).max(),
+        "quadrature_error": 0.0 if coarse is None else _change(normalise(coarse)[0], log_z),
     }
 
 
@@ -69,28 +63,26 @@ def streamed_statistics(
 ) -> Statistics:
     """`draw_statistics` in two sweeps over the points, of which a block is in memory."""
     reference, n_rows = sweep.reference, len(c)
-    totals, coarse = RunningTotals(n_rows), RunningTotals(n_rows)
-    without_weight = np.zeros(n_rows)
-    of_coarse = reference.coarse_log_weights
+    totals, coarse, of_coarse = RunningTotals(n_rows), RunningTotals(n_rows), None
+    without_weight, exact = np.zeros(n_rows), reference.level == "exact"
     for points, rows in sweep.blocks(values):
         totals.add(rows)
         without_weight += np.isneginf(rows).sum(axis=1)
+        of_coarse = reference.coarser(rows, points)
         if of_coarse is not None:
-            coarse.add(_coarse(rows, of_coarse[points], reference.log_weights[points]))
+            coarse.add(of_coarse)
     worst, shares = int(np.argmin(totals.ess)), shares_of(c)
     level, likelihood = reference.group_spread(shares.sum()), reference.group_spread(c.sum())
     top, edge = TopLogWeights(reference.n_points), np.zeros(n_rows)
     for points, rows in sweep.blocks(values):
         weights = totals.weights(rows)
-        if reference.edge is not None:
-            edge += weights[:, reference.edge[points]].sum(axis=1)
-        if not reference.exact:
+        edge += reference.edge_weight(weights, points)
+        if not exact:
             influence = c @ weights
             add_influence(points, influence)
             likelihood.add(points, influence)
             level.add(points, shares @ weights)
             top.add(rows[worst])
-    exact = reference.exact
     return {
         "log_partition": shared(shares, totals.log_z),
         "log_partition_mcse": 0.0 if exact else np.sqrt(level.variance),
@@ -118,21 +110,8 @@ def shared(shares: NDArray, log_z: NDArray) -> float:
     return shares[used] @ log_z[used]
 
 
-def _coarse(rows: NDArray, coarse: NDArray, fine: NDArray) -> NDArray:
-    """Log weights of the coarser rule, −inf at the points that it does not use."""
-    used = np.isfinite(coarse)
-    return np.where(used, rows + np.where(used, coarse - fine, 0.0), -np.inf)
-
-
-def _quadrature_error(rows: NDArray, log_z: NDArray, reference: Reference) -> float:
-    """Change of log Ẑ by a coarser rule, in nats: an upper bound where the rules converge."""
-    if reference.coarse_log_weights is None:
-        return 0.0
-    coarse = _coarse(rows, reference.coarse_log_weights, reference.log_weights)
-    return _change(normalise(coarse)[0], log_z)
-
-
 def _change(coarse: NDArray, fine: NDArray) -> float:
+    """Change of log Ẑ by a coarser rule, in nats: an upper bound where the rules converge."""
     # Two empty sums agree; the failure of log Ẑ itself is reported as such.
     with np.errstate(invalid="ignore"):
         return float(np.where(coarse == fine, 0.0, np.abs(coarse - fine)).max())

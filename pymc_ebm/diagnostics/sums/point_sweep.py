@@ -58,7 +58,7 @@ class PointSweep:
         n_rows, n_points = self.n_rows(values), self.reference.n_points
         if n_rows * n_points <= 8 * _BLOCK:
             return True
-        if self.streams and self.reference.pool is None:
+        if self.streams and self.reference.by_blocks:
             return False
         check_memory(
             n_points,

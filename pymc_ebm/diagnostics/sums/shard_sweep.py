@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +14,12 @@ from pymc_ebm.diagnostics.sums.draw_statistics import shared, shares_of
 from pymc_ebm.diagnostics.sums.point_sweep import PointSweep
 from pymc_ebm.distributed.shard import Shard
 from pymc_ebm.distributed.sharded_reference import ShardedReference, shards_of
+from pymc_ebm.weights.group_sums import GroupSums
 from pymc_ebm.weights.groups import variance_of_sums
 from pymc_ebm.weights.pareto_tails import TopLogWeights
 from pymc_ebm.weights.running_totals import RunningTotals
 
-__all__ = ["Groups", "ShardSweep"]
+__all__ = ["GroupsOfShards", "ShardSweep"]
 
 # Groups of all shards together, beyond which they are merged: their sums come here at every draw.
 _MOST_GROUPS = 4096
@@ -25,19 +27,17 @@ _FEWEST_GROUPS = 16
 
 
 @dataclass(frozen=True)
-class Groups:
+class GroupsOfShards:
     """What the errors of estimates need of a reference: its groups, here without their points."""
 
     fingerprint: str
     n_groups: int
-    unused_draws: int
-    exact: bool = False
-    absolute: bool = True
+    unused: int
+    level: Literal["absolute"] = "absolute"
 
-    @property
-    def groups(self) -> NDArray:
-        """The group of each sum, ``(G,)``."""
-        return np.arange(self.n_groups)
+    def group_sums(self, most: int | None = None, results: tuple[int, ...] = ()) -> GroupSums:
+        """As `Reference.group_sums`, of sums that each shard has made of its groups."""
+        return GroupSums(np.arange(self.n_groups), self.unused, most=most, results=results)
 
 
 class ShardSweep:
@@ -51,7 +51,7 @@ class ShardSweep:
     ----------
     parameters : list of Variable
         What the log weights depend on besides the reference: graphs of the model's values.
-    reference : Groups
+    reference : GroupsOfShards
     """
 
     def __init__(self, normaliser: Normaliser):
@@ -63,7 +63,7 @@ class ShardSweep:
         self._most = max(_MOST_GROUPS // reference.shards, _FEWEST_GROUPS)
         sizes = np.array(self._shards.each(_sizes, self._most))
         self._n_points, n_groups, unused = sizes.sum(axis=0).tolist()
-        self.reference = Groups(reference.fingerprint, n_groups, unused)
+        self.reference = GroupsOfShards(reference.fingerprint, n_groups, unused)
 
     def statistics(
         self,
@@ -98,7 +98,7 @@ class ShardSweep:
         of_likelihood, of_level, tops = zip(*found, strict=True)
         influence = np.concatenate(of_likelihood)
         add_influence(slice(0, self.reference.n_groups), influence)
-        spread = lambda sums: float(variance_of_sums(sums, self.reference.unused_draws))
+        spread = lambda sums: float(variance_of_sums(sums, self.reference.unused))
         top = TopLogWeights(self._n_points)
         for part in tops:
             top.merge(part)
@@ -117,13 +117,8 @@ class ShardSweep:
 
 def _sizes(shard: Shard, most: int) -> tuple[int, int, int]:
     """Points, groups that are left after merging, and unused draws in proportion."""
-    reference = shard.reference
-    n_groups = min(reference.n_groups, most)
-    return (
-        reference.n_points,
-        n_groups,
-        reference.unused_draws * n_groups // reference.n_groups,
-    )
+    merged = shard.reference.group_sums(most)
+    return shard.reference.n_points, merged.n_groups, merged.unused_draws
 
 
 def _totals(
@@ -149,17 +144,14 @@ def _influences(
     n_points: int,
 ) -> tuple[NDArray, NDArray, TopLogWeights]:
     """Sums by group of Σ_r c_r w̄_r and of the level's; the largest weights of the worst row."""
-    reference = shard.reference
-    n_groups = min(reference.n_groups, most)
-    likelihood, level, top = np.zeros(n_groups), np.zeros(n_groups), TopLogWeights(n_points)
+    likelihood, level = shard.reference.group_sums(most), shard.reference.group_sums(most)
+    top = TopLogWeights(n_points)
     for points, rows in _blocks(shard, row, values):
         weights = totals.weights(rows)
-        # Sums of independent groups are independent too.
-        labels = reference.groups[points] * n_groups // reference.n_groups
-        likelihood += np.bincount(labels, c @ weights, n_groups)
-        level += np.bincount(labels, shares @ weights, n_groups)
+        likelihood.add(points, c @ weights)
+        level.add(points, shares @ weights)
         top.add(rows[worst])
-    return likelihood, level, top
+    return likelihood.sums, level.sums, top
 
 
 def _blocks(
