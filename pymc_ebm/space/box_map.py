@@ -36,6 +36,8 @@ class BoxMap:
 
     def inverse(self, z):
         """Give x of z, both ``(M, D)``; may round to a bound or overflow."""
+        if self._free.all():
+            return z
         with np.errstate(over="ignore", invalid="ignore"):
             both = self._low + (self._high - self._low) * scipy.special.expit(z)
             half = np.where(np.isfinite(self.lower), self._low + np.exp(z), self._high - np.exp(-z))
@@ -50,6 +52,29 @@ class BoxMap:
         boxed = np.isfinite(self.lower) & np.isfinite(self.upper)
         width = np.log(np.where(boxed, self._high - self._low, 1.0))
         return np.where(self._free, 0.0, width - low - high)
+
+    def log_volume(self, z):
+        """Give log dx/dz summed over coordinates, ``(M,)``, and its slope by z, ``(M, D)``."""
+        if self._free.all():
+            return np.zeros(len(z)), np.zeros_like(z)
+        low, high = np.isfinite(self.lower), np.isfinite(self.upper)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            log_span = np.log(self._high - self._low)
+        both = log_span + scipy.special.log_expit(z) + scipy.special.log_expit(-z)
+        half = np.where(low, z, -z)
+        value = np.where(self._free, 0.0, np.where(low & high, both, half))
+        bend = np.where(low & high, -np.tanh(z / 2), np.where(low, 1.0, -1.0))
+        return value.sum(axis=1), np.where(self._free, 0.0, bend)
+
+    def width(self, z):
+        """Give dx/dz in each coordinate, ``(M, D)``, or 1 where it is that of all."""
+        if self._free.all():
+            return 1.0
+        with np.errstate(over="ignore", invalid="ignore"):
+            both = (self._high - self._low) * scipy.special.expit(z) * scipy.special.expit(-z)
+            half = np.exp(np.where(np.isfinite(self.lower), z, -z))
+        boxed = np.isfinite(self.lower) & np.isfinite(self.upper)
+        return np.where(self._free, 1.0, np.where(boxed, both, half))
 
     @property
     def _free(self):

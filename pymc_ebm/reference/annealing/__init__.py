@@ -1,0 +1,1 @@
+"""Independent runs of sequential Monte Carlo from a law whose Z is known."""
