@@ -120,8 +120,8 @@ def _by_chance(rows, of_rows, name, fewest) -> float:
 
 
 def _rounding(rows) -> float:
-    """Half of the last decimal that the data have, at most half of the second."""
-    for digits in range(2, 8):
+    """Half of the last decimal that the data have; none where they are whole or not rounded."""
+    for digits in range(8):
         if np.array_equal(np.round(rows, digits), rows):
-            return 0.0 if digits == 2 and (rows == np.round(rows)).all() else 0.5 * 10.0**-digits
+            return 0.5 * 10.0**-digits if digits else 0.0
     return 0.0

@@ -1,0 +1,78 @@
+"""What is told of constrained events, and what free ones must not be taken for."""
+
+import numpy as np
+import pytest
+
+from pymc_ebm.space.constrained import constraint_of
+from pymc_ebm.space.guess import space_of
+
+
+def directions(rng):
+    x = rng.normal(size=(50, 3))
+    return x / np.linalg.norm(x, axis=1, keepdims=True)
+
+
+def networks(rng):
+    ties = np.triu(rng.integers(0, 2, size=(5, 6, 6)), 1)
+    return ties + ties.swapaxes(1, 2)
+
+
+CONSTRAINED = {
+    "directions": (directions, "norm 1: directions"),
+    "rounded directions": (lambda rng: np.round(directions(rng), 2), "norm 1: directions"),
+    "shares": (lambda rng: rng.dirichlet([2, 3, 4], 30), "sum 1: shares of a whole"),
+    "percentages": (lambda rng: np.round(100 * rng.dirichlet([2, 3, 4], 30), 1), "sum 100"),
+    "orders from 0": (lambda rng: rng.permuted(np.tile(np.arange(5), (20, 1)), axis=1), "0 to 4"),
+    "orders from 1": (lambda rng: rng.permuted(np.tile([1, 2, 3], (20, 1)), axis=1), "1 to 3"),
+    "standardised rows": (
+        lambda rng: (
+            (z := rng.normal(size=(9, 6)) @ (np.eye(6) - 1 / 6))
+            / np.linalg.norm(z, axis=1, keepdims=True)
+        ),
+        "norm 1 and sum 0",
+    ),
+    "correlations": (
+        lambda rng: np.array([np.corrcoef(rng.normal(size=(3, 20))) for _ in range(9)]),
+        "symmetric matrix with 1 on the diagonal: correlation",
+    ),
+    "adjacency": (networks, "symmetric matrix with 0 on the diagonal"),
+    "one of four": (lambda rng: np.eye(4, dtype=int)[rng.integers(4, size=50)], "sum 1"),
+    "multinomial": (lambda rng: rng.multinomial(20, [0.2, 0.3, 0.5], size=30), "sum 20"),
+}
+FREE = {
+    "one event": lambda rng: rng.normal(size=(1, 5)),
+    "two events": lambda rng: rng.normal(size=(2, 3)),
+    "vectors": lambda rng: rng.normal(size=(30, 3)),
+    "rounded vectors": lambda rng: np.round(rng.normal(size=(5, 2)), 1),
+    "many dimensions": lambda rng: rng.normal(size=(4, 300)),
+    "nearly directions": lambda rng: directions(rng) * rng.normal(1, 0.02, size=(50, 1)),
+    "spins": lambda rng: rng.choice([-1.0, 1.0], size=(100, 3)),
+    "bits": lambda rng: rng.integers(0, 2, size=(20, 15)),
+    "two bits": lambda rng: np.array([[0, 1], [1, 0], [0, 1]]),
+    "counts": lambda rng: rng.poisson(3, size=(10, 2)),
+    "colours": lambda rng: rng.integers(0, 3, size=(5, 4, 4)),
+    "constant": lambda rng: np.zeros((5, 2, 2), int),
+    "scalars": lambda rng: np.ones(30),
+}
+
+
+@pytest.mark.parametrize("name", CONSTRAINED)
+def test_constrained_data_are_refused_in_words(name, rng):
+    make, words = CONSTRAINED[name]
+    data = make(rng)
+    assert words in constraint_of(data)
+    with pytest.raises(ValueError, match=r"Every event .* belongs to that space .*support="):
+        space_of(data)
+    space_of(data, "real")  # the user knows better
+
+
+@pytest.mark.parametrize("name", FREE)
+def test_free_data_are_left_alone(name, rng):
+    assert constraint_of(FREE[name](rng)) is None
+
+
+def test_words_name_what_silences_them(rng):
+    with pytest.raises(ValueError, match=r'or say support="real" if'):
+        space_of(directions(rng))
+    with pytest.raises(ValueError, match=r"or say support=\(0, 4\) if"):
+        space_of(CONSTRAINED["orders from 0"][0](rng))
