@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,17 +17,18 @@ from pytensor.graph.replace import graph_replace
 from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
 from pymc_ebm.diagnostics.normalisers.posterior import flat_draws
 from pymc_ebm.diagnostics.second_estimate.compare import Shift, shift_of
-from pymc_ebm.diagnostics.second_estimate.counts import over_counts
-from pymc_ebm.diagnostics.second_estimate.line import on_the_line
-from pymc_ebm.diagnostics.second_estimate.question import Answer, CannotTell, Question
-from pymc_ebm.diagnostics.second_estimate.questions import Integral, Integrals
-from pymc_ebm.diagnostics.second_estimate.states import MOST_STATES, n_states, over_states
+from pymc_ebm.diagnostics.second_estimate.limits import Limits
+from pymc_ebm.diagnostics.second_estimate.question import Answer, CannotTell
+from pymc_ebm.diagnostics.second_estimate.questions import Integrals
+from pymc_ebm.diagnostics.second_estimate.ways import answers_to
 from pymc_ebm.energy.split import VECTORISED
 
 __all__ = ["SecondEstimate", "second_estimate"]
 
 # Rows of all draws together that are estimated again, and the fewest draws.
 _MOST_ROWS, _FEWEST_DRAWS = 10_000, 50
+# Draws where the estimates have noise.
+_DRAWS_OF_ESTIMATES = 64
 _COUNTED = "counting its states"
 
 
@@ -77,6 +78,9 @@ def second_estimate(
     stats: xr.Dataset,
     *,
     draws: int = 250,
+    seconds: float = 10.0,
+    limits: Limits | None = None,
+    random_seed=0,
 ) -> SecondEstimate:
     r"""Estimate every normaliser of a posterior again, by another way, and compare.
 
@@ -93,15 +97,24 @@ def second_estimate(
     stats : xr.Dataset
         ``log_partition`` and ``amplification`` by chain, draw and normaliser.
     draws : int
-        Of the posterior, evenly thinned, at which to compare.
+        Of the posterior, evenly thinned, at which to compare: fewer where rows of parameters are
+        many or the estimates have noise.
+    seconds : float
+        Estimates with noise get more points until their word is clear, or this time is over.
+    limits : Limits, optional
+        Which words are clear.
+    random_seed : optional
+        Of the estimates with noise.
 
     Returns
     -------
     SecondEstimate
     """
     began = time.perf_counter()
+    limits = Limits() if limits is None else limits
     try:
-        found = _Comparison(posterior, normalisers, stats, draws).result()
+        comparison = _Comparison(posterior, normalisers, stats, draws)
+        found = comparison.result(seconds, limits, np.random.default_rng(random_seed))
     except CannotTell as reason:
         return SecondEstimate(False, str(reason), seconds=time.perf_counter() - began)
     return SecondEstimate(**found, seconds=time.perf_counter() - began)
@@ -116,64 +129,75 @@ class _Comparison:
         names = [n.name for n in normalisers if n.name not in counted]
         self._integrals = Integrals(normalisers, names)
         n_draws = posterior.sizes["chain"] * posterior.sizes["draw"]
-        values = flat_draws(posterior)
-        self._values, self._stats = values, stats
-        if any(i.node.outputs[0].ndim for i in self._integrals.each):
-            one = self._integrals.inputs([{n: v[0] for n, v in values.items()}])
-            sizes = [
-                self._integrals.question(i, x)[1].size
-                for i, x in zip(self._integrals.each, one, strict=True)
-            ]
-            draws = min(draws, max(_MOST_ROWS // max(sizes), _FEWEST_DRAWS))
+        self._values, self._stats = flat_draws(posterior), stats
+        several = [i for i in self._integrals.each if i.node.outputs[0].ndim]
+        if any(not i.reference.discrete and i.n_dim > 1 for i in self._integrals.each):
+            draws = min(draws, _DRAWS_OF_ESTIMATES)
+        if several:
+            one = {n: v[0] for n, v in self._values.items()}
+            rows = max(self._integrals.n_rows(one))
+            draws = min(draws, max(_MOST_ROWS // rows, _FEWEST_DRAWS))
         self._chosen = np.unique(np.linspace(0, n_draws - 1, draws).astype(int))
-        self._points = [{n: v[s] for n, v in values.items()} for s in self._chosen]
+        self._points = [{n: v[s] for n, v in self._values.items()} for s in self._chosen]
+        columns = [v[self._chosen].reshape(len(self._chosen), -1) for v in self._values.values()]
+        self._flat = np.concatenate(columns, axis=1).astype(float)
+        self._labels = [n for n, c in zip(self._values, columns, strict=True) for _ in c.T]
 
-    def result(self) -> dict[str, Any]:
-        answers, log_z = [], []
-        noise: list[tuple[NDArray, Answer]] = []
+    def result(self, seconds: float, limits: Limits, rng: np.random.Generator) -> dict[str, Any]:
+        """The comparison, with larger and larger estimates until it says something."""
+        began = time.perf_counter()
+        ways, indices, answers = [], [], []
         inputs = self._integrals.inputs(self._points)
         for integral, of_integral in zip(self._integrals.each, inputs, strict=True):
             question, index = self._integrals.question(integral, of_integral)
-            answer = self._answer(integral, question)
-            answers.append(answer)
-            log_z.append(answer.log_z[index])
-            noise.append((answer.scaled_noise[:, index], answer))
-        change, c = self._change(log_z) if answers else (np.zeros(len(self._points)), [])
-        bad = ~np.isfinite(change)
-        if bad.any():
-            raise CannotTell(
-                f"The log-probability with a second estimate is not finite at {bad.sum()} of "
-                f"{len(change)} draws."
-            )
-        axes = lambda z: tuple(range(2, z.ndim))
-        of_change = np.concatenate(
-            [np.zeros((1, len(change)))]
-            + [-(z * c_of).sum(axis=axes(z)) for (z, _), c_of in zip(noise, c, strict=True)]
-        )
-        runs = min((a.runs for a in answers if a.runs > 1), default=1)
-        flat, labels = self._flat()
-        shift = shift_of(flat, change, of_change, runs)
-        names = [name for i in self._integrals.each for name in i.names]
-        ways = [a.way for i, a in zip(self._integrals.each, answers, strict=True) for _ in i.names]
+            ways.append(answers_to(question, integral, rng))
+            answers.append(next(ways[-1]))
+            indices.append(index)
+        while True:
+            shift, change = self._shift(answers, indices)
+            took = time.perf_counter() - began
+            # The next answers have four times the points.
+            if _decided(shift, limits) or 4 * took > seconds:
+                break
+            larger = [next(way, None) for way in ways]
+            if not any(larger):
+                break
+            answers = [new or old for new, old in zip(larger, answers, strict=True)]
+        named = [n for i in self._integrals.each for n in i.names]
+        by = [a.way for i, a in zip(self._integrals.each, answers, strict=True) for _ in i.names]
         return {
             "made": True,
-            "ways": dict(zip(names, ways, strict=True)) | dict.fromkeys(self._counted, _COUNTED),
+            "ways": dict(zip(named, by, strict=True)) | dict.fromkeys(self._counted, _COUNTED),
             "unseen": tuple(dict.fromkeys(a.unseen for a in answers if a.unseen)),
             "doubts": tuple(dict.fromkeys(a.doubt for a in answers if a.doubt)),
-            "shifts": _by_parameter(shift, labels),
+            "shifts": _by_parameter(shift, self._labels),
             "change_sd": shift.change_sd,
             "noise_sd": shift.noise_sd,
             "effective": shift.effective,
             "draws": len(change),
         }
 
-    def _flat(self) -> tuple[NDArray, list[str]]:
-        columns, labels = [], []
-        for name, value in self._values.items():
-            some = value[self._chosen].reshape(len(self._chosen), -1).astype(float)
-            columns.append(some)
-            labels += [name] * some.shape[1]
-        return np.concatenate(columns, axis=1), labels
+    def _shift(self, answers: list[Answer], indices: list[NDArray]) -> tuple[Shift, NDArray]:
+        """What the answers would do to the posterior, and the change of its log-probability."""
+        if not answers:
+            none = np.zeros(len(self._points))
+            return shift_of(self._flat, none, none[None]), none
+        log_z = [a.log_z[index] for a, index in zip(answers, indices, strict=True)]
+        change, c = self._change(log_z)
+        bad = ~np.isfinite(change)
+        if bad.any():
+            raise CannotTell(
+                f"The log-probability with a second estimate is not finite at {bad.sum()} of "
+                f"{len(change)} draws."
+            )
+        noise = [
+            -np.stack(
+                [(z[index] * c_of).reshape(len(c_of), -1).sum(axis=1) for z in a.scaled_noise]
+            )
+            for a, index, c_of in zip(answers, indices, c, strict=True)
+        ]
+        runs = min((a.runs for a in answers if a.runs > 1), default=1)
+        return shift_of(self._flat, change, np.concatenate(noise), runs), change
 
     def _change(self, log_z: list[NDArray]) -> tuple[NDArray, list[NDArray]]:
         """Δ at the draws, ``(S,)``, and c there by integral, each ``(S, *batch)``."""
@@ -214,23 +238,16 @@ class _Comparison:
         function = model.compile_fn(outs, inputs=inputs, on_unused_input="ignore", mode=VECTORISED)
         return [[np.asarray(v, dtype=float) for v in function(point)] for point in points]
 
-    def _answer(self, integral: Integral, question: Question) -> Answer:
-        reference = integral.reference
-        if reference.selected:
-            raise CannotTell(
-                f"The draws of {integral.names[0]} are what a selection has left, which cannot be "
-                "repeated here: its integral is theirs alone."
-            )
-        if not reference.discrete:
-            if question.n_dim == 1:
-                return on_the_line(question)
-            raise CannotTell(f"There is no second way in {question.n_dim} dimensions.")
-        if question.n_dim == 1:
-            return over_counts(question)
-        values = tuple(np.unique(column) for column in question.starts.T)
-        if n_states(values) <= MOST_STATES:
-            return over_states(replace(question, values=values))
-        raise CannotTell(f"There is no second way over {n_states(values):.3g} states.")
+
+def _decided(shift: Shift, limits: Limits) -> bool:
+    """Whether more points would change no word."""
+    parts = (
+        (np.abs(shift.mean), shift.mean_se, limits.good_shift),
+        (np.abs(shift.log_sd), shift.log_sd_se, limits.good_log_sd),
+    )
+    good = all((moved + 2 * se <= limit).all() for moved, se, limit in parts)
+    bad = any((moved - 2 * se > limit).any() for moved, se, limit in parts)
+    return good or bad
 
 
 def _by_parameter(shift: Shift, labels: list[str]) -> dict[str, dict[str, float]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -48,6 +49,11 @@ class Integral:
         return self.nodes[0]
 
     @property
+    def n_dim(self) -> int:
+        """Numbers of one event."""
+        return math.prod(self.reference.event_shape)
+
+    @property
     def n_inputs(self) -> int:
         """How many inputs of the node the energy depends on."""
         return len(self.node.op.split.params) + len(self.node.op.split.captured)
@@ -85,6 +91,15 @@ class Integrals:
             for of_integral, integral in zip(found, self.each, strict=True):
                 of_integral.append(values[: integral.n_inputs])
                 values = values[integral.n_inputs :]
+        return found
+
+    def n_rows(self, draw: dict[str, NDArray]) -> list[int]:
+        """Rows of parameters of each integral."""
+        found = []
+        for integral, [values] in zip(self.each, self.inputs([draw]), strict=True):
+            op = integral.node.op
+            batch = _batch(values, [p.ndim for p in op.split.params], op.batch_ndim)
+            found.append(math.prod(batch))
         return found
 
     def question(self, integral: Integral, inputs: list[list[NDArray]]) -> tuple[Question, NDArray]:

@@ -1,0 +1,232 @@
+"""Log normalisers in several real dimensions: modes, a short annealing, and a refitted mixture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pymc_ebm.diagnostics.second_estimate.descents import Mode, find_modes
+from pymc_ebm.diagnostics.second_estimate.mixture import TMixture, fitted_mixture, root_of
+from pymc_ebm.diagnostics.second_estimate.question import Answer, CannotTell, Question
+from pymc_ebm.diagnostics.second_estimate.unbounded import Unbounded
+from pymc_ebm.reference.uniforms import uniforms
+
+__all__ = ["by_annealing"]
+
+_SCRAMBLINGS, _RUNS = 16, 8
+# Components that a refit begins with besides the modes.
+_MORE_CENTRES = 6
+
+
+def by_annealing(
+    question: Question,
+    rng: np.random.Generator,
+    *,
+    anchors: int = 5,
+    particles: int = 2048,
+    first: int = 2**9,
+    largest: int = 2**14,
+) -> Iterator[Answer]:
+    """Importance sampling from a mixture that descents and a short annealing have found.
+
+    Descents from data, starts and far places find modes. Particles start from a mixture of Student
+    t laws, wide, around the data and around the modes, and are annealed to the mean of the model's
+    densities at a few rows far from one another. A mixture refitted to where they end gives the
+    estimate, by scrambled Sobol points.
+
+    Parameters
+    ----------
+    question : Question
+    rng : Generator
+    anchors : int
+        Rows that the mixture is made for.
+    particles : int
+        Of the annealing.
+    first, largest : int
+        Points of each of 16 scramblings, in the first answer and the last; each answer has four
+        times the points of the one before.
+
+    Yields
+    ------
+    Answer
+        Its noise is that of the scramblings.
+    """
+    density = Unbounded(question)
+    target = _Target(density, question.far_apart(anchors))
+    modes, base = _base(density, target, rng)
+    places, annealed, spread = _anneal(target, base, particles, rng)
+    mixture = _refit(places, modes, base, rng)
+    size = first
+    while size <= largest:
+        u, _ = uniforms("sobol", size * _SCRAMBLINGS, question.n_dim + 2, rng, _SCRAMBLINGS)
+        z = mixture.draw(u)
+        log_q = mixture.log_density(z)
+        log_runs = _runs(density, z, log_q, np.arange(question.n_rows))
+        top = log_runs.max(axis=0)
+        if not np.isfinite(top).all():
+            raise CannotTell("The second estimate found no mass of the model at some draws.")
+        relative = np.exp(log_runs - top)
+        mean = relative.mean(axis=0)
+        noise = (relative / mean - 1) / _SCRAMBLINGS
+        # The same target by both ways: the refit must not have lost what the annealing found.
+        again = target(z) - log_q
+        level = np.logaddexp.reduce(again) - np.log(len(again))
+        own = np.exp(again - level)
+        se = np.sqrt(own.var() / len(own) + spread**2)
+        apart = abs(level - annealed)
+        doubt = ""
+        if not apart <= 5 * se + 0.1:
+            doubt = (
+                f"The annealing of the second estimate and its refit differ by {apart:.2g} nats."
+            )
+        yield Answer(
+            np.log(mean) + top,
+            noise,
+            f"annealing and {len(z)} points of a mixture of {len(mixture.weights)} laws",
+            f"Modes in {question.n_dim} dimensions were searched for by "
+            f"{'descents' if question.slope else 'random walks'}; a narrow one away from the data "
+            "may be missed.",
+            doubt,
+        )
+        size *= 4
+
+
+class _Target:
+    """The mean of the model's densities at a few rows, each with about the same weight."""
+
+    def __init__(self, density: Unbounded, rows: NDArray):
+        self.density, self.rows = density, rows
+        self.levels = np.zeros(len(rows))
+
+    def __call__(self, z: NDArray) -> NDArray:
+        logs = self.density.log_densities(z, self.rows) - self.levels[:, None]
+        return np.logaddexp.reduce(logs, axis=0) - np.log(len(self.rows))
+
+
+def _base(density: Unbounded, target: _Target, rng) -> tuple[list[Mode], TMixture]:
+    """Modes, and a wide mixture around the data, the starts and them."""
+    known = density.data if len(density.data) > 1 else density.starts
+    if not len(known):
+        raise CannotTell("There are neither data nor points from which a search could start.")
+    centre = np.median(known, axis=0)
+    low, high = np.quantile(known, [0.25, 0.75], axis=0)
+    scale = np.where(high > low, (high - low) / 1.35, known.std(axis=0))
+    scale = np.where(scale > 0, scale, np.maximum(np.abs(centre), 1.0))
+    modes: list[Mode] = []
+    if density.question.slope is not None:
+        modes = find_modes(density, target.rows, centre, scale, rng)
+    wide = np.diag(3 * scale)
+    parts = [(0.3, centre, wide)]
+    if len(known) > 2 * len(centre):
+        parts.append((0.2, known.mean(axis=0), root_of(2 * np.atleast_2d(np.cov(known.T)))))
+    for mode in modes:
+        parts.append((0.4 / len(modes), mode.place, root_of(1.5 * mode.covariance)))
+    near = known[rng.integers(len(known), size=12)]
+    parts += [(0.1 / len(near), place, np.diag(scale / 2)) for place in near]
+    weights, means, roots = zip(*parts, strict=True)
+    total = np.array(weights) / sum(weights)
+    return modes, TMixture(total, np.array(means), np.array(roots))
+
+
+def _anneal(target: _Target, base: TMixture, particles: int, rng) -> tuple[NDArray, float, float]:
+    """Places of the target, its log Z by annealing from the base, and the spread of that."""
+    n_dim = base.means.shape[1]
+    z = base.draw(rng.random((particles, n_dim + 2)).clip(2.0**-53, 1 - 2.0**-53))
+    log_q = base.log_density(z)
+    of_rows = target.density.log_densities(z, target.rows) - log_q
+    levels = np.logaddexp.reduce(of_rows, axis=1)
+    if not np.isfinite(levels).any():
+        raise CannotTell("No particle of the second estimate found any mass of the model.")
+    target.levels = np.where(np.isfinite(levels), levels - np.log(particles), levels.max())
+    log_p = target(z)
+    run = np.arange(particles) % _RUNS
+    log_z, beta = np.zeros(_RUNS), 0.0
+    log_w = np.zeros(particles)
+    while beta < 1:
+        step = _step(log_p - log_q, 1 - beta)
+        beta = 1.0 if 1 - beta - step < 1e-9 else beta + step
+        log_w = step * (log_p - log_q)
+        index = np.empty(particles, dtype=int)
+        for g in range(_RUNS):
+            mine = np.flatnonzero(run == g)
+            top = log_w[mine].max()
+            if not np.isfinite(top):
+                log_z[g] = -np.inf
+                index[mine] = mine
+                continue
+            w = np.exp(log_w[mine] - top)
+            log_z[g] += np.log(w.mean()) + top
+            edges = np.cumsum(w) / w.sum()
+            places = (rng.random() + np.arange(len(mine))) / len(mine)
+            index[mine] = mine[np.searchsorted(edges, places).clip(0, len(mine) - 1)]
+        z, log_p, log_q = z[index], log_p[index], log_q[index]
+        moves = 4 + n_dim // 2
+        for _ in range(moves):
+            z, log_p, log_q = _move(target, base, z, log_p, log_q, beta, rng)
+    top = log_z.max()
+    relative = np.exp(log_z - top)
+    mean = relative.mean()
+    return z, float(np.log(mean) + top), float(relative.std() / mean / np.sqrt(_RUNS - 1))
+
+
+def _step(log_ratio: NDArray, most: float) -> float:
+    """The largest step of the temperature after which half of the particles stay effective."""
+
+    def effective(step: float) -> float:
+        log_w = step * log_ratio
+        top = log_w.max()
+        if not np.isfinite(top):
+            return 0.0
+        w = np.exp(log_w - top)
+        return w.sum() ** 2 / (w**2).sum() / len(w)
+
+    if effective(most) >= 0.5:
+        return most
+    low, high = 0.0, most
+    for _ in range(30):
+        middle = (low + high) / 2
+        low, high = (middle, high) if effective(middle) >= 0.5 else (low, middle)
+    # Where less than half have any mass at all, no step leaves half of them.
+    return max(low, most / 64)
+
+
+def _move(target, base, z, log_p, log_q, beta, rng):
+    """One Metropolis step of every particle along the difference of two others."""
+    n, n_dim = z.shape
+    a, b = rng.integers(n, size=n), rng.integers(n, size=n)
+    factor = 2.38 / np.sqrt(2 * n_dim) * np.exp(rng.normal(size=(n, 1)) * 0.5)
+    factor[rng.random(n) < 0.1] = 1.0
+    moved = z + factor * (z[a] - z[b]) + 1e-6 * (z[a] - z[b]).std() * rng.normal(size=z.shape)
+    new_p, new_q = target(moved), base.log_density(moved)
+    with np.errstate(invalid="ignore"):
+        gain = beta * (new_p - log_p) + (1 - beta) * (new_q - log_q)
+    accepted = rng.exponential(size=n) > -gain
+    keep = lambda new, old: np.where(accepted, new, old)
+    return np.where(accepted[:, None], moved, z), keep(new_p, log_p), keep(new_q, log_q)
+
+
+def _refit(z: NDArray, modes: list[Mode], base: TMixture, rng) -> TMixture:
+    centres = [mode.place for mode in modes]
+    centres += list(z[rng.integers(len(z), size=_MORE_CENTRES)])
+    uniform = np.full(len(z), 1 / len(z))
+    mixture = fitted_mixture(z, uniform, np.array(centres), freedom=base.freedom)
+    mean, spread = z.mean(axis=0), np.atleast_2d(np.cov(z.T))
+    wide = TMixture(np.ones(1), mean[None], root_of(2 * spread)[None], base.freedom)
+    return mixture.with_part(wide, 0.1).with_part(base, 0.05)
+
+
+def _runs(density: Unbounded, z: NDArray, log_q: NDArray, rows: NDArray) -> NDArray:
+    """Log of each scrambling's estimate, ``(16, J)``."""
+    found = np.empty((_SCRAMBLINGS, len(rows)))
+    size = max(2**22 // len(z), 1)
+    for low in range(0, len(rows), size):
+        logs = density.log_densities(z, rows[low : low + size]) - log_q
+        by_run = logs.reshape(len(logs), _SCRAMBLINGS, -1)
+        top = by_run.max(axis=2, keepdims=True)
+        top = np.where(np.isfinite(top), top, 0.0)
+        with np.errstate(divide="ignore"):
+            sums = np.log(np.exp(by_run - top).mean(axis=2)) + top[..., 0]
+        found[:, low : low + size] = sums.T
+    return found
