@@ -1,6 +1,6 @@
 """The questions of `report`, asked before sampling."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pymc as pm
@@ -9,10 +9,13 @@ from numpy.typing import NDArray
 from pymc.blocking import DictToArrayBijection, RaveledVars
 from scipy import optimize
 
-from pymc_ebm.diagnostics._report import report
+from pymc_ebm.diagnostics._report import judged
+from pymc_ebm.diagnostics.checks import CHECKS
+from pymc_ebm.diagnostics.checks.maximum import maximum_words
 from pymc_ebm.diagnostics.hull._hull import hull_verdicts
+from pymc_ebm.diagnostics.limits import Limits
 from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
-from pymc_ebm.diagnostics.reference_stats import reference_stats
+from pymc_ebm.diagnostics.reference_stats import record_of
 from pymc_ebm.diagnostics.unusable_energies import EnergyFaults
 from pymc_ebm.diagnostics.words.reference_report import ReferenceReport
 from pymc_ebm.progress import progress
@@ -28,7 +31,12 @@ _DRAWS_LOOKED_AT = 8
 
 
 def check(
-    model: pm.Model | None = None, *, draws: int = 100, random_seed=0, progressbar: bool = False
+    model: pm.Model | None = None,
+    *,
+    draws: int = 100,
+    random_seed=0,
+    limits: Limits | None = None,
+    progressbar: bool = False,
 ) -> ReferenceReport:
     """Say before sampling what would go wrong with the estimated normalisers.
 
@@ -50,6 +58,8 @@ def check(
         Of the normal approximation.
     random_seed : optional
         As for ``numpy.random.default_rng``.
+    limits : Limits, optional
+        What is allowed.
     progressbar : bool
 
     Returns
@@ -90,15 +100,8 @@ def check(
             [f"The log-probability of {n} is {v} at {at_start}." for n, v in bad.items()],
             ["Give initval= values at which the data are possible and the reference has weight."],
         )
-    outside = {n: v for n, v in hull_verdicts(normalisers).items() if v.verdict == "outside"}
-    if outside:
-        return _failed(
-            [
-                f"The estimated likelihood of {n} has no maximum. {v.reason}"
-                for n, v in outside.items()
-            ],
-            ["Widen or re-centre the reference, so that its points surround the data."],
-        )
+    if unbounded := _no_maximum(normalisers):
+        return _failed(*unbounded)
     around = _NormalApproximation(model, start, progressbar)
     which = "the posterior mode" if around.found else "where the search for the mode ended"
     own_mode = normalisers.own_scale(around.mode)
@@ -119,12 +122,18 @@ def check(
         where = f"a draw around the mode ({_values(points[i])})"
         if unusable := faults.energies(points[i], where):
             return _failed(*unusable)
-    idata = _as_posterior(points)
-    for name, group in reference_stats(idata, normalisers, progressbar=progressbar).items():
-        idata[name] = xr.DataTree(group)
-    verdict = report(idata)
+    checks = [c for c in CHECKS if c.before_sampling]
+    record = record_of(_as_posterior(points), normalisers, checks=checks, progressbar=progressbar)
+    verdict = judged(record, checks, limits)
     looked = f"Looked at {at_start}, {at_mode} and {draws} draws around it."
     return replace(verdict, reasons=(*verdict.reasons, looked))
+
+
+def _no_maximum(normalisers: Normalisers) -> tuple[list[str], list[str]] | None:
+    """Reasons and remedies where the hull proves that the estimated likelihood has no maximum."""
+    verdicts = hull_verdicts(normalisers)
+    words = maximum_words({name: asdict(v) for name, v in verdicts.items()})
+    return (words.failures, words.remedies) if words.failures else None
 
 
 def _failed(reasons: list[str], remedies: list[str]) -> ReferenceReport:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -11,21 +10,20 @@ import xarray as xr
 from numpy.typing import NDArray
 from pymc.pytensorf import resolve_backend_compile_kwargs
 
-from pymc_ebm.diagnostics.coverage._coverage import check_coverage
+from pymc_ebm.diagnostics.checks import CHECKS, Check, Draws
 from pymc_ebm.diagnostics.error.level_error import LevelError
 from pymc_ebm.diagnostics.error.posterior_error import PosteriorError
-from pymc_ebm.diagnostics.hull._hull import hull_verdicts
 from pymc_ebm.diagnostics.normalisers.find import Normaliser
 from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
 from pymc_ebm.diagnostics.normalisers.posterior import flat_draws
-from pymc_ebm.diagnostics.provenance import check_same_model, describe
+from pymc_ebm.diagnostics.record import Record, check_same_model, describe
 from pymc_ebm.diagnostics.sums.draw_statistics import draw_statistics, streamed_statistics
 from pymc_ebm.diagnostics.sums.point_sweep import PointSweep
 from pymc_ebm.diagnostics.sums.shard_sweep import ShardSweep
 from pymc_ebm.distributed import ShardedReference
 from pymc_ebm.progress import progress
 
-__all__ = ["compute_reference_stats", "reference_stats"]
+__all__ = ["compute_reference_stats", "record_of"]
 
 _STATISTICS = (
     "log_partition",
@@ -127,12 +125,13 @@ def compute_reference_stats(
     >>> idata["reference_stats"]["log_partition"].to_numpy().ravel().round(4).tolist()
     [0.9189, 1.3244]
     """
-    groups = reference_stats(
+    record = record_of(
         idata,
         Normalisers(model, var_names).required(),
         progressbar=progressbar,
         **resolve_backend_compile_kwargs(backend, compile_kwargs),
     )
+    groups = record.groups()
     if not extend_inferencedata:
         return xr.DataTree.from_dict(groups)
     for name, group in groups.items():
@@ -140,18 +139,18 @@ def compute_reference_stats(
     return idata
 
 
-def reference_stats(
-    idata: xr.DataTree, normalisers: Normalisers, *, progressbar: bool, **compile_kwargs: Any
-) -> dict[str, xr.Dataset]:
-    """The two groups of `compute_reference_stats`, of normalisers on their own scale."""
+def record_of(
+    idata: xr.DataTree,
+    normalisers: Normalisers,
+    *,
+    checks: Sequence[Check] = CHECKS,
+    progressbar: bool,
+    **compile_kwargs: Any,
+) -> Record:
+    """What `compute_reference_stats` stores, of normalisers on their own scale."""
     posterior = normalisers.posterior(idata)
     attributes = describe(normalisers)
     check_same_model(idata, attributes)
-    verdicts = {name: asdict(v) for name, v in hull_verdicts(normalisers).items()}
-    attributes["hull"] = json.dumps(verdicts)
-    coverage = check_coverage(posterior, normalisers)
-    attributes["coverage"] = json.dumps({name: asdict(v) for name, v in coverage.items()})
-
     sweeps = [_sweep(normaliser) for normaliser in normalisers]
     function = normalisers.compile(
         [
@@ -171,9 +170,12 @@ def reference_stats(
             "ebm": [n.name for n in normalisers],
             "variable": list(of_elpd),
         },
-        attrs=attributes,
     )
-    return {"reference_stats": dataset, "reference_mcse": errors.assign_attrs(attributes)}
+    draws = Draws(posterior, dataset, errors, json.loads(attributes["references"]))
+    measured = {check.name: check.measure(normalisers, draws) for check in checks}
+    return Record(
+        draws, {name: value for name, value in measured.items() if value is not None}, attributes
+    )
 
 
 def _over_draws(

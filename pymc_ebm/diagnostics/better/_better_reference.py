@@ -7,12 +7,13 @@ import pymc as pm
 import xarray as xr
 from numpy.typing import NDArray
 
-from pymc_ebm.diagnostics._report import added_error
+from pymc_ebm.diagnostics.checks.added_error import added_error
+from pymc_ebm.diagnostics.limits import Limits
 from pymc_ebm.diagnostics.normalisers.find import Normaliser
 from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
 from pymc_ebm.diagnostics.normalisers.posterior import flat_draws
-from pymc_ebm.diagnostics.provenance import check_same_model, describe
-from pymc_ebm.diagnostics.reference_stats import reference_stats
+from pymc_ebm.diagnostics.record import Record, check_same_model, describe
+from pymc_ebm.diagnostics.reference_stats import record_of
 from pymc_ebm.reference._fitted import fitted
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.reference.uniforms import balanced
@@ -21,8 +22,6 @@ from pymc_ebm.weights.pareto_tails import pareto_k
 
 __all__ = ["better_reference", "better_references"]
 
-# Share of a posterior sd that the new references are to add to a mean or sd.
-_WANTED_SHARE = 0.05
 # An error is halved at least, or the better reference hardly is one.
 _FEWEST_TIMES = 4
 _FEWEST_DRAWS = 2**10
@@ -156,10 +155,11 @@ def better_references(
 def _times(idata: xr.DataTree, normalisers: Normalisers, progressbar: bool) -> float:
     """How many times the points bring the added error to the wanted share; inf if unknown."""
     if "reference_mcse" not in idata.children:
-        groups = reference_stats(idata, normalisers, progressbar=progressbar)
-        idata = xr.DataTree.from_dict({"posterior": idata["posterior"].to_dataset(), **groups})
-    worst = max(share for row in added_error(idata).values() for share in row.values())
-    return (worst / _WANTED_SHARE) ** 2 if np.isfinite(worst) else np.inf
+        record = record_of(idata, normalisers, checks=(), progressbar=progressbar)
+    else:
+        record = Record.read(idata)
+    worst = max(share for row in added_error(record.draws).values() for share in row.values())
+    return (worst / Limits().aimed_share) ** 2 if np.isfinite(worst) else np.inf
 
 
 def _draws(

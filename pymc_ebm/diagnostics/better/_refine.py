@@ -13,10 +13,11 @@ from pytensor.graph.traversal import ancestors
 
 from pymc_ebm.diagnostics.better._better_reference import better_references
 from pymc_ebm.diagnostics.better._replace_reference import with_references
+from pymc_ebm.diagnostics.limits import Limits
 from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
 from pymc_ebm.diagnostics.normalisers.posterior import flat_draws
-from pymc_ebm.diagnostics.provenance import check_same_model, describe
-from pymc_ebm.diagnostics.reference_stats import reference_stats
+from pymc_ebm.diagnostics.record import check_same_model, describe
+from pymc_ebm.diagnostics.reference_stats import record_of
 from pymc_ebm.partition._log_partition import LogPartition
 from pymc_ebm.progress import progress
 from pymc_ebm.reference.base import Reference
@@ -31,8 +32,6 @@ _FLAGS = ("diverging", "reached_max_treedepth", "maxdepth_reached")
 _KEPT = ("observed_data", "constant_data", "prior")
 _RESAMPLED = ("posterior", "unconstrained_posterior")
 _FEWEST_DRAWS = 25
-# Share of the refined draws at which the new reference's own weights may be too heavy.
-_SHARE_OF_HIGH_KHAT = 0.01
 
 
 def refine(
@@ -144,7 +143,7 @@ def refine(
     rng = np.random.default_rng([entropy, 1])
     index = _systematic(weights, rng)
     refined = _resampled(idata, index, new.model)
-    for name, group in reference_stats(refined, new, progressbar=progressbar).items():
+    for name, group in record_of(refined, new, progressbar=progressbar).groups().items():
         refined[name] = xr.DataTree(group)
     _check_new_reference(refined["reference_stats"].to_dataset())
     shape = (posterior.sizes["chain"], posterior.sizes["draw"])
@@ -248,7 +247,7 @@ def _check_new_reference(stats: xr.Dataset) -> None:
     for name in stats["ebm"].to_numpy().tolist():
         limit = khat_threshold(references[name]["n_points"])
         khat = stats["pareto_k"].sel(ebm=name).to_numpy()
-        if not references[name]["exact"] and (~(khat <= limit)).mean() > _SHARE_OF_HIGH_KHAT:
+        if not references[name]["exact"] and (~(khat <= limit)).mean() > Limits().high_khat_share:
             raise ValueError(
                 f"k-hat of the better reference of {name} is {np.max(khat):.2f} at the refined "
                 f"posterior, and {limit:.2f} is the most: its points do not reach all of the model "

@@ -21,12 +21,12 @@ from pymc_ebm.energy.split import evaluate
 from pymc_ebm.kernels.routes import choose
 from pymc_ebm.weights.normalised import ess, normalise
 
-__all__ = ["Finding", "Probe"]
+__all__ = ["IMPROBABLE", "Finding", "Probe"]
 
 # Nats by which a weight must exceed all of the points' to count as out of their reach.
 _MARGIN = 0.05
 # Share of the model's mass, of the highest energies, in which few data should lie.
-_IMPROBABLE = 1e-3
+IMPROBABLE = 1e-3
 _MOST_POINTS = 2**18
 
 
@@ -177,7 +177,7 @@ class Probe:
             return 0
         energies = self.reference.log_weights[:: self._every] - log_weights
         order = np.argsort(energies)
-        high = int(np.searchsorted(weights[order].cumsum(), 1 - _IMPROBABLE))
+        high = int(np.searchsorted(weights[order].cumsum(), 1 - IMPROBABLE))
         limit = energies[order[min(high, len(order) - 1)]]
         return int((self._energy(data, *theta) > limit + _MARGIN).sum())
 

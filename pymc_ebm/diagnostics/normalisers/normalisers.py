@@ -68,6 +68,7 @@ class Normalisers(Sequence[Normaliser]):
         self.factors: dict[str, Variable] = {
             owner.name: factor for owner, factor in zip(owners, factors, strict=True)
         }
+        self._var_names = var_names
         self._found = [
             n
             for n in normalisers_in(self.valued, self.factors)
@@ -93,8 +94,9 @@ class Normalisers(Sequence[Normaliser]):
         """
         known = [n.name for n in self]
         if not known:
+            among = "" if self._var_names is None else f" in {', '.join(self._var_names)}"
             raise ValueError(
-                "The model has no estimated normaliser. Use pymc_ebm.EBM, or "
+                f"The model has no estimated normaliser{among}. Use pymc_ebm.EBM, or "
                 "pymc_ebm.log_partition inside a pm.Potential, and pass that model."
             )
         if names is None:

@@ -1,9 +1,11 @@
 """`ReferenceReport`, the verdict as an object that prints itself."""
 
-import html
+import io
+import re
 from dataclasses import dataclass
 from typing import Literal
 
+from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.table import Column, Table
 from rich.text import Text
@@ -12,18 +14,12 @@ __all__ = ["ReferenceReport", "Status"]
 
 Status = Literal["ok", "inconclusive", "failed"]
 
-_COLUMNS = {
-    "points": "points",
-    "ess_min": "least ESS",
-    "khat_max": "worst k-hat",
-    "khat_threshold": "k-hat limit",
-    "log_partition_mcse_max": "mcse of log Ẑ (nats)",
-    "amplification_mean": "amplification",
-    "loglik_sd": "sd of log-lik. (nats)",
-}
+# Columns of a terminal, and of a name there; a longer name goes on below, at a sign between words.
+_WIDTH, _NAME = 80, 13
+_HTML = '<pre style="line-height:normal;overflow-x:auto">{code}</pre>'
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ReferenceReport:
     """Whether a posterior can be trusted as far as its estimated normalisers are concerned.
 
@@ -41,6 +37,9 @@ class ReferenceReport:
     added_error : dict of dict
         By parameter: the share of its posterior sd that the references add to "mean" and "sd", of
         the worst element.
+    unknown_level : tuple of str
+        Normalisers whose log Ẑ is known up to a constant: log-likelihoods, LOO and Bayes factors
+        are so too.
     """
 
     status: Status
@@ -48,62 +47,113 @@ class ReferenceReport:
     remedies: tuple[str, ...]
     table: dict[str, dict[str, float]]
     added_error: dict[str, dict[str, float]]
+    unknown_level: tuple[str, ...] = ()
+
+    @property
+    def headline(self) -> str:
+        """The status, and for what it holds."""
+        if self.status == "failed" or not self.unknown_level:
+            return f"Estimated normalisers: {self.status}"
+        return (
+            f"Estimated normalisers: {self.status} for parameters; log-likelihoods, LOO and Bayes "
+            "factors unknown by a constant"
+        )
 
     def __rich__(self) -> RenderableType:
         """Verdict, reasons and remedies, then the two tables."""
         colour = {"ok": "green", "inconclusive": "yellow", "failed": "red"}[self.status]
-        lines = [Text(f"Estimated normalisers: {self.status}", style=f"bold {colour}")]
-        lines += [Text(f"  - {reason}") for reason in self.reasons]
+        lines: list[RenderableType] = [
+            Text(self.headline, style=f"bold {colour}"),
+            _items(self.reasons),
+        ]
         if self.remedies:
-            lines.append(Text("What to do", style="bold"))
-            lines += [Text(f"  - {remedy}") for remedy in self.remedies]
-        tables = []
-        for header, rows in self._tables():
-            name, *others = header
-            # Where a name is long the numbers fold; nothing is cut off.
-            folded = [Column(other, overflow="fold") for other in others]
-            table = Table(Column(name, no_wrap=True), *folded)
-            for row in rows:
-                # As plain text: rich would take the brackets of x[0] for a style.
-                table.add_row(*map(Text, row))
-            tables.append(table)
-        return Group(*lines, *tables)
+            lines += [Text("What to do", style="bold"), _items(self.remedies)]
+        if self.table:
+            lines.append(self._normalisers())
+        if self.added_error:
+            lines.append(self._parameters())
+        return Group(*lines)
+
+    def _normalisers(self) -> Table:
+        table = _table(
+            "normaliser",
+            "points",
+            "least\nESS",
+            "k-hat\n(limit)",
+            "mcse of\nlog Ẑ",
+            "amplification",
+            "sd of\nlog-lik.",
+        )
+        for name, row in self.table.items():
+            khat, limit = _number(row["khat_max"]), _number(row["khat_threshold"])
+            table.add_row(
+                _name(name),
+                _number(row["points"]),
+                _number(row["ess_min"]),
+                # Exact references, and equal weights, have no tail.
+                "–" if row["khat_max"] == float("-inf") else f"{khat} ({limit})",
+                _number(row["log_partition_mcse_max"]),
+                _number(row["amplification_mean"]),
+                _number(row["loglik_sd"]),
+            )
+        return table
+
+    def _parameters(self) -> Table:
+        table = _table("parameter", "added to\nits mean", "added to\nits sd", "")
+        for name, row in self.added_error.items():
+            shares = [f"{_number(100 * row[statistic])}%" for statistic in ("mean", "sd")]
+            table.add_row(_name(name), *shares, "of its posterior sd")
+        return table
 
     def __str__(self):
-        console = Console(width=110, color_system=None, force_jupyter=False)
+        console = Console(
+            width=_WIDTH, color_system=None, force_jupyter=False, force_terminal=False
+        )
         with console.capture() as capture:
             console.print(self)
         return "\n".join(line.rstrip() for line in capture.get().splitlines())
 
-    def _repr_html_(self):
-        items = lambda lines: "".join(f"<li>{html.escape(line)}</li>" for line in lines)
-        parts = [
-            f"<p><b>Estimated normalisers: {self.status}</b></p><ul>{items(self.reasons)}</ul>"
-        ]
-        if self.remedies:
-            parts.append(f"<p><b>What to do</b></p><ul>{items(self.remedies)}</ul>")
-        for header, rows in self._tables():
-            cells = lambda tag, row: "".join(f"<{tag}>{html.escape(c)}</{tag}>" for c in row)
-            body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
-            parts.append(f"<table><tr>{cells('th', header)}</tr>{body}</table>")
-        return "".join(parts)
+    __repr__ = __str__
 
-    def _tables(self) -> list[tuple[list[str], list[list[str]]]]:
-        normalisers = [
-            [name, *(_number(row[key]) for key in _COLUMNS)] for name, row in self.table.items()
-        ]
-        parameters = [
-            [name, f"{100 * row['mean']:.3g}%", f"{100 * row['sd']:.3g}%"]
-            for name, row in self.added_error.items()
-        ]
-        return [
-            (["normaliser", *_COLUMNS.values()], normalisers),
-            (
-                ["parameter", "added to mean / posterior sd", "added to sd / posterior sd"],
-                parameters,
-            ),
-        ]
+    def _repr_html_(self):
+        console = Console(width=_WIDTH, record=True, file=io.StringIO(), force_jupyter=False)
+        console.print(self)
+        return console.export_html(inline_styles=True, code_format=_HTML)
+
+
+def _items(texts) -> Table:
+    """A list whose lines are indented alike."""
+    grid = Table.grid(padding=(0, 1))
+    for text in texts:
+        # As plain text: rich would take the brackets of x[0] for a style.
+        grid.add_row("  -", Text(text))
+    return grid
+
+
+def _table(name: str, *numbers: str) -> Table:
+    """Names, which may take several lines, and numbers, which stay whole."""
+    columns = [Column(header, no_wrap=True, justify="right") for header in numbers]
+    return Table(
+        Column(name, no_wrap=True),
+        *columns,
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
+
+
+def _name(name: str) -> Text:
+    """A name in lines that break where a part of it ends."""
+    lines = [""]
+    for part in re.split(r"(?<=[_:,])|(?=\[)", name):
+        if lines[-1] and len(lines[-1] + part) > _NAME:
+            lines.append("")
+        lines[-1] += part
+    return Text("\n".join(lines))
 
 
 def _number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
+    """Three digits, or a whole number with its thousands apart, in at most seven signs."""
+    if 1000 <= abs(value) < 1e6:
+        return f"{value:,.0f}"
+    return re.sub(r"e\+?(-?)0*", r"e\1", f"{value:.3g}")

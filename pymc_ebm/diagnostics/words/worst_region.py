@@ -3,6 +3,8 @@
 import numpy as np
 import xarray as xr
 
+from pymc_ebm.diagnostics.words.element_name import element_name
+
 __all__ = ["worst_region"]
 
 # Share of the draws that are looked at, and the distance from the posterior mean, in posterior sds,
@@ -41,13 +43,10 @@ def worst_region(posterior: xr.Dataset, badness: xr.DataArray) -> str:
     for name, array in posterior.data_vars.items():
         array = array.transpose("chain", "draw", ...)
         draws = array.to_numpy().astype(float)
-        shape, coords = draws.shape[2:], [array[dim].to_numpy() for dim in array.dims[2:]]
         flat = draws.reshape(values.size, -1)
         mean, sd, there = flat.mean(axis=0), flat.std(axis=0), flat[worst].mean(axis=0)
         for i in np.flatnonzero(np.abs(there - mean) > _ELSEWHERE * sd):
-            index = np.unravel_index(i, shape)
-            place = ",".join(str(c[k]) for c, k in zip(coords, index, strict=True))
-            label = f"{name}[{place}]" if shape else str(name)
+            label = element_name(array[0, 0].rename(name), int(i))
             text = f"{label} = {there[i]:.3g} (posterior {mean[i]:.3g} ± {sd[i]:.3g})"
             found.append((abs(there[i] - mean[i]) / sd[i], text))
     if not found:

@@ -1,9 +1,11 @@
-"""What reference statistics were computed from, as attributes that every file format keeps."""
+"""What `compute_reference_stats` stores in a DataTree, written and read here alone."""
+
+from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import arviz
 import numpy as np
@@ -13,11 +15,70 @@ import xarray as xr
 from pymc.backends.arviz import find_constants, find_observations
 
 from pymc_ebm._version import versions
+from pymc_ebm.diagnostics.checks import CHECKS, Draws
 from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
 from pymc_ebm.distributed import ShardedReference
 from pymc_ebm.reference.base import Reference
 
-__all__ = ["check_same_model", "describe", "stale_data"]
+__all__ = ["Record", "check_same_model", "describe"]
+
+
+_OF_MODEL = ("references", "data_fingerprints", "versions")
+
+
+class Record(NamedTuple):
+    """Statistics of a posterior's normalisers, and what the checks measured.
+
+    Attributes
+    ----------
+    draws : Draws
+    measured : dict
+        What each check measured, by its name; those that measure nothing are left out.
+    attributes : dict of str
+        What `describe` says of the model.
+    """
+
+    draws: Draws
+    measured: Mapping[str, Any]
+    attributes: Mapping[str, str]
+
+    def groups(self) -> dict[str, xr.Dataset]:
+        """The groups ``reference_stats`` and ``reference_mcse``, which every file format keeps."""
+        found = {name: json.dumps(value) for name, value in self.measured.items()}
+        attributes = {**self.attributes, **found}
+        return {
+            "reference_stats": self.draws.statistics.assign_attrs(attributes),
+            "reference_mcse": self.draws.mcse.assign_attrs(attributes),
+        }
+
+    @classmethod
+    def read(cls, idata: xr.DataTree) -> Record:
+        """What was stored in a DataTree.
+
+        Raises
+        ------
+        ValueError
+            No reference statistics.
+        """
+        missing = {"posterior", "reference_stats", "reference_mcse"} - set(idata.children)
+        if missing:
+            raise ValueError(
+                f"The DataTree has no group {', '.join(sorted(missing))}. Run "
+                "compute_reference_stats(idata) first."
+            )
+        statistics = idata["reference_stats"].to_dataset()
+        mcse = idata["reference_mcse"].to_dataset()
+        texts = statistics.attrs
+        of_model = {name: texts[name] for name in _OF_MODEL}
+        measured = {c.name: json.loads(texts[c.name]) for c in CHECKS if c.name in texts}
+        draws = Draws(
+            idata["posterior"].to_dataset()[list(mcse.data_vars)],
+            statistics,
+            mcse,
+            json.loads(of_model["references"]),
+            tuple(_changed_data(idata)),
+        )
+        return cls(draws, measured, of_model)
 
 
 def describe(normalisers: Normalisers) -> dict[str, str]:
@@ -97,17 +158,17 @@ def check_same_model(idata: xr.DataTree, attributes: Mapping[str, str]) -> None:
                 )
 
 
-def stale_data(idata: xr.DataTree) -> list[str]:
+def _changed_data(idata: xr.DataTree) -> list[str]:
     """Names of data in `idata` that differ from those the statistics were computed with."""
     recorded = json.loads(idata["reference_stats"].attrs["data_fingerprints"])
-    stale = []
+    changed = []
     for group in ("observed_data", "constant_data"):
         if group not in idata.children:
             continue
         for name, array in idata[group].data_vars.items():
             if name in recorded and recorded[name] != _sha256(array.to_numpy()):
-                stale.append(str(name))
-    return stale
+                changed.append(str(name))
+    return changed
 
 
 def _sha256(array: Any) -> str:

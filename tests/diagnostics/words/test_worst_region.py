@@ -1,12 +1,9 @@
-"""What a report says of the place of bad estimates, of halves that disagree, and of a bad model."""
+"""Which values of the parameters go with the worst estimates."""
 
 import numpy as np
-import pytest
 import xarray as xr
 from scipy import stats
 
-from pymc_ebm.diagnostics.words.findings import Findings
-from pymc_ebm.diagnostics.words.judge_coverage import judge_coverage
 from pymc_ebm.diagnostics.words.worst_region import worst_region
 
 DIMS = ("chain", "draw")
@@ -32,30 +29,3 @@ def test_undefined_values_are_the_worst():
     s = np.arange(40.0).reshape(1, -1)
     badness = xr.DataArray(np.where(s < 2, np.nan, s), dims=DIMS)
     assert "s = 0.5 " in worst_region(xr.Dataset({"s": (DIMS, s)}), badness)
-
-
-def judged(amplification=100.0, **fields):
-    sound = {"verdict": "covered", "reason": "", "misfits": 0, "n_data": 100}
-    found = Findings()
-    sound |= {"halves_nats": 0.001, "halves_p": 0.5}
-    judge_coverage("x", sound | fields, amplification, found)
-    return found
-
-
-@pytest.mark.parametrize(
-    "nats, p, expected", [(0.1, 0.5, "ok"), (0.01, 1e-6, "inconclusive"), (0.1, 1e-6, "failed")]
-)
-def test_halves(nats, p, expected):
-    """With amplification 100, 0.01 is a nat of the log-likelihood and 0.1 are ten."""
-    found = judged(halves_nats=nats, halves_p=p)
-    assert (len(found.failures), len(found.doubts)) == {
-        "ok": (0, 0), "inconclusive": (0, 1), "failed": (1, 0),
-    }[expected]  # fmt: skip
-
-
-def test_a_misfit_is_the_models_and_no_reason_to_doubt_the_reference():
-    """Of 100 data 0.1 are expected there; 2 are luck, and 20 are not."""
-    assert len(judged(misfits=2).notes) == 1
-    found = judged(misfits=20)
-    assert "misfit of the model" in found.notes[1]
-    assert not (found.failures or found.doubts or found.remedies)

@@ -1,0 +1,138 @@
+"""What a check is: a name, something that it measures, and how it judges that."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, NamedTuple
+
+import xarray as xr
+
+from pymc_ebm.diagnostics.limits import Limits
+from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
+
+__all__ = ["Check", "Draws", "Finding", "Words"]
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Posterior draws, and what the estimated normalisers did at each of them.
+
+    Attributes
+    ----------
+    posterior : xr.Dataset
+        The free parameters by chain and draw.
+    statistics : xr.Dataset
+        The group ``reference_stats``, by chain, draw and ebm.
+    mcse : xr.Dataset
+        The group ``reference_mcse``.
+    references : dict of dict
+        What is stored of each normaliser's reference, by its name.
+    changed_data : tuple of str
+        Data that are no longer those of the statistics.
+    """
+
+    posterior: xr.Dataset
+    statistics: xr.Dataset
+    mcse: xr.Dataset
+    references: Mapping[str, Mapping[str, Any]]
+    changed_data: tuple[str, ...] = ()
+
+    def of(self, name: str) -> xr.Dataset:
+        """Statistics of one normaliser, ``(chain, draw)``."""
+        return self.statistics.sel(ebm=name)
+
+    @property
+    def random(self) -> list[str]:
+        """Names of the normalisers with a random reference."""
+        return [name for name, r in self.references.items() if not r["exact"]]
+
+
+class Finding(NamedTuple):
+    """What a check judges.
+
+    Attributes
+    ----------
+    measured : object
+        What its `measure` returned, as JSON keeps it; None where it measures nothing of its own
+        or was not run.
+    draws : Draws
+    """
+
+    measured: Any
+    draws: Draws
+
+
+@dataclass
+class Words:
+    """What a check says.
+
+    Attributes
+    ----------
+    premises : list of str
+        What all else in a report rests on and is not given: it comes first, and forbids "ok".
+    failures, doubts, notes : list of str
+        Reasons for "failed", for "inconclusive", and what is worth knowing besides.
+    remedies : list of str
+        What to do.
+    """
+
+    premises: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    remedies: list[str] = field(default_factory=list)
+
+    def __iadd__(self, other: Words) -> Words:
+        """Add what another check says."""
+        for name, lines in vars(other).items():
+            getattr(self, name).extend(lines)
+        return self
+
+
+class Check(ABC):
+    """One question that a report answers.
+
+    A new one is a subclass in a file of its own, and an instance in the list `CHECKS`.
+
+    Attributes
+    ----------
+    name : str
+        Under which its finding is stored in the attributes of ``reference_stats``.
+    before_sampling : bool
+        Whether it has something to say of draws around the posterior mode, as `check` makes them.
+    """
+
+    name: ClassVar[str]
+    before_sampling: ClassVar[bool] = True
+
+    def measure(self, normalisers: Normalisers, draws: Draws) -> Any:
+        """What `compute_reference_stats` is to store besides the statistics of every draw.
+
+        Parameters
+        ----------
+        normalisers : Normalisers
+            Of the model, on the parameters' own scale.
+        draws : Draws
+
+        Returns
+        -------
+        object
+            Dicts, lists, text and numbers, as JSON keeps them; None for nothing.
+        """
+        return None
+
+    @abstractmethod
+    def judge(self, finding: Finding, limits: Limits) -> Words:
+        """What the finding means for the posterior.
+
+        Parameters
+        ----------
+        finding : Finding
+        limits : Limits
+
+        Returns
+        -------
+        Words
+        """

@@ -1,0 +1,88 @@
+"""Whether the points reach all of the model, and agree with one another."""
+
+from dataclasses import asdict
+
+from scipy import stats
+
+from pymc_ebm.diagnostics.checks.check import Check, Finding, Words
+from pymc_ebm.diagnostics.coverage._coverage import check_coverage
+from pymc_ebm.diagnostics.coverage.probe import IMPROBABLE
+from pymc_ebm.diagnostics.limits import Limits
+
+__all__ = ["Coverage"]
+
+
+class Coverage(Check):
+    """Data, modes and halves of the points: see `check_coverage`."""
+
+    name = "coverage"
+
+    def measure(self, normalisers, draws):
+        """A `CoverageVerdict` for each normaliser."""
+        verdicts = check_coverage(draws.posterior, normalisers)
+        return {name: asdict(verdict) for name, verdict in verdicts.items()}
+
+    def judge(self, finding: Finding, limits: Limits) -> Words:
+        """Of every random reference."""
+        words, draws = Words(), finding.draws
+        for name in draws.random:
+            found = (finding.measured or {}).get(name)
+            words += _of_reach(name, found)
+            if found is not None:
+                amplification = float(abs(draws.of(name)["amplification"]).mean())
+                words += _of_halves(name, found, amplification, limits)
+                words += _of_fit(name, found, limits)
+        return words
+
+
+def _of_reach(name, found) -> Words:
+    if found is None or found["verdict"] == "not checked":
+        why = found["reason"] if found else "Run compute_reference_stats again."
+        return Words(
+            doubts=[f"Whether the points of {name} reach all of the model is not known. {why}"],
+            remedies=[
+                f"Compare the posterior with that of a wider reference of {name}, or of quadrature "
+                "or enumeration where these are possible."
+            ],
+        )
+    if found["verdict"] == "missed":
+        return Words(
+            failures=[f"The points of {name} miss a part of the model. {found['reason']}"],
+            remedies=[
+                f"Give {name} a reference that reaches there: fitted to all of the data, wider, or "
+                "with a component at each mode."
+            ],
+        )
+    return Words(notes=[f"{name}: {found['reason']}"])
+
+
+def _of_halves(name, found, amplification, limits) -> Words:
+    if found["halves_p"] >= limits.halves_chance:
+        return Words()
+    nats = amplification * found["halves_nats"]
+    text = (
+        f"Two halves of the points of {name} differ by {nats:.3g} nats in how the log-likelihood "
+        "changes from one posterior draw to another, beyond what chance explains "
+        f"(p = {found['halves_p']:.1g}): they are no sample of one distribution."
+    )
+    words = Words(
+        remedies=[
+            f"Run the chains of {name} longer and from several starts, or pool them over anchors "
+            "at which they mix."
+        ]
+    )
+    (words.failures if nats > limits.halves_nats else words.doubts).append(text)
+    return words
+
+
+def _of_fit(name, found, limits) -> Words:
+    misfits, n_data = found["misfits"], found["n_data"]
+    if not misfits or stats.binom(n_data, IMPROBABLE).sf(misfits - 1) >= limits.misfit_chance:
+        return Words()
+    return Words(
+        notes=[
+            f"{misfits} of {n_data} data of {name} have energies that only "
+            f"{100 * IMPROBABLE:g}% of the model exceeds. That is a misfit of the model and no "
+            "fault of the reference."
+        ]
+    )

@@ -1,0 +1,80 @@
+"""Whether log Ẑ is a number at every draw, and rests on more than a few points."""
+
+import numpy as np
+
+from pymc_ebm.diagnostics.checks.check import Check, Finding, Words
+from pymc_ebm.diagnostics.limits import Limits
+from pymc_ebm.diagnostics.words.worst_region import worst_region
+from pymc_ebm.weights.pareto_tails import khat_threshold
+
+__all__ = ["Weights"]
+
+
+class Weights(Check):
+    """NaN, points without any weight, and k-hat, by the statistics of every draw."""
+
+    name = "weights"
+
+    def judge(self, finding: Finding, limits: Limits) -> Words:
+        """Of every normaliser."""
+        words = Words()
+        for name in finding.draws.references:
+            words += _of_values(name, finding.draws)
+            words += _of_tails(name, finding.draws, limits)
+        return words
+
+
+def _of_values(name, draws) -> Words:
+    words, stats = Words(), draws.of(name)
+    log_z = stats["log_partition"].to_numpy()
+    undefined = np.isnan(log_z) | np.isposinf(log_z)
+    if undefined.any():
+        words.failures.append(
+            f"log Ẑ of {name} is not a number at {undefined.sum()} of {log_z.size} draws."
+        )
+        words.remedies.append(f"Make the energy of {name} finite or +inf at every point.")
+    empty = np.isneginf(log_z)
+    if empty.any():
+        words.failures.append(
+            f"No point of {name} has any weight at {empty.sum()} of {log_z.size} draws. "
+            f"{worst_region(draws.posterior, -stats['log_partition'])}"
+        )
+        words.remedies.append(_nearer(name, draws.references[name]))
+    return words
+
+
+def _of_tails(name, draws, limits) -> Words:
+    words, stats, reference = Words(), draws.of(name), draws.references[name]
+    khat = stats["pareto_k"].to_numpy()
+    where = lambda: worst_region(draws.posterior, stats["pareto_k"])
+    unknown = np.isnan(khat) | np.isposinf(khat)
+    if unknown.any():
+        words.failures.append(
+            f"k-hat of {name} is undefined at {unknown.sum()} of {khat.size} draws: a few points "
+            f"carry all of the weight (least ESS {stats['ess'].min().item():.3g}). {where()}"
+        )
+    limit = khat_threshold(reference["n_points"])
+    high = np.mean(khat > limit)
+    if high > limits.high_khat_share or (khat > limits.most_khat).any():
+        words.failures.append(
+            f"k-hat of {name} is above {limit:.3g} at {100 * high:.3g}% of draws, at worst "
+            f"{np.nanmax(khat):.3g}: the estimate rests on a few points. {where()}"
+        )
+    if words.failures:
+        words.remedies.append(_nearer(name, reference))
+    return words
+
+
+def _nearer(name, reference) -> str:
+    """The remedy where too few points are where the model is."""
+    if reference.get("selected"):
+        return f"Give {name} more draws where the model is, through the same selection."
+    if "overlap" in reference:
+        return (
+            f"Give {name} longer chains and anchors all around the posterior; where the states are "
+            "few enough to count, ebm.reference.enumeration is exact."
+        )
+    return (
+        f"Give {name} a reference of the model's shape and place, a little wider and with heavier "
+        "tails; ebm.reference.fitted makes one from data."
+    )

@@ -1,0 +1,76 @@
+"""`Limits`, the numbers that decide the words of a report."""
+
+from dataclasses import dataclass
+
+__all__ = ["Limits"]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a report allows. Every number can be moved: ``report(idata, limits=Limits(rhat=1.02))``.
+
+    Attributes
+    ----------
+    rhat : float
+        Largest R-hat of a parameter; where there are few draws, the largest by chance of chains
+        that have mixed.
+    rhat_chance : float
+        Chance, over all parameters, of an R-hat above that by luck.
+    effective_draws : float
+        Fewest effective draws of a parameter, of its bulk and its tails, in all chains together;
+        or half of the draws, where these are fewer.
+    fewest_draws : int
+        Posterior draws of all chains below which nothing is said of R-hat and effective draws.
+    added_share, most_added_share : float
+        Share of its posterior sd that the references may add to a mean or sd: above the first a
+        report is inconclusive, above the second it fails.
+    aimed_share : float
+        The share that advice on a number of draws aims at.
+    bits_lost : float
+        Bits of the posterior that the estimates may lose (arXiv:2509.07221).
+    high_khat_share : float
+        Share of the draws at which k-hat may be above min(1 − 1/log10 M, 0.7).
+    most_khat : float
+        Largest k-hat at any draw.
+    quadrature_nats, most_quadrature_nats : float
+        Nats of the log-likelihood by which half the nodes of a quadrature may differ from all of
+        them: above the first a report is inconclusive, above the second it fails.
+    effective_nodes : float
+        Fewest effective nodes of a quadrature: a Gaussian as wide as the distance of two nodes has
+        3.5 of them and an error of 1e-9.
+    edge_nats : float
+        Nats by which what a truncated space cuts off may move the log-likelihood at any draw.
+    overlap : float
+        Least probability that a point of an anchor's chains belongs to other anchors.
+    halves_chance : float
+        Chance by which halves of sound points may be as far apart as they are.
+    halves_nats : float
+        Nats of the log-likelihood by which halves that differ beyond that may differ without
+        failing.
+    misfit_chance : float
+        Chance of so many improbable data below which a misfit of the model is noted.
+
+    Examples
+    --------
+    >>> Limits().added_share, Limits(added_share=0.02).added_share
+    (0.1, 0.02)
+    """
+
+    rhat: float = 1.01
+    rhat_chance: float = 1e-3
+    effective_draws: float = 400
+    fewest_draws: int = 400
+    added_share: float = 0.1
+    most_added_share: float = 0.5
+    aimed_share: float = 0.05
+    bits_lost: float = 0.2
+    high_khat_share: float = 0.01
+    most_khat: float = 1.0
+    quadrature_nats: float = 0.01
+    most_quadrature_nats: float = 0.5
+    effective_nodes: float = 3.0
+    edge_nats: float = 1e-8
+    overlap: float = 0.03
+    halves_chance: float = 1e-4
+    halves_nats: float = 2.0
+    misfit_chance: float = 1e-6

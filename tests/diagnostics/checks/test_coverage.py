@@ -1,0 +1,53 @@
+"""What halves that disagree, and a bad model, mean for a report."""
+
+import pytest
+
+from pymc_ebm.diagnostics import Finding, Limits
+from pymc_ebm.diagnostics.checks.coverage import Coverage
+
+
+@pytest.fixture
+def judged(draws_of):
+    def judged(limits=None, amplification=100.0, **fields):
+        sound = {"verdict": "covered", "reason": "", "misfits": 0, "n_data": 100}
+        sound |= {"halves_nats": 0.001, "halves_p": 0.5}
+        finding = Finding({"x": sound | fields}, draws_of(amplification=amplification))
+        return Coverage().judge(finding, limits or Limits())
+
+    return judged
+
+
+@pytest.mark.parametrize(
+    "nats, p, expected", [(0.1, 0.5, "ok"), (0.01, 1e-6, "inconclusive"), (0.1, 1e-6, "failed")]
+)
+def test_halves(nats, p, expected, judged):
+    """With amplification 100, 0.01 is a nat of the log-likelihood and 0.1 are ten."""
+    found = judged(halves_nats=nats, halves_p=p)
+    assert (len(found.failures), len(found.doubts)) == {
+        "ok": (0, 0), "inconclusive": (0, 1), "failed": (1, 0),
+    }[expected]  # fmt: skip
+
+
+def test_limits_of_the_halves_move(judged):
+    apart = {"halves_nats": 0.1, "halves_p": 1e-6}
+    assert not judged(Limits(halves_nats=20.0), **apart).failures
+    assert not judged(Limits(halves_chance=1e-7), **apart).doubts
+
+
+def test_a_misfit_is_the_models_and_no_reason_to_doubt_the_reference(judged):
+    """Of 100 data 0.1 are expected there; 2 are luck, and 20 are not."""
+    assert len(judged(misfits=2).notes) == 1
+    found = judged(misfits=20)
+    assert "misfit of the model" in found.notes[1]
+    assert not (found.failures or found.doubts or found.remedies)
+
+
+@pytest.mark.parametrize("verdict", ["missed", "not checked", None])
+def test_what_is_missed_fails_and_what_is_not_known_is_doubted(verdict, judged, draws_of):
+    if verdict is None:
+        found = Coverage().judge(Finding(None, draws_of()), Limits())
+        assert "Run compute_reference_stats again" in found.doubts[0]
+    else:
+        found = judged(verdict=verdict, reason="Why.")
+        assert "Why." in (found.failures or found.doubts)[0]
+    assert bool(found.failures) == (verdict == "missed") != bool(found.doubts)

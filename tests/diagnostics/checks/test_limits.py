@@ -1,0 +1,60 @@
+"""Each limit decides on both of its sides, by statistics of which one is spoilt."""
+
+import numpy as np
+import pytest
+
+from pymc_ebm.diagnostics import CHECKS, Finding, Limits
+
+RULE = {"exact": True, "quadrature": True}
+CASES = {
+    # check, what is spoilt, the limit that allows it, and what it is without that.
+    "k-hat at a few draws": ("weights", {"pareto_k": np.r_[np.full(98, 0.2), 0.9, 0.9]},
+                             {"high_khat_share": 0.02}, "failures"),
+    "k-hat at one draw": ("weights", {"pareto_k": np.r_[np.full(99, 0.2), 1.2]},
+                          {"most_khat": 1.5}, "failures"),
+    "edge": ("exact_rules", {"edge_weight": 1e-9, "reference": RULE}, {"edge_nats": 1e-6},
+             "failures"),
+    "nodes, a little": ("exact_rules", {"quadrature_error": 1e-3, "reference": RULE},
+                        {"quadrature_nats": 0.2}, "doubts"),
+    "nodes, a lot": ("exact_rules", {"quadrature_error": 1e-2, "reference": RULE},
+                     {"quadrature_nats": 2.0}, "failures"),
+    "effective nodes": ("exact_rules", {"ess": 2.5, "reference": RULE}, {"effective_nodes": 2.0},
+                        "failures"),
+    "overlap": ("anchors", {"reference": {"overlap": [[0.99, 0.01], [0.01, 0.99]],
+                                          "anchors": [[1.0], [2.0]]}},
+                {"overlap": 0.005}, "doubts"),
+    "added error, a little": ("added_error", {"mcse": (0.2, 0.0)}, {"added_share": 0.3}, "doubts"),
+    "added error, a lot": ("added_error", {"mcse": (0.0, 0.7)},
+                           {"added_share": 0.8, "most_added_share": 0.8}, "failures"),
+    "bits": ("added_error", {"bits": 0.3}, {"bits_lost": 0.4}, "doubts"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_a_limit_decides(case, draws_of):
+    name, spoilt, allowed, kind = case
+    spoilt = {
+        key: value.reshape(2, 50) if isinstance(value, np.ndarray) else value
+        for key, value in spoilt.items()
+    }
+    [check] = [check for check in CHECKS if check.name == name]
+    posterior = np.resize([-1.0, 1.0], (2, 50))  # of sd 1
+    judge = lambda draws, limits: check.judge(Finding(None, draws), limits)
+    sound = draws_of(posterior, reference=spoilt.get("reference"))
+    if "overlap" not in (spoilt.get("reference") or {}):
+        words = judge(sound, Limits())
+        assert not (words.failures or words.doubts)
+    draws = draws_of(posterior, **spoilt)
+    words = judge(draws, Limits())
+    assert len(getattr(words, kind)) == 1 and words.remedies
+    assert not getattr(words, "doubts" if kind == "failures" else "failures")
+    words = judge(draws, Limits(**allowed))
+    assert not (words.failures or words.doubts)
+
+
+def test_advice_aims_at_a_share(draws_of):
+    """20% of the sd is to become 5%, or 2%: 16 or 100 times the draws."""
+    [check] = [check for check in CHECKS if check.name == "added_error"]
+    draws = draws_of(np.resize([-1.0, 1.0], (2, 50)), mcse=(0.2, 0.0))
+    for share, times in ((0.05, "16 times the draws (16,000 for x)"), (0.02, "1e+02 times")):
+        assert times in check.judge(Finding(None, draws), Limits(aimed_share=share)).remedies[0]
