@@ -9,7 +9,7 @@ import numpy as np
 
 from pymc_ebm.memory import check_memory
 from pymc_ebm.reference.base import Reference
-from pymc_ebm.reference.laws.proposal import of_base_law
+from pymc_ebm.reference.laws.law_by_uniforms import LawByUniforms
 from pymc_ebm.space.states import EqualStates, States, state_keys
 
 REMEDY = "Use draws: pymc_ebm.reference.independent, or fewer values per coordinate."
@@ -67,7 +67,7 @@ def enumeration(values, *, shape=None, complete: bool = False, support=None) -> 
         complete=complete,
         edge=None if complete else _edge(points),
         description="enumeration",
-        proposal=of_base_law(EqualStates(States(points)), points.shape[1:]) if complete else None,
+        proposal=LawByUniforms(EqualStates(States(points)), points.shape[1:]) if complete else None,
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from pymc_ebm.memory import check_memory
 from pymc_ebm.reference.base import Reference
-from pymc_ebm.reference.laws.proposal import of_base_law
+from pymc_ebm.reference.laws.law_by_uniforms import LawByUniforms
 from pymc_ebm.reference.uniforms import balanced, uniforms
 from pymc_ebm.space.guess import space_of
 
@@ -95,7 +95,7 @@ def fitted(
         groups=groups,
         support=space,
         description=f"fitted to {len(flat)} {space.noun}",
-        proposal=of_base_law(law, event),
+        proposal=LawByUniforms(law, event),
         remake=partial(_remake, space, event_ndim, scramblings),
     )
 

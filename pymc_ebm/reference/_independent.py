@@ -17,7 +17,7 @@ from pytensor.graph.basic import Variable
 from pymc_ebm.energy.split import evaluate
 from pymc_ebm.memory import check_memory
 from pymc_ebm.reference.base import Reference
-from pymc_ebm.reference.laws.proposal import of_distribution
+from pymc_ebm.reference.laws.distribution_law import DistributionLaw
 from pymc_ebm.reference.transported import transported
 from pymc_ebm.reference.uniforms import balanced, uniforms
 
@@ -98,7 +98,7 @@ def independent(
         groups=groups,
         support=support,
         description=f"{_name(dist)}, {method}",
-        proposal=of_distribution(dist, event_shape),
+        proposal=DistributionLaw(dist, event_shape),
         remake=remake,
     )
 

@@ -23,6 +23,7 @@ from pymc_ebm.space.box import Support, normalise_support
 from pymc_ebm.space.guess import space_of_points
 
 __all__ = ["Reference"]
+from pymc_ebm.space.law import Law
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +67,7 @@ class Reference(PointWeights, Influences, Words):
     unused_draws : int
         Draws that were made and thrown away, such as injections that a survey did not detect.
         Each counts as a group without weight in every error estimate.
-    proposal : Proposal, optional
+    proposal : Law or Proposal, optional
         The log density of q anywhere, and fresh draws of it, where the reference knows them. It
         plays no part in the estimate of log Z nor in the fingerprint.
     remake : callable, optional
@@ -103,7 +104,7 @@ class Reference(PointWeights, Influences, Words):
     coarse_log_weights: np.ndarray | None = None
     absolute: bool = True
     pool: Pool | None = None
-    proposal: Proposal | None = None
+    proposal: Law | Proposal | None = None
     remake: Callable[..., Reference] | None = None
     selected: bool = False
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pymc_ebm.energy.split import evaluate
 from pymc_ebm.reference.chains.pool import Pool
 from pymc_ebm.reference.laws.proposal import Proposal
+from pymc_ebm.space.law import Law
 
 __all__ = ["PointWeights"]
 
@@ -30,7 +31,7 @@ class PointWeights:
     n_groups: Any
     transport: Callable | None
     pool: Pool | None
-    proposal: Proposal | None
+    proposal: Law | Proposal | None
 
     def at(self, params: Sequence, base=None) -> tuple[Any, Any]:
         """Graphs of the points ``(M, *event)`` and of a_m ``(M,)`` at one row of parameters.

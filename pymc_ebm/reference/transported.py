@@ -17,7 +17,7 @@ from pytensor.raise_op import CheckAndRaise
 from pymc_ebm.memory import check_memory
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.reference.fingerprint import digest_of
-from pymc_ebm.reference.laws.proposal import of_distribution
+from pymc_ebm.reference.laws.distribution_law import DistributionLaw
 from pymc_ebm.reference.uniforms import uniforms
 
 REMEDY = (
@@ -90,7 +90,7 @@ def transported(make_dist, draws, method, rng, support, scramblings) -> Referenc
         support=support,
         transport=transport,
         description=f"q(y|{', '.join(names)}), {method}",
-        proposal=of_distribution(make_dist, event_shape),
+        proposal=DistributionLaw(make_dist, event_shape),
     )
 
 

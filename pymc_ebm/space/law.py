@@ -28,8 +28,8 @@ class Law(Protocol):
     True
     """
 
-    def draw(self, rng: np.random.Generator, draws: int, *params) -> NDArray:
+    def draw(self, rng: np.random.Generator, draws: int, /, *params) -> NDArray:
         """Independent draws, ``(draws, *event)``."""
 
-    def log_density(self, points: NDArray, *params) -> NDArray:
+    def log_density(self, points: NDArray, /, *params) -> NDArray:
         """Log density or mass in nats, ``(N,)``, of ``(N, *event)``; −inf outside its support."""

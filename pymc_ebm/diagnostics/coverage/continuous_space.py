@@ -25,11 +25,11 @@ class GaussianLaw:
     mean: NDArray
     root: NDArray
 
-    def draw(self, rng: np.random.Generator, draws: int) -> NDArray:
+    def draw(self, rng: np.random.Generator, draws: int, *params) -> NDArray:
         """Events ``(draws, D)``."""
         return self.mean + rng.normal(size=(draws, len(self.mean))) @ self.root.T
 
-    def log_density(self, rows: NDArray) -> NDArray:
+    def log_density(self, rows: NDArray, *params) -> NDArray:
         """In nats, ``(B,)``."""
         z = linalg.solve_triangular(self.root, (rows - self.mean).T, lower=True)
         log_det = np.log(np.diag(self.root)).sum() + len(self.mean) / 2 * np.log(2 * np.pi)

@@ -27,13 +27,13 @@ class SiteFrequencies:
 
     log_p: NDArray
 
-    def draw(self, rng: np.random.Generator, draws: int) -> NDArray:
+    def draw(self, rng: np.random.Generator, draws: int, *params) -> NDArray:
         """Codes ``(draws, D)``."""
         ends = np.exp(self.log_p).cumsum(axis=1)[:, :-1]
         u = rng.random((draws, len(ends), 1))
         return (u >= ends).sum(axis=2)
 
-    def log_density(self, rows: NDArray) -> NDArray:
+    def log_density(self, rows: NDArray, *params) -> NDArray:
         """In nats, ``(B,)``; −inf where a code is −1, a value that is not known."""
         of_sites = self.log_p[np.arange(len(self.log_p)), rows]
         return np.where(rows < 0, -np.inf, of_sites).sum(axis=1)

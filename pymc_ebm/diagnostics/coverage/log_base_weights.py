@@ -49,7 +49,7 @@ def log_base_weights(
         for row, log_z in zip(pool.anchors, pool.log_partitions, strict=True):
             parts = zip(np.split(row, ends), shapes, strict=True)
             terms.append(-energy([part.reshape(shape) for part, shape in parts]) - log_z)
-        terms += [-law.energy(x) for law in pool.laws]
+        terms += [law.log_density(x) for law in pool.laws]
         counts = pool.probabilities.sum(axis=0)
         return -np.logaddexp.reduce(np.stack(terms, axis=1) + np.log(counts), axis=1)
     if reference.proposal is None:

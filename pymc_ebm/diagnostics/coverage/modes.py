@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from scipy import special
 
 from pymc_ebm.reference.base import Reference
+from pymc_ebm.space.law import Law
 
-__all__ = ["Carried", "Law", "Mode", "Space", "carried_mass", "find_modes"]
+__all__ = ["Carried", "Mode", "Space", "carried_mass", "find_modes"]
 
 # Shares of a mode: of the model's mass below which it does not matter, and of the expected weight
 # in its window below which the points miss it.
@@ -31,16 +32,6 @@ _LEAST_EFFICIENCY = 0.25
 # no barrier of so many nats lies between.
 _FAR_OUT, _BARRIER = 0.005, 1.0
 _MOST_MODES, _MOST_TRIES = 6, 10
-
-
-class Law(Protocol):
-    """A distribution near a mode that can be drawn from."""
-
-    def draw(self, rng: np.random.Generator, draws: int) -> NDArray:
-        """Events as rows, ``(draws, D)``."""
-
-    def log_density(self, rows: NDArray) -> NDArray:
-        """In nats, ``(B,)``; −inf outside its support."""
 
 
 class Space(Protocol):

@@ -177,7 +177,7 @@ def pooled(
         first = int(labels.max()) + 1
         groups.append(labels.ravel())
     groups.append(first + np.arange(len(points) - counts.sum()))
-    energies = np.column_stack([energies, *(law.energy(points) for law in laws)])
+    energies = np.column_stack([energies, *(-law.log_density(points) for law in laws)])
     counts = np.concatenate([counts, np.array([len(y) for y in of_laws], dtype=int)])
     given = given_by_laws(len(anchors), len(laws))
     known = _known(log_partitions, len(anchors))

@@ -131,7 +131,7 @@ class Net:
         self.laws.append(law)
         self._points_of_laws.append(points)
         energies = self._at(self._of_points, self._of_points.statistics(points), anchor.theta)
-        return float(np.logaddexp.reduce(law.energy(points) - energies) - np.log(self._count))
+        return float(np.logaddexp.reduce(-law.log_density(points) - energies) - np.log(self._count))
 
     def _pool(self, f) -> NDArray:
         """Pool all chains from a first guess; the anchors whose log Z this does not tell."""
@@ -141,7 +141,7 @@ class Net:
         columns = [self._at(self._of_points, self._statistics, a.theta) for a in self.anchors]
         if self.laws:
             points = [*(_some(a.draws) for a in self.anchors), *self._points_of_laws]
-            columns += [law.energy(np.concatenate(points)) for law in self.laws]
+            columns += [-law.log_density(np.concatenate(points)) for law in self.laws]
         energies = np.stack(columns, axis=1)
         counts = np.full(energies.shape[1], self._count)
         given = given_by_laws(len(self.anchors), len(self.laws))

@@ -81,5 +81,5 @@ class Pool(NamedTuple):
         for row, log_z in zip(self.anchors, self.log_partitions, strict=True):
             parts = zip(np.split(row, ends), shapes, strict=True)
             terms.append(-energy([part.reshape(shape) for part, shape in parts]) - log_z)
-        terms += [-law.energy(x) for law in self.laws]
+        terms += [law.log_density(x) for law in self.laws]
         return -np.logaddexp.reduce(np.stack(terms, axis=1) + np.log(self.counts), axis=1)

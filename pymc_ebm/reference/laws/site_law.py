@@ -36,17 +36,17 @@ class SiteLaw:
         # By value and site, (K, D).
         self.probabilities = (1 - share) * frequencies + share / len(values)
 
-    def draw(self, rng: np.random.Generator, draws: int) -> NDArray:
+    def draw(self, rng: np.random.Generator, draws: int, *params) -> NDArray:
         """Points ``(draws, *event)``."""
         ends = self.probabilities.cumsum(axis=0)[:-1]
         u = rng.random((draws, ends.shape[1]))
         codes = (u[:, None] >= ends).sum(axis=1)
         return self.values[codes].reshape(draws, *self.event_shape)
 
-    def energy(self, points: NDArray) -> NDArray:
-        """−log q in nats, ``(M,)``, of points ``(M, *event)`` that have these values."""
+    def log_density(self, points: NDArray, *params) -> NDArray:
+        """Log mass in nats, ``(M,)``, of points ``(M, *event)`` that have these values."""
         flat = points.reshape(len(points), -1)
         total = np.zeros(len(points))
         for value, p in zip(self.values, self.probabilities, strict=True):
-            total -= (flat == value) @ np.log(p)
+            total += (flat == value) @ np.log(p)
         return total

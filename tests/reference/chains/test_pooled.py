@@ -208,7 +208,7 @@ def test_laws_of_independent_sites_sum_to_one(rng):
     rows[:, 0, 0] = 1
     law = SiteLaw(rows, values)
     states = np.stack(np.meshgrid(*[values] * 6), axis=-1).reshape(-1, 2, 3)
-    np.testing.assert_allclose(np.exp(-law.energy(states)).sum(), 1, rtol=1e-12)
+    np.testing.assert_allclose(np.exp(law.log_density(states)).sum(), 1, rtol=1e-12)
     share = (law.draw(rng, 20_000) == 1).mean(axis=0)
     # Four standard errors: √(0.25/20,000) at most.
     assert (abs(share.ravel() - law.probabilities[2]) < 4 * 0.0036).all()
