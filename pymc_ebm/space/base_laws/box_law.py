@@ -47,24 +47,32 @@ class BoxLaw:
         x = self.line.inverse(z)
         if self.integer:
             x = np.floor(x)
-        usable = self._within(x)
+        usable = self._usable(x)
         x[~usable] = self.placeholder
         return (np.floor(x).astype(np.int64) if self.integer else x), usable
 
     def log_density(self, x):
-        """Log density ``(M,)`` of rows ``(M, D)``; −inf outside the box and on its faces."""
+        """Log density ``(M,)`` of rows ``(M, D)``; −inf outside the box.
+
+        On a face the density has no value, and takes that of the nearest number inside.
+        """
         x = np.asarray(x)
-        within = self._within(x)
+        within = ((x >= self.lower) & (x <= self.upper) & np.isfinite(x)).all(axis=1)
+        if self.integer:
+            within &= self._usable(x)
         log_q = np.full(len(x), -np.inf)
         x = x[within]
         if self.integer:
             log_q[within] = self.mixture.log_mass(x.astype(np.int64), self.line)
         else:
+            x = np.clip(
+                x, np.nextafter(self.lower, self.upper), np.nextafter(self.upper, self.lower)
+            )
             slope = self.line.log_slope(x).sum(axis=1)
             log_q[within] = self.mixture.log_density(self.line.forward(x)) + slope
         return log_q
 
-    def _within(self, x):
+    def _usable(self, x):
         if self.integer:
             inside = (x >= self.lower) & (x <= self.upper) & (np.abs(x) < LARGEST_INTEGER)
             inside &= x == np.floor(x)
