@@ -12,10 +12,9 @@ from pytensor.graph.utils import MissingInputError
 
 from pymc_ebm.distribution.error_forecast import ErrorForecast, Unforeseeable
 from pymc_ebm.distribution.observed import check_support
+from pymc_ebm.energy.energy import Energy
 from pymc_ebm.energy.initial_values import initial_values
-from pymc_ebm.energy.parameters import as_parameter, core_ndims
 from pymc_ebm.energy.rows import distinct_rows
-from pymc_ebm.energy.split import call_hint
 from pymc_ebm.reference._enumeration import enumeration
 from pymc_ebm.reference._fitted import fitted
 from pymc_ebm.reference._from_draws import from_draws
@@ -40,7 +39,7 @@ _PRIOR_DRAWS = 1000
 _FIRST_STATES = 32
 
 
-def fit_reference(energy, params, signature, data, support, progressbar=True) -> Reference:
+def fit_reference(energy: Energy, params, data, support, progressbar=True) -> Reference:
     """Reference for the data where the user gives none.
 
     Discrete vectors and matrices with a finite number of values get all their states, where these
@@ -52,12 +51,12 @@ def fit_reference(energy, params, signature, data, support, progressbar=True) ->
             "there are no observed data to fit a reference to. Give reference=, for example "
             "ebm.reference.independent(pm.Normal.dist(0, 3))."
         )
-    event_ndim = _event_ndim(energy, params, signature, data)
+    event_ndim = _event_ndim(energy, params, data)
     values = _site_values(data, support) if event_ndim > 0 else None
     # One event without a batch axis, a lattice or a network, or an energy that sums over the batch?
     single = event_ndim == data.ndim > 0
     if single and values is not None:
-        single = _event_ndim(energy, params, signature, data[None]) != event_ndim
+        single = _event_ndim(energy, params, data[None]) != event_ndim
     if event_ndim < 0 or single:
         raise ValueError(
             f"the energy of data of shape {data.shape} has {data.ndim - event_ndim} dimensions. "
@@ -78,33 +77,28 @@ def fit_reference(energy, params, signature, data, support, progressbar=True) ->
     if values is not None:
         if len(values) ** math.prod(event) <= _MOST_STATES:
             return enumeration(values, shape=event, complete=True, support=support)
-        if _rows(params, signature) == 1:
-            return _chains(energy, params, signature, flat, values, support, progressbar)
-    return _of_fitting_size(energy, params, signature, data, support, event_ndim)
+        if _rows(energy, params) == 1:
+            return _chains(energy, params, flat, values, support, progressbar)
+    return _of_fitting_size(energy, params, data, support, event_ndim)
 
 
-def _event_ndim(energy, params, signature, data) -> int:
+def _event_ndim(energy, params, data) -> int:
     """x.ndim − energy(x).ndim: what the energy eats."""
-    variables = [as_parameter(p) for p in params]
-    cores = core_ndims(signature, len(variables))
-    placeholders = [
-        pt.tensor(f"param_{i}", dtype=p.dtype, shape=p.type.shape[p.ndim - n :])
-        for i, (p, n) in enumerate(zip(variables, cores, strict=True))
-    ]
+    placeholders = [t(f"param_{i}") for i, t in enumerate(energy.core_types(params))]
     try:
         return data.ndim - pt.as_tensor(energy(pt.constant(data), *placeholders)).ndim
     except (IndexError, ValueError, TypeError) as error:
-        hint = call_hint(energy, len(variables), error) or (
+        hint = energy.call_hint(len(params), error) or (
             "If a parameter is a vector or a matrix that the observations share, write its "
             "signature, for example '(k),()' or '(k,k),()'."
         )
         raise ValueError(
             f"the energy cannot be called with data of shape {data.shape} and parameters of "
-            f"{list(cores)} dimensions: {error}. {hint}"
+            f"{[p.ndim for p in placeholders]} dimensions: {error}. {hint}"
         ) from error
 
 
-def _of_fitting_size(energy, params, signature, data, support, event_ndim) -> Reference:
+def _of_fitting_size(energy, params, data, support, event_ndim) -> Reference:
     """A fitted reference with as many points as bring its expected error to what is wanted.
 
     An error of one row's log Z enters the likelihood as often as the row has data, once in a
@@ -112,16 +106,14 @@ def _of_fitting_size(energy, params, signature, data, support, event_ndim) -> Re
     rows.
     """
     flat = data.reshape((-1, *data.shape[data.ndim - event_ndim :]))
-    rows = _rows(params, signature)
+    rows = _rows(energy, params)
     draws = int(max(_FIRST_DRAWS / 2 ** np.round(np.log2(rows) / 2), _FEWEST_DRAWS))
     most = max(draws, min(_MOST_DRAWS, 2 ** int(np.log2(_MOST_ENERGIES / rows))))
     # The same data give the same reference: fits are reproducible without a seed.
     fit = partial(fitted, flat, support=support, event_ndim=event_ndim, random_seed=0)
     reference = fit(draws)
     try:
-        forecast = ErrorForecast(
-            energy, params, signature, data.astype(reference.points.dtype), event_ndim
-        )
+        forecast = ErrorForecast(energy, params, data.astype(reference.points.dtype), event_ndim)
         while draws < most:
             share, bits = forecast(reference)
             times = max((share / _WANTED_SHARE) ** 2, bits / _WANTED_BITS)
@@ -135,14 +127,12 @@ def _of_fitting_size(energy, params, signature, data, support, event_ndim) -> Re
     return reference
 
 
-def _rows(params, signature) -> int:
+def _rows(energy: Energy, variables) -> int:
     """Number of rows of parameters; 1 also where it is not known."""
-    variables = [as_parameter(p) for p in params]
     values = initial_values(variables)
     if values is None:
         return 1
-    cores = core_ndims(signature, len(values))
-    batches = [np.shape(v)[: np.ndim(v) - n] for v, n in zip(values, cores, strict=True)]
+    batches = energy.batch_shapes(values)
     rows = max(map(math.prod, batches), default=1)
     if max(map(len, batches), default=0) == 1:
         batched = [v for v, batch in zip(variables, batches, strict=True) if batch]
@@ -174,10 +164,9 @@ def _site_values(data, support) -> NDArray | None:
     return None
 
 
-def _chains(energy, params, signature, flat, values, support, progressbar) -> Reference:
+def _chains(energy, params, flat, values, support, progressbar) -> Reference:
     """Gibbs chains at anchors over what the data and the prior allow."""
-    variables = [as_parameter(p) for p in params]
-    start = initial_values(variables)
+    start = initial_values(params)
     if start is None:
         raise ValueError(
             "the parameters have no initial values from which to place chains. Give reference=, "
@@ -199,9 +188,8 @@ def _chains(energy, params, signature, flat, values, support, progressbar) -> Re
         energy,
         observed=flat,
         start=start,
-        bounds=_prior_bounds(variables),
+        bounds=_prior_bounds(params),
         sampler=sampler,
-        signature=signature,
         support=support,
         # The same data give the same reference: fits are reproducible without a seed.
         random_seed=rng,

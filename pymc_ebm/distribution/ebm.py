@@ -24,8 +24,8 @@ from pymc_ebm.distribution.observed import (
     check_values,
     observed_values,
 )
-from pymc_ebm.energy.parameters import as_parameter, core_ndims, signature_of, without_unit_batch
-from pymc_ebm.energy.split import Energy, data_energy
+from pymc_ebm.energy.energy import Energy, EnergyFunction, as_energy
+from pymc_ebm.energy.parameters import as_parameter, signature_of, without_unit_batch
 from pymc_ebm.partition._log_partition import log_partition
 from pymc_ebm.partition.checks import check_reference
 from pymc_ebm.reference.base import Reference
@@ -39,7 +39,6 @@ class _Spec:
 
     energy: Energy
     reference: Reference
-    signature: str | None
     domain: Callable | None
     sampler: Callable
 
@@ -111,7 +110,7 @@ class EnergyRV(RandomVariable):
             draws=1,
             chains=chains,
             random_seed=rng,
-            signature=spec.signature,
+            signature=spec.energy.signature,
             progressbar=False,
             return_inferencedata=False,
         )
@@ -190,7 +189,7 @@ class EBM(Distribution):
         cls,
         name: str,
         *params,
-        energy: Energy,
+        energy: Energy | EnergyFunction,
         reference: Reference | None = None,
         signature: str | None = None,
         support=None,
@@ -205,10 +204,11 @@ class EBM(Distribution):
         try:
             if reference is not None:
                 check_reference(reference)
+            energy = as_energy(energy, signature)
+            variables = [as_parameter(p) for p in params]
             data = None if observed is None else observed_values(observed)
             if reference is None:
-                reference = fit_reference(energy, params, signature, data, support, progressbar)
-            variables = [as_parameter(p) for p in params]
+                reference = fit_reference(energy, variables, data, support, progressbar)
             if data is not None:
                 check_shape(data, dims, kwargs.get("shape"))
                 check_values(data, reference, support)
@@ -216,17 +216,16 @@ class EBM(Distribution):
                     observed = as_integers(observed, data)
             if support is not None:
                 reference = reference.restricted_to(support)
-            log_z = log_partition(energy, *variables, reference=reference, signature=signature)
+            log_z = log_partition(energy, *variables, reference=reference)
             _refuse_captured(log_z.owner, variables)
             if data is not None:
-                check_energy(data, energy, variables, reference, signature)
+                check_energy(data, energy, variables, reference)
             return super().__new__(
                 cls,
                 name,
                 *variables,
                 energy=energy,
                 reference=reference,
-                signature=signature,
                 domain=domain,
                 sampler=sampler,
                 observed=observed,
@@ -242,7 +241,7 @@ class EBM(Distribution):
     def dist(
         cls,
         *params,
-        energy: Energy,
+        energy: Energy | EnergyFunction,
         reference: Reference | None = None,
         signature: str | None = None,
         support=None,
@@ -260,15 +259,16 @@ class EBM(Distribution):
         if support is not None:
             reference = reference.restricted_to(support)
         variables = [as_parameter(p) for p in params]
-        core_ndims(signature, len(variables))
-        spec = _Spec(energy, reference, signature, domain, sampler or _importance_resampling())
+        energy = as_energy(energy, signature)
+        energy.cores(len(variables))  # refuses a signature of another number
+        spec = _Spec(energy, reference, domain, sampler or _importance_resampling())
         spec.conditions(variables)  # refuses what is no condition
         return super().dist(variables, spec=spec, **kwargs)
 
     @classmethod
     def rv_op(cls, *params, spec: _Spec, size=None, rng=None):
         """Apply the random variable of `spec` to parameters."""
-        cores = core_ndims(spec.signature, len(params))
+        cores = spec.energy.cores(len(params))
         # PyMC reads the event's shape off literals.
         event = ",".join(str(n) for n in spec.reference.event_shape)
         dtype = "int64" if spec.reference.discrete else "floatX"
@@ -308,8 +308,8 @@ def _ebm_logp(op, values, rng, size, *params, **kwargs):
     [value] = values
     spec = op.spec
     row = without_unit_batch(params, op.ndims_params)
-    energies = data_energy(spec.energy, value, row, len(spec.reference.event_shape), spec.signature)
-    log_z = log_partition(spec.energy, *row, reference=spec.reference, signature=spec.signature)
+    energies = spec.energy.of_data(value, row, spec.reference.event_shape)
+    log_z = log_partition(spec.energy, *row, reference=spec.reference)
     logp = pt.switch(pt.eq(log_z, -np.inf), -np.inf, -energies - log_z)
     event_axes = tuple(range(-len(spec.reference.event_shape), 0))
     lower, upper = spec.reference.support.lower, spec.reference.support.upper

@@ -1,6 +1,7 @@
 """What the draws of a reference would add to a posterior, foretold before it is sampled."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -12,8 +13,7 @@ from pytensor.graph.utils import MissingInputError
 from pytensor.tensor.random.op import RandomVariable
 from scipy import optimize, special
 
-from pymc_ebm.energy.parameters import as_parameter, core_ndims
-from pymc_ebm.energy.point_energies import PointEnergies
+from pymc_ebm.energy.energy import Energy
 from pymc_ebm.energy.split import RUN_ONCE
 from pymc_ebm.reference.base import Reference
 
@@ -59,8 +59,8 @@ class ErrorForecast:
 
     Parameters
     ----------
-    energy, params, signature
-        As in `EBM`.
+    energy : Energy
+    params : sequence of TensorVariable
     data : ndarray
         ``(*batch, *event)``.
     event_ndim : int
@@ -76,14 +76,13 @@ class ErrorForecast:
     C. J. Geyer (1994), "On the convergence of Monte Carlo maximum likelihood calculations".
     """
 
-    def __init__(self, energy, params, signature, data: NDArray, event_ndim: int):
-        variables = [as_parameter(p) for p in params]
-        self._cores = core_ndims(signature, len(variables))
-        self._theta, self._start = _of_free_values(variables)
+    def __init__(self, energy: Energy, params, data: NDArray, event_ndim: int):
+        self._cores = energy.cores(len(params))
+        self._theta, self._start = _of_free_values(params)
         n_batch = data.ndim - event_ndim
         self._batch = data.shape[:n_batch]
         theta = self._theta(self._start)
-        rows = [np.shape(v)[: np.ndim(v) - n] for v, n in zip(theta, self._cores, strict=True)]
+        rows = energy.batch_shapes(theta)
         shared = not any(rows)
         if not _fit(rows, self._batch):
             raise Unforeseeable
@@ -93,18 +92,14 @@ class ErrorForecast:
         self._rows = [0] if shared else chosen.tolist()
         self._times = 1.0 if shared else len(flat) / len(chosen)
         self._n_data = len(flat)
-        shapes = [np.shape(v)[np.ndim(v) - n :] for v, n in zip(theta, self._cores, strict=True)]
-        zeros = [np.zeros(shape) for shape in shapes]
-        self._energies: Callable[[int], PointEnergies] = lambda n_points: PointEnergies(
-            energy, flat.shape[1:], data.dtype, zeros, signature, n_points
-        )
+        self._energies = partial(energy.of_points, flat.shape[1:], data.dtype, params)
         try:
             of_data = self._energies(len(flat) if shared else 1)
         except MissingInputError as error:
             raise Unforeseeable from error
         if of_data.split.captured:
             raise Unforeseeable
-        self._data = [_held(of_data, flat if shared else flat[row : row + 1]) for row in self._rows]
+        self._data = [of_data.at(flat if shared else flat[row : row + 1]) for row in self._rows]
         self._fitted: NDArray | None = None
 
     def __call__(self, reference: Reference) -> tuple[float, float]:
@@ -117,7 +112,7 @@ class ErrorForecast:
         Unforeseeable
             A likelihood that has no maximum at which the points have finite weights.
         """
-        energy = _held(self._energies(reference.n_points), reference.points)
+        energy = self._energies(reference.n_points).at(reference.points)
         log_weights = lambda theta: reference.log_weights - energy(theta)
         with np.errstate(all="ignore"):
             if self._fitted is None:
@@ -209,13 +204,6 @@ def _fit(rows: Sequence[tuple[int, ...]], batch: tuple[int, ...]) -> bool:
         return np.broadcast_shapes(*rows, batch) == batch
     except ValueError:
         return False
-
-
-def _held(energies: PointEnergies, points: NDArray) -> Callable[[Sequence[NDArray]], NDArray]:
-    """E(x | θ) of the same points as a function of θ."""
-    statistics = energies.statistics(points)
-    n_points = len(points)
-    return lambda theta: np.broadcast_to(energies(statistics, theta), n_points)
 
 
 def _of_free_values(variables) -> tuple[Callable[[NDArray], list[NDArray]], NDArray]:

@@ -9,9 +9,9 @@ import pytensor.tensor as pt
 from pymc.model.core import Model
 from pytensor.graph.utils import MissingInputError
 
+from pymc_ebm.energy.energy import Energy
 from pymc_ebm.energy.initial_values import initial_values
-from pymc_ebm.energy.parameters import core_ndims
-from pymc_ebm.energy.split import data_energy, evaluate
+from pymc_ebm.energy.split import evaluate
 from pymc_ebm.space.box import normalise_support
 
 __all__ = [
@@ -126,16 +126,15 @@ def as_integers(observed, data):
     return data.astype("int64")
 
 
-def check_energy(data, energy, variables, reference, signature):
+def check_energy(data, energy: Energy, variables, reference):
     """Refuse NaN and −inf energies of data, and parameters whose batch does not fit the data."""
     values = initial_values(variables)
     if values is None:
         return
-    event_ndim = len(reference.event_shape)
-    batch = data.shape[: data.ndim - event_ndim]
-    cores = core_ndims(signature, len(values))
-    for i, (v, n) in enumerate(zip(values, cores, strict=True)):
-        rows = np.shape(v)[: np.ndim(v) - n]
+    event_shape = reference.event_shape
+    batch = data.shape[: data.ndim - len(event_shape)]
+    batch_shapes = energy.batch_shapes(values)
+    for i, (v, rows) in enumerate(zip(values, batch_shapes, strict=True)):
         try:
             fits = np.broadcast_shapes(rows, batch) == batch
         except ValueError:
@@ -147,14 +146,15 @@ def check_energy(data, energy, variables, reference, signature):
                 f"broadcast with the data's batch shape {batch}. If it is one vector that every "
                 f"observation shares, write signature={letters!r}."
             )
-    constants = [pt.constant(v) for v in values]
+    known = dict(zip(variables, map(pt.constant, values), strict=True))
     dtype = "int64" if reference.discrete else "float64"
 
     def at(x):
-        return data_energy(energy, pt.constant(x.astype(dtype)), constants, event_ndim, signature)
+        graph = energy.of_data(pt.constant(x.astype(dtype)), variables, event_shape)
+        return evaluate([graph], known)[0]
 
     try:
-        [energies] = evaluate([at(data)])
+        energies = at(data)
     except MissingInputError:
         # The energy captures variables that only the model gives a value.
         return
@@ -190,8 +190,8 @@ def check_energy(data, energy, variables, reference, signature):
             UserWarning,
             stacklevel=3,
         )
-    if not reference.moves and not any(np.ndim(v) > n for v, n in zip(values, cores, strict=True)):
-        [of_points] = evaluate([at(reference.points)])
+    if not reference.moves and not any(batch_shapes):
+        of_points = at(reference.points)
         # Share of (datum, point) pairs in which the datum has the higher energy: one half where
         # the parameters are still far away, less where low energy is high probability.
         ranks = np.searchsorted(np.sort(of_points), np.ravel(energies)) / len(of_points)

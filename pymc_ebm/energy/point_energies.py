@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytensor
-import pytensor.tensor as pt
 from numpy.typing import NDArray
 
-from pymc_ebm.energy.parameters import as_parameter, core_ndims
-from pymc_ebm.energy.split import VECTORISED, Energy, split_energy
+from pymc_ebm.energy.split import VECTORISED, SplitEnergy
 
 __all__ = ["PointEnergies"]
 
@@ -20,42 +18,14 @@ class PointEnergies:
 
     Parameters
     ----------
-    energy : callable
-    event_shape : tuple of int
-    dtype : dtype
-        Of the points.
-    theta : sequence of array_like
-        A row of parameters, for their shapes.
-    signature : str or None
-    batch : int
-        Number of points, for energies that must know it.
+    split : SplitEnergy
+        Without captured variables.
     """
 
-    def __init__(
-        self,
-        energy: Energy,
-        event_shape: tuple[int, ...],
-        dtype,
-        theta: Sequence,
-        signature: str | None,
-        batch: int,
-    ):
-        params = [as_parameter(np.asarray(v, dtype=float)) for v in theta]
-        cores = core_ndims(signature, len(params))
-        wrong = [v.ndim for v, n in zip(params, cores, strict=True) if v.ndim != n]
-        if wrong:
-            raise ValueError(
-                f"A parameter of an anchor has {wrong[0]} dimensions, other than its signature "
-                "says. Give each anchor one row of parameters."
-            )
-        types = [pt.TensorType(v.dtype, v.type.shape) for v in params]
-        name = np.dtype(dtype).name
-        self.split = split_energy(energy, event_shape, name, types, batch=batch)
+    def __init__(self, split: SplitEnergy):
+        self.split = split
         self._function = pytensor.function(
-            [*self.split.slots, *self.split.params],
-            self.split.value,
-            mode=VECTORISED,
-            on_unused_input="ignore",
+            [*split.slots, *split.params], split.value, mode=VECTORISED, on_unused_input="ignore"
         )
 
     def statistics(self, points: NDArray) -> list[NDArray]:
@@ -65,7 +35,7 @@ class PointEnergies:
 
     def __call__(self, statistics: Sequence[NDArray], theta: Sequence) -> NDArray:
         """Energies ``(M,)`` in nats, by `statistics` of the points."""
-        row = [np.asarray(v, dtype=float) for v in theta]
+        row = [np.asarray(v, dtype=p.dtype) for v, p in zip(theta, self.split.params, strict=True)]
         if not statistics:
             return np.asarray(self._function(*row), dtype=float)
         n_points = len(statistics[0])
@@ -75,3 +45,8 @@ class PointEnergies:
             block = self._function(*(s[i : i + at_once] for s in statistics), *row)
             blocks.append(np.broadcast_to(block, at_once))
         return np.concatenate(blocks).astype(float, copy=False)
+
+    def at(self, points: NDArray) -> Callable[[Sequence], NDArray]:
+        """E(y | θ) of the same points, ``(M,)``, as a function of θ."""
+        statistics, n_points = self.statistics(points), len(points)
+        return lambda theta: np.broadcast_to(self(statistics, theta), n_points)

@@ -1,14 +1,9 @@
-"""The energy contract: calling a user's energy, its shapes, and hoisting what depends on x alone.
-
-An energy is a plain function ``energy(x, *params)`` of PyTensor variables with
-``x`` of shape ``(*batch, *event)`` and the result of shape ``(*batch,)``, in nats.
-"""
+"""An energy as a function of statistics of x and of the parameters."""
 
 import hashlib
-import inspect
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,23 +11,14 @@ import pytensor
 import pytensor.tensor as pt
 from pytensor.compile.mode import Mode
 from pytensor.graph.basic import Constant, Variable
-from pytensor.graph.replace import graph_replace, vectorize_graph
+from pytensor.graph.replace import graph_replace
 from pytensor.graph.traversal import toposort
 from pytensor.tensor.elemwise import DimShuffle
 from pytensor.tensor.variable import TensorVariable
 
 from pymc_ebm.energy.hoisting import depends, expand, x_only_parts
-from pymc_ebm.energy.parameters import core_ndims
 
-__all__ = [
-    "SplitEnergy",
-    "call_hint",
-    "data_energy",
-    "evaluate",
-    "split_energy",
-]
-
-Energy = Callable[..., TensorVariable]
+__all__ = ["SplitEnergy", "evaluate", "split_value"]
 
 # Python's interpreter runs a graph once faster than any backend compiles it.
 RUN_ONCE = Mode(linker="py", optimizer=None)
@@ -124,15 +110,10 @@ def evaluate(outputs: Sequence[Variable], givens: dict | None = None) -> list[np
     return pytensor.function([], replaced, mode=RUN_ONCE)()
 
 
-def split_energy(
-    energy: Energy,
-    event_shape: tuple[int | None, ...],
-    dtype: str,
-    param_types: Sequence[pt.TensorType],
-    param_names: Sequence[str] | None = None,
-    batch: int | None = None,
+def split_value(
+    value: TensorVariable, x: TensorVariable, params: Sequence[TensorVariable]
 ) -> SplitEnergy:
-    """Call `energy` on placeholders and separate what depends on x alone.
+    """Separate what depends on x alone.
 
     Scalar factors and sums are pulled out first, so that ``-(b*s*roll(s) + h*s).sum(-1)``
     becomes −b T₁(s) − h T₂(s) with two statistics of shape ``(B,)``; then every largest part
@@ -141,18 +122,12 @@ def split_energy(
 
     Parameters
     ----------
-    energy : callable
-        ``energy(x, *params)``.
-    event_shape : tuple of int
-    dtype : str
-        Of the points or data.
-    param_types : sequence of TensorType
-        Core types of the parameters.
-    param_names : sequence of str, optional
-        For error messages.
-    batch : int, optional
-        The number of points or data, for energies that need to know it, such as those of
-        PyTensor's ``wrap_jax``. They are called with it when they cannot be called without.
+    value : TensorVariable
+        E(x | θ), ``(B,)``.
+    x : TensorVariable
+        ``(B, *event)``.
+    params : sequence of TensorVariable
+        Each of its core shape.
 
     Returns
     -------
@@ -161,17 +136,8 @@ def split_energy(
     Raises
     ------
     ValueError
-        If the energy of a ``(B, *event)`` batch is not of shape ``(B,)``.
+        If E depends on neither x nor a parameter.
     """
-    x = pt.tensor("x", dtype=dtype, shape=(None, *event_shape))
-    params = [t(f"param_{i}") for i, t in enumerate(param_types)]
-    try:
-        value = call_energy(energy, x, params, param_names)
-    except ValueError:
-        if batch is None:
-            raise
-        x = pt.tensor("x", dtype=dtype, shape=(batch, *event_shape))
-        value = call_energy(energy, x, params, param_names)
     outer = _captured(value, x, params)
     # One of them may depend on another, and derivatives by one must not go through the other.
     captured = [v.type() for v in outer]
@@ -180,91 +146,7 @@ def split_energy(
     statistics = x_only_parts(value, x, [*params, *captured])
     slots = [s.type(f"statistic_{i}") for i, s in enumerate(statistics)]
     value = graph_replace(value, dict(zip(statistics, slots, strict=True)), strict=False)
-    return SplitEnergy(x, params, captured, outer, statistics, slots, value)
-
-
-def data_energy(
-    energy: Energy, value, params, event_ndim: int, signature: str | None = None
-) -> TensorVariable:
-    """E(x | θ) of data ``(*batch, *event)``, one parameter row for each observation or for all.
-
-    Parameters
-    ----------
-    energy : callable
-    value : TensorVariable
-        ``(*batch, *event)``.
-    params : sequence of TensorVariable
-    event_ndim : int
-    signature : str, optional
-
-    Returns
-    -------
-    TensorVariable
-        ``(*batch,)``, in nats.
-    """
-    cores = core_ndims(signature, len(params))
-    types = [
-        pt.TensorType(p.dtype, p.type.shape[p.ndim - n :])
-        for p, n in zip(params, cores, strict=True)
-    ]
-    event_shape = value.type.shape[value.ndim - event_ndim :]
-    batch_ndim = value.ndim - event_ndim
-    if all(p.ndim == n for p, n in zip(params, cores, strict=True)):
-        flat = value if batch_ndim == 1 else value.reshape((-1, *value.shape[batch_ndim:]))
-        split = split_energy(energy, event_shape, value.dtype, types, batch=flat.type.shape[0])
-        placeholders = [*split.params, *split.captured]
-        given = dict(zip(placeholders, [*params, *split.outer], strict=True))
-        energies = graph_replace(split.at(flat), given, strict=False)
-        return energies if batch_ndim == 1 else energies.reshape(value.shape[:batch_ndim])
-    split = split_energy(energy, event_shape, value.dtype, types, batch=1)
-    one = pt.tensor("observation", dtype=value.dtype, shape=event_shape)
-    outer = dict(zip(split.captured, split.outer, strict=True))
-    energy = graph_replace(split.at(one[None])[0], outer, strict=False)
-    return vectorize_graph(energy, {one: value, **dict(zip(split.params, params, strict=True))})
-
-
-def call_energy(energy, x, params, param_names=None) -> TensorVariable:
-    """E at a batch ``(B, *event)``, with the shape contract checked as far as types tell."""
-    try:
-        value = pt.as_tensor(energy(x, *params))
-    except (IndexError, ValueError, TypeError) as error:
-        scalars = [
-            n for n, p in zip(_names(params, param_names), params, strict=True) if not p.ndim
-        ]
-        hint = call_hint(energy, len(params), error) or (
-            f"If {scalars} hold a vector each observation shares, say so with signature=, for "
-            "example '(k)'."
-        )
-        raise ValueError(
-            f"The energy cannot be called with x of shape (batch, *event) = {x.type.shape} and "
-            f"parameters of {[p.ndim for p in params]} dimensions: {error}. {hint}"
-        ) from error
-    if value.type.ndim != 1 or (x.type.shape[0] is None and value.type.shape[0] not in (None, 1)):
-        raise ValueError(
-            f"The energy of points of shape {('batch', *x.type.shape[1:])} has shape "
-            f"{value.type.shape}, not ('batch',). Sum over the {x.ndim - 1} event axes and keep "
-            "the batch axis; for a vector parameter write its signature, for example '(k)'."
-        )
-    if not value.dtype.startswith("float"):
-        value = value.astype("float64")
-    return value
-
-
-def call_hint(energy, n_params: int, error: Exception) -> str:
-    """What to do about an energy that cannot be called; empty where only its shapes may tell."""
-    try:
-        inspect.signature(energy).bind(*[None] * (1 + n_params))
-    except TypeError:
-        return f"Write it as a function of x and the parameters, {n_params} in all."
-    except ValueError:  # no signature, as of what is written in C
-        pass
-    if "boolean" in str(error):
-        return "What depends on x or a parameter has no value yet: use pt.switch in place of if."
-    return ""
-
-
-def _names(params, names):
-    return list(names) if names is not None else [p.name for p in params]
+    return SplitEnergy(x, list(params), captured, outer, statistics, slots, value)
 
 
 def _captured(value, x, params) -> list[Variable]:

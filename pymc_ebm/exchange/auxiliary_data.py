@@ -11,8 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from pytensor.graph.basic import Variable
 
 from pymc_ebm.distribution.ebm import EnergyRV
-from pymc_ebm.energy.parameters import core_ndims, without_unit_batch
-from pymc_ebm.energy.split import data_energy
+from pymc_ebm.energy.parameters import without_unit_batch
 from pymc_ebm.sampling._gibbs import gibbs
 
 __all__ = ["AuxiliaryData", "Sampler", "auxiliary_data"]
@@ -29,7 +28,7 @@ class AuxiliaryData:
     ----------
     name : str
     spec : object
-        Energy, reference and signature.
+        Energy and reference.
     params : list of Variable
         Graphs of the model's value variables.
     value : Variable
@@ -50,15 +49,14 @@ class AuxiliaryData:
 
     def energies(self, x) -> Variable:
         """Graph of E(x | θ), ``(*batch,)``."""
-        event_ndim = len(self.spec.reference.event_shape)
-        return data_energy(self.spec.energy, x, self.params, event_ndim, self.spec.signature)
+        return self.spec.energy.of_data(x, self.params, self.spec.reference.event_shape)
 
     def draw(self, rng: np.random.Generator, params: list[NDArray], data: NDArray) -> NDArray:
         """Draws of p(x | θ) in the shape of the data, together where rows of θ are equal."""
         event_shape = self.spec.reference.event_shape
         batch = data.shape[: data.ndim - len(event_shape)]
         flat = data.reshape(-1, *event_shape)
-        cores = core_ndims(self.spec.signature, len(params))
+        cores = self.spec.energy.cores(len(params))
         rows = [
             np.broadcast_to(p, (*batch, *np.shape(p)[np.ndim(p) - n :])).reshape(
                 len(flat), *np.shape(p)[np.ndim(p) - n :]
@@ -87,7 +85,6 @@ class AuxiliaryData:
                 tune=self.sweeps - 1,
                 initvals=data,
                 random_seed=rng,
-                signature=self.spec.signature,
                 progressbar=False,
                 clusters=True,
                 return_inferencedata=False,

@@ -176,7 +176,6 @@ class _Neighbours:
             draws=-(-simulations // chains),
             chains=chains,
             random_seed=rng,
-            signature=ebm.signature,
             progressbar=False,
             thin=5,
             return_inferencedata=False,

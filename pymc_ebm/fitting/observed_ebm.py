@@ -8,8 +8,9 @@ from pymc.distributions.dist_math import check_parameters
 from pytensor.graph.basic import Variable
 
 from pymc_ebm.distribution.ebm import EnergyRV
-from pymc_ebm.energy.parameters import core_ndims, without_unit_batch
-from pymc_ebm.energy.split import Energy, data_energy, evaluate
+from pymc_ebm.energy.energy import Energy
+from pymc_ebm.energy.parameters import without_unit_batch
+from pymc_ebm.energy.split import evaluate
 from pymc_ebm.fitting.problem import Problem
 from pymc_ebm.reference.base import Reference
 
@@ -23,10 +24,8 @@ class ObservedEBM:
     Attributes
     ----------
     name : str
-    energy : callable
-        The user's energy.
+    energy : Energy
     reference : Reference
-    signature : str or None
     params : list of Variable
         Graphs of u.
     conditions : list of Variable
@@ -38,7 +37,6 @@ class ObservedEBM:
     name: str
     energy: Energy
     reference: Reference
-    signature: str | None
     params: list[Variable]
     conditions: list[Variable]
     value: Variable
@@ -51,8 +49,7 @@ class ObservedEBM:
     @property
     def batched(self) -> bool:
         """Whether parameters differ from observation to observation."""
-        cores = core_ndims(self.signature, len(self.params))
-        return any(p.type.ndim > n for p, n in zip(self.params, cores, strict=True))
+        return any(self.energy.batched(self.params))
 
     def within_domain(self, terms) -> Variable:
         """Terms of a loss where the parameters are in the EBM's domain, +inf elsewhere."""
@@ -67,11 +64,11 @@ class ObservedEBM:
 
     def energies(self, x) -> Variable:
         """Graph of E(x | θ), ``(*batch,)``, for x ``(*batch, *event)``."""
-        return data_energy(self.energy, x, self.params, self.event_ndim, self.signature)
+        return self.energy.of_data(x, self.params, self.reference.event_shape)
 
     def energies_of_alternatives(self, x) -> Variable:
         """Graph of E, ``(N, D, K)``, for x ``(N, D, K, *event)``; row n has parameters n."""
-        cores = core_ndims(self.signature, len(self.params))
+        cores = self.energy.cores(len(self.params))
         batch = [self.value.shape[i] for i in range(self.value.ndim - self.event_ndim)]
         params = []
         for p, n in zip(self.params, cores, strict=True):
@@ -79,7 +76,7 @@ class ObservedEBM:
                 core = [p.shape[p.ndim - n + i] for i in range(n)]
                 p = pt.broadcast_to(p, (*batch, *core)).reshape((-1, 1, 1, *core))
             params.append(p)
-        return data_energy(self.energy, x, params, self.event_ndim, self.signature)
+        return self.energy.of_data(x, params, self.reference.event_shape)
 
 
 def observed_ebms(problem: Problem, method: str) -> list[ObservedEBM]:
@@ -116,7 +113,6 @@ def observed_ebms(problem: Problem, method: str) -> list[ObservedEBM]:
                 rv.name,
                 spec.energy,
                 spec.reference,
-                spec.signature,
                 params,
                 spec.conditions(params),
                 model.rvs_to_values[rv],

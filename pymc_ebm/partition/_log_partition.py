@@ -14,9 +14,10 @@ from pytensor.graph.replace import graph_replace, vectorize_graph
 from pytensor.graph.traversal import graph_inputs
 from pytensor.tensor.variable import TensorVariable
 
-from pymc_ebm.energy.parameters import as_parameter, core_ndims
+from pymc_ebm.energy.energy import Energy, EnergyFunction, as_energy
+from pymc_ebm.energy.parameters import as_parameter
 from pymc_ebm.energy.rows import distinct_rows
-from pymc_ebm.energy.split import Energy, SplitEnergy, split_energy
+from pymc_ebm.energy.split import SplitEnergy
 from pymc_ebm.memory import check_memory
 from pymc_ebm.partition.checks import check_log_weights, check_reference
 from pymc_ebm.reference.base import Reference
@@ -233,7 +234,7 @@ def value_and_gradient(log_weights, wrt):
 
 
 def log_partition(
-    energy: Energy,
+    energy: Energy | EnergyFunction,
     *params,
     reference: Reference,
     signature: str | None = None,
@@ -287,26 +288,11 @@ def log_partition(
     reference.check_follows(len(params))
     variables = [as_parameter(p) for p in params]
     names = [p.name or f"parameter {i}" for i, p in enumerate(variables)]
-    cores = core_ndims(signature, len(variables))
-    for name, p, n in zip(names, variables, cores, strict=True):
-        if p.ndim < n:
-            raise ValueError(
-                f"{name} has {p.ndim} dimensions, but the signature {signature!r} gives it {n}. "
-                "Change the signature or the parameter."
-            )
-    types = [
-        pt.TensorType(p.dtype, p.type.shape[p.ndim - n :])
-        for p, n in zip(variables, cores, strict=True)
-    ]
-    split = split_energy(
-        energy,
-        reference.event_shape,
-        reference.points.dtype.name,
-        types,
-        names,
-        batch=reference.n_points,
+    energy = as_energy(energy, signature)
+    split = energy.split(
+        reference.event_shape, reference.points.dtype, variables, reference.n_points
     )
-    batched, kind = _distinct(variables, cores)
+    batched, kind = _distinct(variables, energy.cores(len(variables)))
     op, inputs = estimator(reference, split, batched, split.outer)
     check_log_weights(op, inputs, names)
     log_z = op(*inputs, return_list=True)[0]

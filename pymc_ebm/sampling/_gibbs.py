@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from pymc_ebm.energy.split import Energy
+from pymc_ebm.energy.energy import Energy, EnergyFunction, as_energy
 from pymc_ebm.memory import check_memory
 from pymc_ebm.progress import progress
 from pymc_ebm.reference.base import Reference
@@ -20,7 +20,6 @@ from pymc_ebm.sampling.target import (
     BLOCK,
     cached,
     energy_function,
-    parameter_row,
     spell,
     start_points,
 )
@@ -34,7 +33,7 @@ _CHECKED_DRAWS = 32
 
 
 def gibbs(
-    energy: Energy,
+    energy: Energy | EnergyFunction,
     *params,
     reference: Reference,
     draws: int = 1000,
@@ -139,7 +138,8 @@ def gibbs(
     >>> draws = ebm.sampling.gibbs(squared, 0.2, reference=spins, random_seed=1, progressbar=False)
     """
     rng = np.random.default_rng(random_seed)
-    row = parameter_row(params, signature)
+    energy = as_energy(energy, signature)
+    row = energy.row(params)
     key = () if values is None else tuple(np.asarray(v).tobytes() for v in values)
     sites = cached(energy, reference, ("sites", key), lambda: sites_of(reference, values))
     energy_of = energy_function(energy, reference, row)

@@ -8,11 +8,11 @@ import warnings
 import numpy as np
 import xarray as xr
 
-from pymc_ebm.energy.split import Energy
+from pymc_ebm.energy.energy import Energy, EnergyFunction, as_energy
 from pymc_ebm.memory import check_memory
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.sampling.output import datatree
-from pymc_ebm.sampling.target import energy_function, parameter_row, spell, weights_function
+from pymc_ebm.sampling.target import energy_function, spell, weights_function
 
 __all__ = ["importance_resampling"]
 
@@ -21,7 +21,7 @@ _FEW_EFFECTIVE_POINTS = 50
 
 
 def importance_resampling(
-    energy: Energy,
+    energy: Energy | EnergyFunction,
     *params,
     reference: Reference,
     draws: int = 1000,
@@ -90,9 +90,10 @@ def importance_resampling(
     (1000, True)
     """
     rng = np.random.default_rng(random_seed)
-    row = parameter_row(params, signature)
+    energy = as_energy(energy, signature)
+    row = energy.row(params)
     resample = _method(method)
-    log_weights, points = weights_function(energy, reference, row, signature)
+    log_weights, points = weights_function(energy, reference, row)
     weights, ess = _normalise(log_weights, reference, row)
     cumulative = np.cumsum(weights)
     size = math.prod(reference.event_shape)

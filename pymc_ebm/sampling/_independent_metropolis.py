@@ -9,12 +9,12 @@ import numba
 import numpy as np
 import xarray as xr
 
-from pymc_ebm.energy.split import Energy
+from pymc_ebm.energy.energy import Energy, EnergyFunction, as_energy
 from pymc_ebm.memory import check_memory
 from pymc_ebm.progress import progress
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.sampling.output import chain_ess, datatree
-from pymc_ebm.sampling.target import BLOCK, energy_function, parameter_row, spell, start_points
+from pymc_ebm.sampling.target import BLOCK, energy_function, spell, start_points
 
 __all__ = ["independent_metropolis"]
 
@@ -23,7 +23,7 @@ _STARTS = 1000
 
 
 def independent_metropolis(
-    energy: Energy,
+    energy: Energy | EnergyFunction,
     *params,
     reference: Reference,
     draws: int = 1000,
@@ -93,7 +93,8 @@ def independent_metropolis(
     True
     """
     rng = np.random.default_rng(random_seed)
-    row = parameter_row(params, signature)
+    energy = as_energy(energy, signature)
+    row = energy.row(params)
     steps = tune + draws
     take, log_density = _proposals(reference, rng, row, chains, steps)
     weigh = _weigher(energy_function(energy, reference, row), reference, row)

@@ -13,15 +13,13 @@ import pymc as pm
 import pytensor
 import xarray as xr
 
-from pymc_ebm.energy.split import Energy, call_energy
+from pymc_ebm.energy.energy import Energy, EnergyFunction, as_energy
 from pymc_ebm.memory import check_memory
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.sampling.output import chain_ess, datatree
 from pymc_ebm.sampling.target import (
     cached,
     energy_function,
-    parameter_row,
-    parameter_types,
     spell,
     start_points,
     weights_function,
@@ -31,7 +29,7 @@ __all__ = ["markov_chain"]
 
 
 def markov_chain(
-    energy: Energy,
+    energy: Energy | EnergyFunction,
     *params,
     reference: Reference,
     draws: int = 1000,
@@ -126,15 +124,16 @@ def markov_chain(
             "pm.Slice, or functools.partial(pm.NUTS, target_accept=0.95)."
         )
     rng = np.random.default_rng(random_seed)
-    row = parameter_row(params, signature)
+    energy = as_energy(energy, signature)
+    row = energy.row(params)
     # The draws, and what PyMC records of each step.
     check_memory(chains * draws, 20 + 3 * math.prod(reference.event_shape), "Use fewer draws.")
     energy_of = energy_function(energy, reference, row)
-    start = _first_states(initvals, chains, energy, reference, energy_of, row, signature, rng)
+    start = _first_states(initvals, chains, energy, reference, energy_of, row, rng)
     chain = cached(
         energy,
         reference,
-        ("markov_chain", parameter_types(row)),
+        ("markov_chain", energy.core_types(row)),
         lambda: _Chain(energy, reference, row, start[0]),
     )
     x, diverging = chain(step, row, start, draws, tune, rng, progressbar)
@@ -177,7 +176,9 @@ class _Chain:
                 initval=start,
             )
             # A graph and not the function itself, which the cache must not keep alive.
-            pm.Potential("minus_energy", -call_energy(energy, x[None], self.params)[0])
+            pm.Potential(
+                "minus_energy", -energy.of_data(x[None], self.params, reference.event_shape)[0]
+            )
         self.steps: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
     def __call__(self, make_step, row, start, draws, tune, rng, progressbar):
@@ -225,7 +226,7 @@ class _Chain:
         return x, diverging.to_numpy()
 
 
-def _first_states(initvals, chains, energy, reference, energy_of, row, signature, rng):
+def _first_states(initvals, chains, energy, reference, energy_of, row, rng):
     """States ``(chains, *event)`` of finite energy within the bounds."""
     within = reference.space.interior
     if initvals is not None:
@@ -240,7 +241,7 @@ def _first_states(initvals, chains, energy, reference, energy_of, row, signature
                     f"{spell(row)}. Give states of finite energy between the bounds."
                 )
         return points
-    log_weights, points = weights_function(energy, reference, row, signature)
+    log_weights, points = weights_function(energy, reference, row)
     # On a bound, the transformed state is infinite.
     log_weights = np.where(within(points), log_weights, -np.inf)
     top = log_weights.max()

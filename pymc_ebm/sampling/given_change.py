@@ -83,7 +83,7 @@ def given_change(energy, sites: Sites, row: Sequence[np.ndarray]) -> GivenChange
 
     Parameters
     ----------
-    energy : callable
+    energy : Energy
     sites : Sites
     row : sequence of ndarray
         Parameter values.
@@ -97,7 +97,7 @@ def given_change(energy, sites: Sites, row: Sequence[np.ndarray]) -> GivenChange
     TypeError
         A `local_change` that numba has not compiled.
     """
-    function = getattr(energy, "local_change", None)
+    function = getattr(energy.function, "local_change", None)
     if function is None:
         return None
     if not isinstance(function, Dispatcher):

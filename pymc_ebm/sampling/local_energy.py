@@ -10,9 +10,9 @@ import pytensor
 import pytensor.tensor as pt
 from pytensor.gradient import NullTypeGradError
 
-from pymc_ebm.energy.split import VECTORISED, split_energy
+from pymc_ebm.energy.split import VECTORISED
 from pymc_ebm.sampling.pairwise import Pairwise, decompose, random_codes
-from pymc_ebm.sampling.target import cached, parameter_types
+from pymc_ebm.sampling.target import cached
 from pymc_ebm.space.sites import Sites
 
 __all__ = ["agrees", "local_energy"]
@@ -32,7 +32,7 @@ def local_energy(energy, reference, sites: Sites, row, energy_of, key) -> Pairwi
 
     Parameters
     ----------
-    energy : callable
+    energy : Energy
     reference : Reference
     sites : Sites
     row : sequence of ndarray
@@ -51,7 +51,7 @@ def local_energy(energy, reference, sites: Sites, row, energy_of, key) -> Pairwi
     statistics = cached(
         energy,
         reference,
-        ("statistics", key, *parameter_types(row)),
+        ("statistics", key, energy.core_types(row)),
         lambda: _statistics(energy, reference, sites, row, rng),
     )
     if statistics is not None:
@@ -92,8 +92,7 @@ class _Statistics(NamedTuple):
 
 
 def _statistics(energy, reference, sites, row, rng) -> _Statistics | None:
-    types = [pt.TensorType(dtype, (None,) * ndim) for dtype, ndim in parameter_types(row)]
-    split = split_energy(energy, reference.event_shape, reference.points.dtype.name, types)
+    split = energy.split(reference.event_shape, reference.points.dtype, row)
     if not split.slots or not all(s.dtype.startswith("float") for s in split.slots):
         return None
     try:

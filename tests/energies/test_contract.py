@@ -20,11 +20,12 @@ from pymc_ebm.energies import (
     stars,
     triangles,
 )
+from pymc_ebm.energy.energy import Energy
 from pymc_ebm.energy.parameters import as_parameter
-from pymc_ebm.energy.split import evaluate, split_energy
+from pymc_ebm.energy.split import evaluate
 from pymc_ebm.sampling.local_energy import local_energy
 from pymc_ebm.sampling.sites import sites_of
-from pymc_ebm.sampling.target import energy_function, parameter_row
+from pymc_ebm.sampling.target import energy_function
 
 SPINS, COLOURS, BITS = [-1, 1], [0, 1, 2], [0, 1]
 MASK = np.array([[True, True, False], [True, True, True], [False, True, True]])
@@ -80,10 +81,10 @@ def test_batches(case, values_of):
 
 @every_case
 def test_statistics_are_found(case, values_of):
-    energy, params, values, shape, _, statistics, _ = case
+    energy, params, values, shape, signature, statistics, _ = case
     points = space(values, shape).points
-    types = [pt.TensorType("float64", (None,) * np.ndim(p)) for p in params]
-    split = split_energy(energy, shape, points.dtype.name, types)
+    variables = [pt.tensor(dtype="float64", shape=(None,) * np.ndim(p)) for p in params]
+    split = Energy(energy, signature).split(shape, points.dtype, variables)
     if statistics is not None:
         assert [slot.type.shape for slot in split.slots] == statistics
     givens = dict(zip(split.params, map(as_parameter, params), strict=True))
@@ -95,7 +96,8 @@ def test_statistics_are_found(case, values_of):
 def test_paths_of_gibbs(case):
     energy, params, values, shape, signature, _, pairwise = case
     states = space(values, shape)
-    row = parameter_row(params, signature)
+    energy = Energy(energy, signature)
+    row = energy.row(params)
     energy_of, sites = energy_function(energy, states, row), sites_of(states)
     local = local_energy(energy, states, sites, row, energy_of, ())
     assert (local is not None) == pairwise

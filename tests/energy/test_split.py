@@ -1,16 +1,12 @@
-"""The energy contract and hoisting."""
+"""An energy in its statistics: hoisting, values, fingerprints."""
 
 import numpy as np
-import pymc as pm
 import pytensor.tensor as pt
 import pytest
 from pytensor.graph.traversal import ancestors
 
-import pymc_ebm as ebm
-from pymc_ebm.energy.parameters import core_ndims
-from pymc_ebm.energy.split import evaluate, split_energy
-
-SCALAR = pt.TensorType("float64", ())
+from pymc_ebm.energy.energy import Energy
+from pymc_ebm.energy.split import evaluate
 
 
 def neighbours(s):
@@ -35,7 +31,7 @@ LATTICE = {
 def test_lattice_energy_hoists_two_statistics(spelling, rng):
     energy = LATTICE[spelling]
     spins = rng.choice([-1, 1], size=(30, 4, 4))
-    split = split_energy(energy, (4, 4), "int64", [SCALAR, SCALAR])
+    split = Energy(energy).split((4, 4), "int64", [pt.dscalar()] * 2)
     # Whatever is evaluated per θ is a function of the slots, none larger than (M,).
     assert [s.type.shape for s in split.slots] == [(None,), (None,)]
     at = dict(zip(split.params, [pt.constant(0.3), pt.constant(-0.2)], strict=True))
@@ -55,9 +51,9 @@ def test_lattice_energy_hoists_two_statistics(spelling, rng):
         lambda x, a, b: pt.switch(x > 1, np.inf, a * x) / b,
     ],
 )
-def test_split_energy_equals_the_energy(energy, rng):
+def test_split_equals_the_energy(energy, rng):
     x = np.abs(rng.normal(size=50))
-    split = split_energy(energy, (), "float64", [SCALAR, SCALAR])
+    split = Energy(energy).split((), "float64", [pt.dscalar()] * 2)
     a, b = pt.constant(0.7), pt.constant(1.3)
     at = dict(zip(split.params, [a, b], strict=True))
     [value] = evaluate([split.at(pt.constant(x))], at)
@@ -69,7 +65,7 @@ def test_statistics_in_blocks_are_those_at_once(rng, monkeypatch):
     """Also of a statistic that all points share, and of a last block that is not full."""
     points = rng.normal(size=(30, 3))
     energy = lambda x, a, b: a * (x**2).sum(-1) + b * x[:, 0] + pt.exp(a * x).sum(-1)
-    split = split_energy(energy, (3,), "float64", [SCALAR, SCALAR])
+    split = Energy(energy).split((3,), "float64", [pt.dscalar()] * 2)
     at_once = split.statistics_at(points)
     monkeypatch.setattr("pymc_ebm.energy.split._BLOCK", 21)
     for whole, parts in zip(at_once, split.statistics_at(points), strict=True):
@@ -80,14 +76,14 @@ def test_statistics_in_blocks_are_those_at_once(rng, monkeypatch):
 def test_square_of_a_difference_is_not_expanded(rng):
     """x² − 2xμ + μ² would lose every digit of (x − μ)² at x = 1e9."""
     x = 1e9 + rng.normal(size=(20, 3))
-    split = split_energy(lambda x, mu: ((x - mu) ** 2).sum(-1), (3,), "float64", [SCALAR])
+    split = Energy(lambda x, mu: ((x - mu) ** 2).sum(-1)).split((3,), "float64", [1.0])
     [value] = evaluate([split.at(pt.constant(x))], {split.params[0]: pt.constant(np.float64(1e9))})
     np.testing.assert_allclose(value, ((x - 1e9) ** 2).sum(-1), rtol=1e-12)
 
 
 def test_captured_variables_are_found():
     outer = pt.dscalar("outer")
-    split = split_energy(lambda x, a: a * x + pt.exp(outer) * x**2, (), "float64", [SCALAR])
+    split = Energy(lambda x, a: a * x + pt.exp(outer) * x**2).split((), "float64", [1.0])
     assert len(split.captured) == len(split.outer) == 1
     assert outer in ancestors(split.outer)
     assert outer not in ancestors([split.value])
@@ -95,10 +91,10 @@ def test_captured_variables_are_found():
 
 def test_fingerprints_tell_energies_apart():
     prints = {
-        split_energy(e, (), "float64", [SCALAR]).fingerprint
+        Energy(e).split((), "float64", [1.0]).fingerprint
         for e in (lambda x, a: a * x, lambda x, a: a * x**2, lambda x, a: a * x + 1.0)
     }
-    again = split_energy(lambda y, b: b * y, (), "float64", [SCALAR]).fingerprint
+    again = Energy(lambda y, b: b * y).split((), "float64", [1.0]).fingerprint
     assert len(prints) == 3
     assert again in prints
 
@@ -108,40 +104,7 @@ def test_fingerprints_and_products_do_not_depend_on_addresses():
     energy = lambda x, a, b, c: a * b * c * x + b * x**2 / c
     kept, prints = [], set()
     for i in range(30):
-        kept.append([SCALAR() for _ in range(i % 7)])
-        kept.append(split_energy(energy, (), "float64", [SCALAR] * 3))
+        kept.append([pt.dscalar() for _ in range(i % 7)])
+        kept.append(Energy(energy).split((), "float64", [1.0] * 3))
         prints.add(kept[-1].fingerprint)
     assert len(prints) == 1
-
-
-def test_signature():
-    assert core_ndims("(k),()->(d)", 2) == (1, 0)
-    assert core_ndims("(k,l)", 1) == (2,)
-    assert core_ndims(None, 3) == (0, 0, 0)
-    with pytest.raises(ValueError, match="names 1 parameters, but the energy gets 2"):
-        core_ndims("(k)", 2)
-
-
-@pytest.mark.parametrize(
-    "energy", [lambda x, a: (a * x).sum(), lambda x, a: a * x[:, None], lambda x, a: a[0] * x]
-)
-def test_wrong_shapes_are_refused(energy):
-    with pytest.raises(ValueError, match="signature"):
-        split_energy(energy, (), "float64", [SCALAR])
-
-
-@pytest.mark.parametrize(
-    ("energy", "remedy"),
-    [
-        (lambda x: x**2, "a function of x and the parameters, 1 in all"),
-        (lambda x, a, b: x**2, "a function of x and the parameters, 1 in all"),
-        (lambda x, s: x**2 if s > 0 else x, "use pt.switch in place of if"),
-        (lambda x, s: x[:, 0, 0] * s[0], "signature"),
-    ],
-)
-@pytest.mark.parametrize("given", [True, False])
-def test_energies_that_cannot_be_called_say_why(energy, remedy, given):
-    q = ebm.reference.independent(pm.Normal.dist(0, 4), draws=100, random_seed=1)
-    with pm.Model(), pytest.raises(ValueError, match=f"EBM 'x': .*cannot be called.*{remedy}"):
-        s = pm.HalfNormal("s")
-        ebm.EBM("x", s, energy=energy, reference=q if given else None, observed=np.ones(9))

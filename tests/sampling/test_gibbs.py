@@ -12,11 +12,12 @@ import pytest
 import pymc_ebm as ebm
 from pymc_ebm.energies import edges, ergm, gwesp
 from pymc_ebm.energies import triangles as ready_triangles
+from pymc_ebm.energy.energy import Energy
 from pymc_ebm.sampling import gibbs
 from pymc_ebm.sampling.clusters import clusters_of
 from pymc_ebm.sampling.local_energy import local_energy
 from pymc_ebm.sampling.sites import sites_of
-from pymc_ebm.sampling.target import energy_function, parameter_row
+from pymc_ebm.sampling.target import energy_function
 
 
 def ising(s, b, h):
@@ -92,7 +93,8 @@ def test_by_enumeration(case, clusters, chisquare_of_states, seed):
     """
     energy, params, values, shape, signature, _ = case
     states = space(values, shape)
-    row = parameter_row(params, signature)
+    energy = Energy(energy, signature)
+    row = energy.row(params)
     e = energy_function(energy, states, row)(states.points)
     p = np.exp(e.min() - e)
     x = gibbs(
@@ -112,7 +114,8 @@ def test_paths(case):
     """Which energies are found to be sums over sites and pairs, and that they are right."""
     energy, params, values, shape, signature, pairwise = case
     states = space(values, shape)
-    row = parameter_row(params, signature)
+    energy = Energy(energy, signature)
+    row = energy.row(params)
     energy_of = energy_function(energy, states, row)
     sites = sites_of(states)
     local = local_energy(energy, states, sites, row, energy_of, ())
@@ -127,7 +130,8 @@ def test_which_energies_have_clusters(case):
     """Of the pairwise ones, those of two values or of couplings to equal values."""
     energy, params, values, shape, signature, _ = case
     states = space(values, shape)
-    row = parameter_row(params, signature)
+    energy = Energy(energy, signature)
+    row = energy.row(params)
     sites = sites_of(states)
     local = local_energy(energy, states, sites, row, energy_function(energy, states, row), ())
     clusters = None if local is None else clusters_of(local, sites)
@@ -215,7 +219,7 @@ def test_network_by_its_changes(n_nodes, chisquare_of_states, seed, monkeypatch)
         energy, theta, reference=graphs, signature="(k)", draws=1, chains=4000, tune=40,
         random_seed=seed, progressbar=False, return_inferencedata=False,
     )[:, 0]  # fmt: skip
-    e = energy_function(energy, graphs, [theta])(graphs.points)
+    e = energy_function(Energy(energy, "(k)"), graphs, [theta])(graphs.points)
     p = np.exp(e.min() - e)
     p /= p.sum()
     weight = 2 ** np.arange(graphs.points.shape[1])
@@ -252,7 +256,7 @@ def test_a_change_of_many_values_and_impossible_ones(chisquare_of_states, seed):
 
     energy.local_change = change
     states, weights = space([0, 1, 2], (3,)), np.array([0.1, 0.4, 0.3])
-    e = energy_function(energy, states, [weights])(states.points)
+    e = energy_function(Energy(energy, "(k)"), states, [weights])(states.points)
     p = np.exp(-e)
     x = gibbs(
         energy, weights, reference=states, signature="(k)", draws=1, chains=8000, tune=40,

@@ -9,7 +9,6 @@ from pymc_ebm.diagnostics.coverage.log_base_weights import log_base_weights
 from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
 from pymc_ebm.distribution.ebm import EnergyRV
 from pymc_ebm.energy.parameters import without_unit_batch
-from pymc_ebm.energy.point_energies import PointEnergies
 from pymc_ebm.energy.split import evaluate
 
 __all__ = ["data_log_weights"]
@@ -45,24 +44,15 @@ def data_log_weights(
         data = evaluate([umodel.rvs_to_values[rv]])[0].reshape(-1, *spec.reference.event_shape)
         graphs = [normalisers.factors[rv.name], *umodel.replace_rvs_by_values(params)]
         values = normalisers.compile(graphs)(point)
-        log_base = _log_base(spec, data, values[1:], cores)
+        log_base = _log_base(spec, data, params, values[1:])
         if log_base is not None:
             found[rv.name] = log_base + np.ravel(values[0])
     return found
 
 
-def _log_base(spec, data: NDArray, params, cores: Sequence[int]) -> NDArray | None:
+def _log_base(spec, data: NDArray, params, values: Sequence[NDArray]) -> NDArray | None:
     """a(x) of data, ``(N,)``; None where the law behind the points is not known."""
-    shapes = [np.shape(p)[np.ndim(p) - n :] for p, n in zip(params, cores, strict=True)]
-    energies = PointEnergies(
-        spec.energy,
-        data.shape[1:],
-        data.dtype,
-        [np.zeros(shape) for shape in shapes],
-        spec.signature,
-        len(data),
-    )
-    statistics = energies.statistics(data)
+    energies = spec.energy.of_points(data.shape[1:], data.dtype, params, len(data))
     return log_base_weights(
-        spec.reference, data, params, shapes, lambda theta: energies(statistics, theta)
+        spec.reference, data, values, spec.energy.core_shapes(values), energies.at(data)
     )

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from pymc_ebm.energy.split import Energy
+from pymc_ebm.energy.energy import Energy, EnergyFunction
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.reference.chains._pooled import pooled
 
 
 def chain(
-    energy: Energy,
+    energy: Energy | EnergyFunction,
     *theta0,
     sampler: Callable[..., Any] | None = None,
     draws=None,

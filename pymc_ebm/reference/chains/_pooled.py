@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from pymc_ebm.energy.point_energies import PointEnergies
-from pymc_ebm.energy.split import Energy
+from pymc_ebm.energy.energy import Energy, EnergyFunction, as_energy
 from pymc_ebm.memory import check_memory
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.reference.chains import mbar
@@ -30,7 +29,7 @@ _MORE_RUNS = 3
 
 
 def pooled(
-    energy: Energy,
+    energy: Energy | EnergyFunction,
     thetas: Sequence[Sequence[Any]] | None = None,
     *,
     observed=None,
@@ -122,7 +121,9 @@ def pooled(
     """
     if (sampler is None) == (draws is None):
         raise ValueError("Give one of sampler= and draws=: how to draw at the anchors.")
+    energy = as_energy(energy, signature)
     rng = np.random.default_rng(random_seed)
+    settings = {"signature": energy.signature, "random_seed": rng}
     guess = None
     laws: list[SiteLaw] = []
     if thetas is None:
@@ -132,20 +133,17 @@ def pooled(
                 "them."
             )
         thetas, draws, laws, guess = place_anchors(
-            energy, observed, start, sampler, bounds=bounds, signature=signature, random_seed=rng,
+            energy, observed, start, sampler, bounds=bounds, random_seed=rng,
             progressbar=progressbar,
         )  # fmt: skip
         more = [
-            sampler(energy, *thetas[0], signature=signature, random_seed=rng, progressbar=False)
-            for _ in range(_MORE_RUNS)
+            sampler(energy, *thetas[0], **settings, progressbar=False) for _ in range(_MORE_RUNS)
         ]
         draws = _thinned([np.concatenate([draws[0], *map(chain_draws, more)]), *draws[1:]])
-    anchors = [[np.asarray(p, dtype=float) for p in theta] for theta in thetas]
+    anchors = [[np.asarray(p, dtype=float) for p in energy.row(theta)] for theta in thetas]
     if draws is None:
         draws = [
-            sampler(  # type: ignore[misc]
-                energy, *theta, signature=signature, random_seed=rng, progressbar=progressbar
-            )
+            sampler(energy, *theta, **settings, progressbar=progressbar)  # type: ignore[misc]
             for theta in anchors
         ]
     chains = [chain_draws(d) for d in draws]
@@ -165,7 +163,7 @@ def pooled(
     counts = np.array([c.shape[0] * c.shape[1] for c in chains])
     of_laws = [law.draw(rng, int(counts[-1])) for law in laws]
     points = np.concatenate([points, *of_laws])
-    energies, series = _energies(energy, points, anchors, signature)
+    energies, series = _energies(energy, points, anchors)
     if not np.isfinite(energies).all():
         raise ValueError(
             f"The energy is not finite at {(~np.isfinite(energies)).any(axis=1).sum()} of "
@@ -187,14 +185,11 @@ def pooled(
     p = mbar.probabilities(f, energies, counts)
     remake = None
     if sampler is not None:
-        settings = {
-            "thetas": anchors,
-            "log_partitions": log_partitions,
-            "signature": signature,
-            "support": support,
-        }
         n_chains = sum(c.shape[0] for c in chains)
-        remake = partial(_remake, energy, sampler, n_chains, settings)
+        remake = partial(
+            _remake, energy, sampler, n_chains,
+            {"thetas": anchors, "log_partitions": log_partitions, "support": support},
+        )  # fmt: skip
     pool = Pool(
         anchors=np.array([np.concatenate([np.ravel(v) for v in theta]) for theta in anchors]),
         log_partitions=f[: len(anchors)],
@@ -222,11 +217,9 @@ def _remake(energy, sampler, n_chains, settings, draws, random_seed, model_draws
     return pooled(energy, sampler=longer, random_seed=random_seed, progressbar=False, **settings)
 
 
-def _energies(energy, points, anchors, signature):
+def _energies(energy: Energy, points, anchors):
     """E(y_m | θ_k), ``(M, K)``, and the series that tell how chains mix, ``(M, S)``."""
-    function = PointEnergies(
-        energy, points.shape[1:], points.dtype, anchors[0], signature, len(points)
-    )
+    function = energy.of_points(points.shape[1:], points.dtype, anchors[0], len(points))
     statistics = function.statistics(points)
     energies = np.stack([function(statistics, theta) for theta in anchors], axis=1)
     return energies, np.column_stack([energies, *(s for s in statistics if s.ndim == 1)])

@@ -10,7 +10,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from pymc_ebm.energy.split import Energy
+from pymc_ebm.energy.energy import Energy
 from pymc_ebm.progress import progress
 from pymc_ebm.reference.chains.net import COVERED, SPACING, Net, distance, spell, unravel
 from pymc_ebm.reference.laws.site_law import SiteLaw
@@ -53,7 +53,6 @@ def place_anchors(
     sampler: Callable,
     *,
     bounds: Sequence | None = None,
-    signature: str | None = None,
     random_seed=None,
     progressbar: bool = True,
 ) -> Placement:
@@ -77,7 +76,7 @@ def place_anchors(
 
     Parameters
     ----------
-    energy : callable
+    energy : Energy
     observed : array_like
         ``(*batch, *event)``.
     start : sequence of array_like
@@ -86,7 +85,7 @@ def place_anchors(
         As in `pooled`.
     bounds : sequence of pairs, optional
         ``(lower, upper)`` of each parameter; no anchor is placed beyond.
-    signature, random_seed, progressbar : optional
+    random_seed, progressbar : optional
         As in `pooled`.
 
     Returns
@@ -115,14 +114,14 @@ def place_anchors(
     def draw(theta):
         row = unravel(theta, shapes)
         return chain_draws(
-            sampler(energy, *row, signature=signature, random_seed=rng, progressbar=False)
+            sampler(energy, *row, signature=energy.signature, random_seed=rng, progressbar=False)
         )
 
     theta = np.clip(np.concatenate([np.ravel(v).astype(float) for v in start]), lower, upper)
     with progress(progressbar) as bar:
         task = bar.add_task("Pilot", total=None)
         draws = draw(theta)
-        net = Net(energy, draws, observed, shapes, signature, rng)
+        net = Net(energy, draws, observed, shapes, rng)
         anchor, rate = net.anchor(theta, draws), 1.0
         for _ in range(_MOST_HALVINGS):
             if not anchor.stuck():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pymc_ebm.energy.point_energies import PointEnergies
+from pymc_ebm.energy.energy import Energy
 from pymc_ebm.reference.chains import mbar
 from pymc_ebm.reference.laws.site_law import SiteLaw
 
@@ -67,15 +67,15 @@ class Net:
     points are rows behind theirs.
     """
 
-    def __init__(self, energy, draws, observed, shapes, signature, rng):
+    def __init__(self, energy: Energy, draws, observed, shapes, rng):
         event = draws.shape[2:]
         data = np.reshape(observed, (-1, *event)).astype(draws.dtype)
         self.shapes, self.n_data, self._rng = shapes, len(data), rng
         zeros = [np.zeros(shape) for shape in shapes]
         self._count = len(_some(draws))
-        self._of_points = PointEnergies(energy, event, draws.dtype, zeros, signature, self._count)
+        self._of_points = energy.of_points(event, draws.dtype, zeros, self._count)
         # Those that need their number of points do not mind being told it.
-        self._of_data = PointEnergies(energy, event, draws.dtype, zeros, signature, self.n_data)
+        self._of_data = energy.of_points(event, draws.dtype, zeros, self.n_data)
         self._data = self._of_data.statistics(data)
         self.anchors: list[Anchor] = []
         self.laws: list[SiteLaw] = []
