@@ -54,10 +54,10 @@ def lattice(rng):
 
 def regression(rng):
     """Vector coefficients, a normaliser for each row of the design."""
-    design = rng.normal(size=(30, 3))
-    energy = Counting(lambda x, mu, s: (x - mu) ** 4 / s)
+    design = rng.normal(size=(6, 3))
+    energy = Counting(lambda x, mu, s: (x - mu) ** 2 / s)
     w, s = pm.Normal("w", shape=3), pm.HalfNormal("s", 5)
-    ebm.EBM("x", design @ w, s, energy=energy, observed=rng.normal(size=30))
+    ebm.EBM("x", design @ w, s, energy=energy, observed=rng.normal(size=6))
     return energy
 
 
