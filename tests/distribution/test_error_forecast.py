@@ -10,6 +10,8 @@ from scipy.special import gammaln, logsumexp
 
 import pymc_ebm as ebm
 from pymc_ebm.distribution.error_forecast import ErrorForecast, Unforeseeable
+from pymc_ebm.energy.energy import Energy
+from pymc_ebm.energy.parameters import as_parameter
 
 
 def gaussian(x, s):
@@ -45,7 +47,7 @@ def test_independent_points(rng):
     q = ebm.reference.independent(pm.Normal.dist(1, 3), 40_000, random_seed=rng)
     with pm.Model():
         sigma = pm.HalfNormal("sigma", 5)
-        share, bits = ErrorForecast(gaussian, [sigma], None, data, 0)(q)
+        share, bits = ErrorForecast(Energy(gaussian), [sigma], data, 0)(q)
     s = np.sqrt(np.mean(data**2))
     p, of_q = stats.norm(0, s), stats.norm(1, 3)
     weighted = lambda x: p.pdf(x) ** 2 / of_q.pdf(x) * (x**2 - s**2) ** 2
@@ -63,7 +65,7 @@ def test_a_regression(rng):
         with pm.Model():
             a = pm.Normal("a")
             theta = pt.exp(a + times * z) if times else pt.exp(a)
-            found.append(ErrorForecast(gaussian, [theta], None, data, 0)(q))
+            found.append(ErrorForecast(Energy(gaussian), [theta], data, 0)(q))
     # 32 rows stand for 320: their σ has an error of an eighth, and so has their information.
     np.testing.assert_allclose(found[0], found[1], rtol=0.5)
 
@@ -74,12 +76,12 @@ def test_what_cannot_be_foreseen(rng):
         many = pm.Normal("many", shape=300)
         for params in ([2.0], [pm.Poisson("k", 3.0) + 1.0], [many.sum()], [many[:3]]):
             with pytest.raises(Unforeseeable):
-                ErrorForecast(gaussian, params, None, data, 0)
+                ErrorForecast(Energy(gaussian), [as_parameter(p) for p in params], data, 0)
         b = pm.Normal("b")
         with pytest.raises(Unforeseeable):
-            ErrorForecast(lambda x, s: gaussian(x, s) * b, [pm.HalfNormal("s")], None, data, 0)
+            ErrorForecast(Energy(lambda x, s: gaussian(x, s) * b), [pm.HalfNormal("s")], data, 0)
         q = ebm.reference.independent(pm.Normal.dist(0, 4), 100, random_seed=rng)
-        nowhere = ErrorForecast(lambda x, b: b * np.nan * x, [b], None, data, 0)
+        nowhere = ErrorForecast(Energy(lambda x, b: b * np.nan * x), [b], data, 0)
         with pytest.raises(Unforeseeable):
             nowhere(q)
 
