@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pytensor.graph.utils import MissingInputError
 
+from pymc_ebm.energy.energy import as_energy
 from pymc_ebm.energy.point_energies import PointEnergies
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.reference.composite.axes import Axes
@@ -132,7 +133,7 @@ def panels(
     if not len(anchors):
         raise ValueError("There are no anchors. Give parameter rows around the posterior's mode.")
     try:
-        energies = PointEnergies(energy, event, data.dtype, anchors[0], signature, len(data))
+        energies = as_energy(energy, signature).of_points(event, data.dtype, anchors[0], len(data))
     except MissingInputError as error:
         raise ValueError(
             "The energy uses variables of a model. Make them its parameters, and give anchors them."
