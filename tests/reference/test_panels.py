@@ -5,7 +5,7 @@ import pytensor.tensor as pt
 import pytest
 from scipy import integrate, special, stats
 
-from pymc_ebm.energy.point_energies import PointEnergies
+from pymc_ebm.energy.energy import Energy
 from pymc_ebm.reference import Unresolved, panels
 
 HALF_LOG_2PI = np.log(2 * np.pi) / 2
@@ -13,7 +13,7 @@ HALF_LOG_2PI = np.log(2 * np.pi) / 2
 
 def estimated(reference, energy, thetas):
     """Log Ẑ, and |K − G|/Z summed over panels, at each of several parameters."""
-    energies = PointEnergies(energy, reference.event_shape, float, thetas[0], None, 1)
+    energies = Energy(energy).of_points(reference.event_shape, float, thetas[0], 1)
     statistics = energies.statistics(reference.points)
     rows = np.array([reference.log_weights - energies(statistics, theta) for theta in thetas])
     log_z = special.logsumexp(rows, axis=1)
