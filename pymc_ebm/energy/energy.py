@@ -127,8 +127,11 @@ class Energy:
                     "dimensions there. Give one row of parameters at a time; for a vector "
                     "parameter write its signature, for example '(k)'."
                 )
-            if np.isnan(number).any():
-                raise ValueError(f"Parameter {i} is NaN. Give finite parameter values.")
+            if not np.isfinite(number).all():
+                raise ValueError(
+                    f"Parameter {i} is {np.array2string(number, threshold=6)}. Give finite "
+                    "parameter values."
+                )
             row.append(number)
         return row
 

@@ -9,11 +9,8 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pymc_ebm.energy.parameters import core_ndims
-from pymc_ebm.energy.point_energies import PointEnergies
-from pymc_ebm.energy.split import Energy
+from pymc_ebm.energy.energy import Energy, EnergyFunction, as_energy
 from pymc_ebm.memory import check_memory
 from pymc_ebm.progress import progress
 from pymc_ebm.reference.annealing.forecast import added_error
@@ -30,7 +27,7 @@ _MARGIN = 1.3
 
 
 def annealed(
-    energy: Energy,
+    energy: Energy | EnergyFunction,
     *params,
     data,
     support=None,
@@ -134,7 +131,8 @@ def annealed(
     event_ndim = data.ndim - 1 if event_ndim is None else event_ndim
     data = data.reshape(-1, *data.shape[data.ndim - event_ndim :])
     box = normalise_support(support)
-    rows = [_row(theta, signature) for theta in (params, *anchors)]
+    energy = as_energy(energy, signature)
+    rows = [energy.row(theta) for theta in (params, *anchors)]
     space = RealLine(energy, rows, data, box, starts, rng)
     states_of_run = 1 + draws * len(rows)
     most = max(most_points // (runs * states_of_run), 2)
@@ -156,9 +154,7 @@ def annealed(
             points, a, groups = _weighted(space, made, box)
             if particles is not None:
                 break
-            energies = PointEnergies(
-                energy, space.event_shape, points.dtype, rows[0], signature, len(points)
-            )
+            energies = energy.of_points(space.event_shape, points.dtype, rows[0], len(points))
             error = added_error(energies, points, a, groups, rows[0], amplification)
             needed = math.ceil(min(n * _MARGIN * (error / wanted_error) ** 2, most))
             if error <= wanted_error or needed <= n:
@@ -174,7 +170,7 @@ def annealed(
         )
     settings = {
         "data": data, "support": support, "anchors": anchors, "starts": starts, "runs": runs,
-        "draws": draws, "signature": signature,
+        "draws": draws,
     }  # fmt: skip
     return Reference(
         points=points,
@@ -196,21 +192,6 @@ def _remake(energy, params, settings, points_of_particle, draws, random_seed, mo
         progressbar=False,
         **settings,
     )
-
-
-def _row(theta, signature) -> list[NDArray]:
-    row = []
-    for i, (value, ndim) in enumerate(zip(theta, core_ndims(signature, len(theta)), strict=True)):
-        number = np.asarray(value)
-        number = number if number.dtype.kind in "iub" and ndim == 0 else number.astype(float)
-        if number.ndim != ndim or not np.isfinite(number).all():
-            raise ValueError(
-                f"Parameter {i} is {np.array2string(number, threshold=6)}, and a row has "
-                f"{ndim} dimensions of finite numbers there. Give one row of parameters; for a "
-                "vector parameter write its signature, for example '(k)'."
-            )
-        row.append(number)
-    return row
 
 
 def _weighted(space, made, box):

@@ -10,7 +10,7 @@ import pytensor.tensor as pt
 from numpy.typing import NDArray
 from pytensor.gradient import NullTypeGradError
 
-from pymc_ebm.energy.split import VECTORISED, call_energy
+from pymc_ebm.energy.split import VECTORISED
 from pymc_ebm.reference.annealing import trajectories
 from pymc_ebm.reference.annealing.population import Population
 from pymc_ebm.reference.annealing.student_mixture import StudentMixture
@@ -32,7 +32,7 @@ class RealLine:
 
     Parameters
     ----------
-    energy : callable
+    energy : Energy
     anchors : sequence of sequences of ndarray
         Rows of parameters.
     data : ndarray, shape ``(N, *event)``
@@ -126,8 +126,8 @@ class RealLine:
 def _compiled(energy, event_shape, row: Sequence[NDArray]):
     """E and its slope by x, or E alone where it has no slope."""
     x = pt.tensor("x", dtype="float64", shape=(None, *event_shape))
-    params = [pt.TensorType(v.dtype.name, v.shape)(f"param_{i}") for i, v in enumerate(row)]
-    value = call_energy(energy, x, params)
+    params = [t(f"param_{i}") for i, t in enumerate(energy.core_types(row))]
+    value = energy.of_data(x, params, event_shape)
     outputs = [value]
     try:
         outputs.append(pt.grad(value.sum(), x, disconnected_inputs="raise"))
