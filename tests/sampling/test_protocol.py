@@ -123,7 +123,7 @@ def test_scalar_vector_and_one_value(sampler):
 
 @every_sampler
 def test_several_rows_are_refused(sampler, spins):
-    with pytest.raises(ValueError, match=r"Parameter 0 has shape \(2,\).*one row of parameters at a time"):
+    with pytest.raises(ValueError, match=r"Parameter 0 has shape \(2,\).*one row of parameters"):
         sampler(ising, [0.1, 0.2], reference=spins)
     with pytest.raises(ValueError, match="Parameter 0 is nan"):
         sampler(ising, np.nan, reference=spins)
