@@ -24,6 +24,7 @@ _FACE = {
     "fitting": "",
     "kernels": "",
     "log_partition": "partition",
+    "log_partition_at": "diagnostics",
     "plots": "",
     "reference": "",
     "refine": "diagnostics",

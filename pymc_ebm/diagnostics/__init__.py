@@ -1,6 +1,7 @@
 """What the estimated normaliser did to a posterior: amplification, statistics and a report."""
 
 from pymc_ebm.diagnostics._check import check
+from pymc_ebm.diagnostics._log_partition_at import LogPartitionEstimate, log_partition_at
 from pymc_ebm.diagnostics._report import report
 from pymc_ebm.diagnostics.better._better_reference import better_reference
 from pymc_ebm.diagnostics.better._refine import refine
@@ -19,6 +20,7 @@ __all__ = [
     "Finding",
     "HullVerdict",
     "Limits",
+    "LogPartitionEstimate",
     "ReferenceReport",
     "Words",
     "amplification",
@@ -29,6 +31,7 @@ __all__ = [
     "find_log_partitions",
     "hull_margin",
     "in_hull",
+    "log_partition_at",
     "refine",
     "replace_reference",
     "report",

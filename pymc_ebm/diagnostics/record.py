@@ -100,7 +100,8 @@ def describe(normalisers: Normalisers) -> dict[str, str]:
     references = {
         n.name: {
             "energy_fingerprint": n.nodes[0].op.energy_fingerprint,
-            **_described(n.reference),
+            **n.reference.describe(),
+            **_of_all_shards(n.reference),
         }
         for n in normalisers
     }
@@ -113,34 +114,9 @@ def describe(normalisers: Normalisers) -> dict[str, str]:
     }
 
 
-def _described(reference: Reference) -> dict[str, Any]:
-    return {
-        "fingerprint": reference.fingerprint,
-        "description": reference.description,
-        "n_points": int(reference.n_points) * _shards(reference),
-        "n_groups": int(reference.n_groups) * _shards(reference),
-        "exact": bool(reference.exact),
-        "complete": bool(reference.complete),
-        "remade": reference.remake is not None,
-        "selected": reference.selected,
-        "edge_known": reference.edge is not None,
-        "absolute": bool(reference.absolute),
-        **_pool(reference),
-        "quadrature": reference.coarse_log_weights is not None,
-    }
-
-
-def _shards(reference: Reference) -> int:
-    return reference.shards if isinstance(reference, ShardedReference) else 1
-
-
-def _pool(reference: Reference) -> dict[str, Any]:
-    if reference.pool is None:
-        return {}
-    return {
-        "anchors": reference.pool.anchors.tolist(),
-        "overlap": reference.pool.overlap.round(4).tolist(),
-    }
+def _of_all_shards(reference: Reference) -> dict[str, int]:
+    shards = reference.shards if isinstance(reference, ShardedReference) else 1
+    return {"n_points": shards * reference.n_points, "n_groups": shards * reference.n_groups}
 
 
 def check_same_model(idata: xr.DataTree, attributes: Mapping[str, str]) -> None:

@@ -13,14 +13,10 @@ from pymc.pytensorf import resolve_backend_compile_kwargs
 from pymc_ebm.diagnostics.checks import CHECKS, Check, Draws
 from pymc_ebm.diagnostics.error.level_error import LevelError
 from pymc_ebm.diagnostics.error.posterior_error import PosteriorError
-from pymc_ebm.diagnostics.normalisers.find import Normaliser
 from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
 from pymc_ebm.diagnostics.normalisers.posterior import flat_draws
 from pymc_ebm.diagnostics.record import Record, check_same_model, describe
-from pymc_ebm.diagnostics.sums.draw_statistics import draw_statistics, streamed_statistics
-from pymc_ebm.diagnostics.sums.point_sweep import PointSweep
-from pymc_ebm.diagnostics.sums.shard_sweep import ShardSweep
-from pymc_ebm.distributed import ShardedReference
+from pymc_ebm.diagnostics.sums.sweep import Sweep, statistics_at, sweep_of
 from pymc_ebm.progress import progress
 
 __all__ = ["compute_reference_stats", "record_of"]
@@ -151,7 +147,7 @@ def record_of(
     posterior = normalisers.posterior(idata)
     attributes = describe(normalisers)
     check_same_model(idata, attributes)
-    sweeps = [_sweep(normaliser) for normaliser in normalisers]
+    sweeps = [sweep_of(normaliser) for normaliser in normalisers]
     function = normalisers.compile(
         [
             *normalisers.amplification_graphs,
@@ -181,7 +177,7 @@ def record_of(
 def _over_draws(
     function: Any,
     posterior: xr.Dataset,
-    sweeps: list[PointSweep | ShardSweep],
+    sweeps: list[Sweep],
     variables: list[str],
     progressbar: bool,
 ) -> tuple[dict[str, NDArray], xr.Dataset, dict[str, float]]:
@@ -211,21 +207,8 @@ def _over_draws(
                         error.add(s, key[1], points, influence)
                         level.add(key, points, influence)
 
-                for name, value in _statistics(sweep, values, c, add).items():
+                for name, value in statistics_at(sweep, values, c, add).items():
                     stats[name][s, i] = value
             bar.advance(task)
     shaped = {name: v.reshape(*shape, -1) for name, v in stats.items()}
     return shaped, error.result(), level.result(n_draws)
-
-
-def _sweep(normaliser: Normaliser) -> PointSweep | ShardSweep:
-    if isinstance(normaliser.reference, ShardedReference):
-        return ShardSweep(normaliser)
-    return PointSweep(normaliser)
-
-
-def _statistics(sweep: PointSweep | ShardSweep, values, c, add) -> dict[str, float]:
-    if isinstance(sweep, ShardSweep):
-        return sweep.statistics(values, c, add)
-    of_draw = draw_statistics if sweep.fits(values) else streamed_statistics
-    return of_draw(sweep, values, c, add)

@@ -115,7 +115,7 @@ def better_references(
     check_same_model(idata, describe(normalisers))
     shared: dict[str, list[Normaliser]] = {}
     for normaliser in normalisers:
-        if not normaliser.reference.exact:
+        if normaliser.reference.level != "exact":
             shared.setdefault(normaliser.reference.fingerprint, []).append(normaliser)
     if not shared:
         raise ValueError(
@@ -138,7 +138,7 @@ def better_references(
             )
         weights = _PosteriorWeights(group, normalisers, posterior)
         draw = lambda weights=weights: weights.model_draws(rng)
-        if old.transport is None and old.pool is None and weights.khat() > _MOST_KHAT:
+        if old.refittable and weights.khat() > _MOST_KHAT:
             new = fitted(
                 draw(),
                 balanced(size),
@@ -147,7 +147,7 @@ def better_references(
                 random_seed=rng,
             )
         else:
-            new = old.remake(size, rng, draw)
+            new = old.again(size, rng, draw)
         found.update({normaliser.name: new for normaliser in group})
     return found
 

@@ -131,10 +131,10 @@ def _fitting(name: str, new: Reference, old: Reference) -> Reference:
             "the same kind: a sum is no integral."
         )
     # Where a rule stops is not where the model does.
-    if new.exact and not old.complete:
+    if new.level == "exact" and not old.complete:
         return new
     fitting = new.restricted_to(old.support)
-    if fitting.support != old.support and not fitting.exact:
+    if fitting.support != old.support and fitting.level != "exact":
         raise ValueError(
             f"The new reference of {name} has the support {new.support}, and the model "
             f"{old.support}. Give one with the support of the model."

@@ -39,7 +39,7 @@ def _of_values(name, draws) -> Words:
             f"No point of {name} has any weight at {empty.sum()} of {log_z.size} draws. "
             f"{worst_region(draws.posterior, -stats['log_partition'])}"
         )
-        words.remedies.append(_nearer(name, draws.references[name]))
+        words.remedies.append(draws.references[name]["remedy"].format(name=name))
     return words
 
 
@@ -61,20 +61,5 @@ def _of_tails(name, draws, limits) -> Words:
             f"{np.nanmax(khat):.3g}: the estimate rests on a few points. {where()}"
         )
     if words.failures:
-        words.remedies.append(_nearer(name, reference))
+        words.remedies.append(reference["remedy"].format(name=name))
     return words
-
-
-def _nearer(name, reference) -> str:
-    """The remedy where too few points are where the model is."""
-    if reference.get("selected"):
-        return f"Give {name} more draws where the model is, through the same selection."
-    if "overlap" in reference:
-        return (
-            f"Give {name} longer chains and anchors all around the posterior; where the states are "
-            "few enough to count, ebm.reference.enumeration is exact."
-        )
-    return (
-        f"Give {name} a reference of the model's shape and place, a little wider and with heavier "
-        "tails; ebm.reference.fitted makes one from data."
-    )

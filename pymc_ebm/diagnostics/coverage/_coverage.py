@@ -120,7 +120,7 @@ def check_coverage(
     verdicts = {}
     for normaliser in normalisers:
         reference = normaliser.reference
-        if reference.exact:
+        if reference.level == "exact":
             verdicts[normaliser.name] = CoverageVerdict("covered", "The reference is exact.")
             continue
         probe = Probe(normalisers, normaliser)
@@ -175,7 +175,7 @@ def _judge(
             f"The energy has a mode at {_spell(lost.mode.place)} that no points represent, with "
             f"{100 * lost.missed:.3g}% of the mass.",
         )
-    if any(f.carried.undecided for f in findings) and reference.selected:
+    if any(f.carried.undecided and f.selected for f in findings):
         return (
             "not checked",
             "The energy has a mode where few draws are left, and whether the selection would leave "

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pymc_ebm.diagnostics.coverage.log_base_weights import log_base_weights
 from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
 from pymc_ebm.distribution.ebm import EnergyRV
 from pymc_ebm.energy.parameters import without_unit_batch
@@ -53,6 +52,10 @@ def data_log_weights(
 def _log_base(spec, data: NDArray, params, values: Sequence[NDArray]) -> NDArray | None:
     """a(x) of data, ``(N,)``; None where the law behind the points is not known."""
     energies = spec.energy.of_points(data.shape[1:], data.dtype, params, len(data))
-    return log_base_weights(
-        spec.reference, data, values, spec.energy.core_shapes(values), energies.at(data)
-    )
+    if not spec.reference.moves:
+        # Only the shapes of one row matter: the anchors have values of their own.
+        values = [
+            np.reshape(v, (-1, *shape))[0]
+            for v, shape in zip(values, spec.energy.core_shapes(values), strict=True)
+        ]
+    return spec.reference.log_base(data, values, energies.at(data))

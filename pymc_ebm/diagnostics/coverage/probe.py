@@ -12,12 +12,10 @@ from pytensor.gradient import NullTypeGradError
 from pytensor.graph.basic import Variable
 
 from pymc_ebm.diagnostics.coverage.halves import compare_halves
-from pymc_ebm.diagnostics.coverage.log_base_weights import log_base_weights
 from pymc_ebm.diagnostics.coverage.mode_search import search_modes
 from pymc_ebm.diagnostics.coverage.modes import Carried, Mode, carried_mass
 from pymc_ebm.diagnostics.normalisers.find import Normaliser
 from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
-from pymc_ebm.energy.split import evaluate
 from pymc_ebm.kernels.routes import choose
 from pymc_ebm.weights.normalised import ess, normalise
 
@@ -45,6 +43,8 @@ class Finding:
         Data whose energy only 0.1% of the model's mass exceeds.
     carried : Carried
         Of the modes.
+    selected : bool
+        Whether a selection left the points, of draws that may have been where none is.
     """
 
     excess: float
@@ -53,6 +53,7 @@ class Finding:
     n_data: int
     improbable: int
     carried: Carried
+    selected: bool
 
 
 class Probe:
@@ -125,6 +126,7 @@ class Probe:
             n_data=0 if data is None else len(data),
             improbable=self._improbable(theta, data, log_weights[row], weights[row]),
             carried=carried,
+            selected=self.reference.selected,
         )
 
     def halves(self) -> tuple[float, float]:
@@ -144,12 +146,8 @@ class Probe:
         return [*theta, *values[n:]]
 
     def _points(self, theta) -> NDArray:
-        reference = self.reference
-        if reference.transport is None:
-            return reference.points[:: self._every]
         params = theta[: len(self._cores)]
-        moved = reference.transport(pt.constant(reference.points), *map(pt.constant, params))
-        return evaluate([moved[0]])[0]
+        return self.reference.points_at(params, slice(None, None, self._every))
 
     def _data_of(self, row: int, n_rows: int) -> NDArray | None:
         """The data that have the energy of one row of parameters, as far as that is known."""
@@ -162,18 +160,13 @@ class Probe:
         if data is None:
             return np.empty(0)
         n = len(self._cores)
-        log_base = log_base_weights(
-            self.reference,
-            data,
-            theta[:n],
-            [np.shape(p) for p in theta[:n]],
-            lambda anchor: self._energy(data, *anchor, *theta[n:]),
-        )
+        at_anchor = lambda anchor: self._energy(data, *anchor, *theta[n:])
+        log_base = self.reference.log_base(data, theta[:n], at_anchor)
         return np.empty(0) if log_base is None else log_base - self._energy(data, *theta)
 
     def _improbable(self, theta, data, log_weights, weights) -> int:
         """How many data have an energy that only 0.1% of the model's mass exceeds."""
-        if data is None or self.reference.transport is not None:
+        if data is None or self.reference.moves:
             return 0
         energies = self.reference.log_weights[:: self._every] - log_weights
         order = np.argsort(energies)
@@ -184,11 +177,15 @@ class Probe:
     def _n_drawn(self, mode: Mode, rng: np.random.Generator) -> float:
         """How many draws fell in a mode's window before a selection; NaN if unknown."""
         reference = self.reference
-        if reference.proposal is None or reference.discrete:
+        if reference.discrete:
             return np.nan
-        log_q = reference.proposal.log_density
-        share = mode.draws_of(lambda rows: log_q(rows.reshape(-1, *reference.event_shape)), rng)
-        return (reference.n_points + reference.unused_draws) * share
+
+        def log_density(rows: NDArray) -> NDArray:
+            """Of draws: exp(−a)."""
+            log_base = reference.log_base(rows.reshape(-1, *reference.event_shape))
+            return np.full(len(rows), np.nan) if log_base is None else -log_base
+
+        return mode.draws_of(log_density, rng)
 
     def _modes(self, theta, rng) -> tuple[list[Mode], NDArray]:
         """Modes near data, points and dispersed places, and the points as rows."""

@@ -55,7 +55,7 @@ def other_log_weights(
         reference is a single group of points, whose error is unknown.
     """
     normalisers = Normalisers(model).required()
-    random = {r.fingerprint: r for r in normalisers.references.values() if not r.exact}
+    random = {r.fingerprint: r for r in normalisers.references.values() if r.level != "exact"}
     rng = np.random.default_rng(random_seed)
     z = {key: _deviates(reference, num_references, rng) for key, reference in random.items()}
     posterior = normalisers.posterior(idata)
@@ -69,7 +69,7 @@ def other_log_weights(
             point = {name: values[s] for name, values in draws.items()}
             for at_point in normalisers.at(point).values():
                 reference = at_point.reference
-                if not reference.exact:
+                if reference.level != "exact":
                     sums = group_sums(at_point.influence(), reference.groups)
                     log_weights[:, s] -= z[reference.fingerprint] @ sums
             bar.advance(task)
@@ -83,7 +83,7 @@ def _deviates(reference: Reference, num_references: int, rng: np.random.Generato
             f"The reference ({reference.description or 'given points'}) is a single group of "
             "points, whose error is unknown. Make it of several independent groups."
         )
-    n = reference.n_groups + reference.unused_draws
+    n = reference.total_groups
     z = rng.normal(size=(num_references, reference.n_groups))
-    unused = np.sqrt(reference.unused_draws) * rng.normal(size=(num_references, 1))
+    unused = np.sqrt(n - reference.n_groups) * rng.normal(size=(num_references, 1))
     return np.sqrt(n / (n - 1)) * (z - (z.sum(axis=1, keepdims=True) + unused) / n)

@@ -28,6 +28,7 @@ REFERENCE = {
     "absolute": True,
     "remade": True,
     "selected": False,
+    "remedy": "Give {name} a better reference.",
 }
 
 
