@@ -31,8 +31,8 @@ class GroupSums:
     ----------
     sums : ndarray
         Φ, ``(*results, G')``.
-    unused_draws : int
-        Those left after merging.
+    unused : int
+        Unused draws that are left after merging.
 
     Examples
     --------
@@ -54,7 +54,7 @@ class GroupSums:
         self._n_given = int(groups.max()) + 1
         n_groups = self._n_given if most is None else min(self._n_given, most)
         self._groups = groups
-        self.unused_draws = unused_draws * n_groups // self._n_given
+        self.unused = unused_draws * n_groups // self._n_given
         self.sums = np.zeros((*results, n_groups))
 
     @property
@@ -80,7 +80,7 @@ class GroupSums:
 
     def variance(self) -> NDArray:
         """`group_variance` of the results, once all points are in, ``(*results,)``."""
-        return variance_of_sums(self.sums, self.unused_draws)
+        return variance_of_sums(self.sums, self.unused)
 
 
 class GroupSpread:

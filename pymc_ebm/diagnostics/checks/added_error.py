@@ -5,6 +5,7 @@ import numpy as np
 from pymc_ebm.diagnostics.checks.check import Check, Draws, Finding, Words
 from pymc_ebm.diagnostics.limits import Limits
 from pymc_ebm.diagnostics.words.worst_region import worst_region
+from pymc_ebm.reference.sizes import times_needed
 
 __all__ = ["AddedError", "added_error"]
 
@@ -44,7 +45,9 @@ class AddedError(Check):
                 "are good."
             )
         if worst > limits.added_share or bits > limits.bits_lost:
-            times = max((worst / limits.aimed_share) ** 2, bits / limits.bits_lost)
+            times = times_needed(
+                worst, bits, wanted_share=limits.aimed_share, wanted_bits=limits.bits_lost
+            )
             words.remedies.append(_more_draws(times, draws, limits))
         return words
 

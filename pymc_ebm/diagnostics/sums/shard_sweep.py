@@ -118,7 +118,7 @@ class ShardSweep:
 def _sizes(shard: Shard, most: int) -> tuple[int, int, int]:
     """Points, groups that are left after merging, and unused draws in proportion."""
     merged = shard.reference.group_sums(most)
-    return shard.reference.n_points, merged.n_groups, merged.unused_draws
+    return shard.reference.n_points, merged.n_groups, merged.unused
 
 
 def _totals(

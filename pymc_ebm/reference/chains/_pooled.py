@@ -20,9 +20,8 @@ from pymc_ebm.reference.chains.mbar import LEAST_OVERLAP
 from pymc_ebm.reference.chains.net import given_by_laws
 from pymc_ebm.reference.chains.pool import Pool
 from pymc_ebm.reference.laws.site_law import SiteLaw
+from pymc_ebm.reference.sizes import most_points
 
-# Of placed anchors together: enough for an error below a percent of a posterior sd.
-_ENOUGH_POINTS = 2**16
 # More runs at the anchor nearest to the maximum, on which the estimate and most of the posterior
 # rest. It may keep half of the points.
 _MORE_RUNS = 3
@@ -41,6 +40,7 @@ def pooled(
     signature: str | None = None,
     support=None,
     random_seed=None,
+    points_of_placed: int = 2**16,
     progressbar: bool = True,
 ) -> Reference:
     r"""Chains at anchors θ_1..θ_K pooled: points wherever one of them goes.
@@ -78,6 +78,9 @@ def pooled(
         As in `Reference`.
     random_seed : optional
         As for ``numpy.random.default_rng``.
+    points_of_placed : int
+        Where anchors are placed, chains are thinned to so many points of all together. The default
+        is enough for an error below a percent of a posterior sd.
     progressbar : bool
 
     Returns
@@ -139,7 +142,8 @@ def pooled(
         more = [
             sampler(energy, *thetas[0], **settings, progressbar=False) for _ in range(_MORE_RUNS)
         ]
-        draws = _thinned([np.concatenate([draws[0], *map(chain_draws, more)]), *draws[1:]])
+        joined = [np.concatenate([draws[0], *map(chain_draws, more)]), *draws[1:]]
+        draws = _thinned(joined, most_points(points=points_of_placed))
     anchors = [[np.asarray(p, dtype=float) for p in energy.row(theta)] for theta in thetas]
     if draws is None:
         draws = [
@@ -225,13 +229,13 @@ def _energies(energy: Energy, points, anchors):
     return energies, np.column_stack([energies, *(s for s in statistics if s.ndim == 1)])
 
 
-def _thinned(draws) -> list:
+def _thinned(draws, most: int) -> list:
     """Draws of all anchors, where there are more than enough points in all.
 
     The first may keep half of them.
     """
-    shares = [_ENOUGH_POINTS / 2] * len(draws)
-    shares[1:] = [_ENOUGH_POINTS / 2 / max(len(draws) - 1, 1)] * (len(draws) - 1)
+    shares = [most / 2] * len(draws)
+    shares[1:] = [most / 2 / max(len(draws) - 1, 1)] * (len(draws) - 1)
     every = [max(round(d.shape[0] * d.shape[1] / n), 1) for d, n in zip(draws, shares, strict=True)]
     return [d[:, ::k] for d, k in zip(draws, every, strict=True)]
 
