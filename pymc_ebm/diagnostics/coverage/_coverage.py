@@ -175,7 +175,7 @@ def _judge(
             f"The energy has a mode at {_spell(lost.mode.place)} that no points represent, with "
             f"{100 * lost.missed:.3g}% of the mass.",
         )
-    if any(f.carried.undecided and f.selected for f in findings):
+    if any(f.carried.undecided and f.after_selection for f in findings):
         return (
             "not checked",
             "The energy has a mode where few draws are left, and whether the selection would leave "

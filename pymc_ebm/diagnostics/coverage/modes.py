@@ -187,7 +187,7 @@ def carried_mass(
     held = np.array([mode.held for mode in modes])
     carried = np.array([weights[mode.holds(rows)].sum() for mode in modes])
     total = special.logsumexp(log_masses)
-    if reference.absolute:
+    if reference.level != "relative":
         total = max(total, log_z)
     else:
         # log Ẑ has an unknown constant: a mode that the points carry tells the scale.
@@ -200,7 +200,7 @@ def carried_mass(
     expected = shares * held
     empty = (shares >= _LEAST_MASS) & (carried < _MISSED * expected)
     certain = expected * size >= _FEWEST_EXPECTED
-    if reference.absolute:
+    if reference.level != "relative":
         certain |= log_masses - log_z > _FAR_ABOVE
     if n_drawn is not None:
         certain = np.zeros(len(modes), dtype=bool)

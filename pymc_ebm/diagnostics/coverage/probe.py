@@ -43,7 +43,7 @@ class Finding:
         Data whose energy only 0.1% of the model's mass exceeds.
     carried : Carried
         Of the modes.
-    selected : bool
+    after_selection : bool
         Whether a selection left the points, of draws that may have been where none is.
     """
 
@@ -53,7 +53,7 @@ class Finding:
     n_data: int
     improbable: int
     carried: Carried
-    selected: bool
+    after_selection: bool
 
 
 class Probe:
@@ -126,7 +126,7 @@ class Probe:
             n_data=0 if data is None else len(data),
             improbable=self._improbable(theta, data, log_weights[row], weights[row]),
             carried=carried,
-            selected=self.reference.selected,
+            after_selection=self.reference.selected,
         )
 
     def halves(self) -> tuple[float, float]:
