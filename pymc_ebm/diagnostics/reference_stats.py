@@ -209,6 +209,7 @@ def _over_draws(
 
                 for name, value in statistics_at(sweep, values, c, add).items():
                     stats[name][s, i] = value
+                level.add_amplification(keys[i], c.sum())
             bar.advance(task)
     shaped = {name: v.reshape(*shape, -1) for name, v in stats.items()}
     return shaped, error.result(), level.result(n_draws)

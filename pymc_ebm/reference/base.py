@@ -281,7 +281,7 @@ class Reference(PointWeights, Influences, Words):
         """SHA-256, in hex, of all that decides an estimate or its error."""
         transport = None if self.transport is None else transport_identity(self.transport)
         flags = [bool(self.exact), bool(self.complete), bool(self.absolute), int(self.unused_draws)]
-        pool = [] if self.pool is None else [*self.pool[:-1], len(self.pool.laws)]
+        pool = [] if self.pool is None else [*self.pool[:5], len(self.pool.laws), self.level_mcse]
         arrays = [self.points, self.log_weights, self.groups, self.edge, self.coarse_log_weights]
         return digest_of([*arrays, self.support.key, *flags, *pool, transport])
 

@@ -27,6 +27,15 @@ class Influences:
         """
         return of_weights if self.pool is None else self.pool.influence(of_weights)
 
+    @property
+    def level_mcse(self) -> float:
+        """Error that log Ẑ has in common at all θ, in nats: that of an estimate given for it."""
+        return 0.0 if self.pool is None else float(self.pool.level_mcse)
+
+    def level_variance(self, influence: NDArray) -> NDArray:
+        """`variance` of log Ẑ itself, with what an estimate given for its level adds."""
+        return self.variance(influence) + self.level_mcse**2
+
     def variance(self, influence: NDArray) -> NDArray:
         """Variance of results from the influences of the points on them, ``(..., M)`` to ``(...)``.
 

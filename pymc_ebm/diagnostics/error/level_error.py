@@ -33,18 +33,24 @@ class LevelError:
     def __init__(self, references: Mapping[tuple[str, str], Reference | GroupsOfShards]):
         self._references = references
         self._sums = {key: r.group_sums(_MOST_SUMS) for key, r in references.items()}
+        self._amplification = dict.fromkeys(references, 0.0)
 
     def add(self, key: tuple[str, str], points: slice, influence: NDArray) -> None:
         """Take in Σ_r c_r w̄_mr of a slice of the points at one draw, ``(B,)``."""
         self._sums[key].add(points, influence)
 
+    def add_amplification(self, key: tuple[str, str], total: float) -> None:
+        """Take in Σ_r c_r of one draw: how often an error of the level itself counts."""
+        self._amplification[key] += total
+
     def result(self, n_draws: int) -> dict[str, float]:
         """Standard errors by variable, in nats; NaN where the level itself is not known."""
         variances: dict[str, float] = {}
-        for (variable, fingerprint), sums in self._sums.items():
-            level = self._references[variable, fingerprint].level
-            spread = np.nan if level == "relative" else 0.0
-            if level == "absolute":
+        for key, sums in self._sums.items():
+            reference, of_level = self._references[key], self._amplification[key] / n_draws
+            spread = np.nan if reference.level == "relative" else 0.0
+            if reference.level == "absolute":
                 spread = float(sums.variance()) / n_draws**2
-            variances[variable] = variances.get(variable, 0.0) + spread
+                spread += (of_level * reference.level_mcse) ** 2
+            variances[key[0]] = variances.get(key[0], 0.0) + spread
         return {variable: float(np.sqrt(v)) for variable, v in variances.items()}

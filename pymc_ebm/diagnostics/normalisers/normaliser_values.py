@@ -34,7 +34,9 @@ class NormaliserValues(NamedTuple):
         shares = c / total if total != 0 else np.full(c.size, 1 / c.size)
         used = shares != 0  # 0 × −inf is NaN
         reference, value = self.reference, float(shares[used] @ log_z[used])
-        return value, float(np.sqrt(reference.variance(reference.influence(shares @ weights))))
+        return value, float(
+            np.sqrt(reference.level_variance(reference.influence(shares @ weights)))
+        )
 
     def influence(self) -> NDArray:
         """Influence of the points on the log-likelihood, but for its sign, ``(M,)``."""

@@ -47,7 +47,9 @@ def draw_statistics(
     coarse = reference.coarser(rows)
     return {
         "log_partition": shared(shares, log_z),
-        "log_partition_mcse": np.sqrt(reference.variance(reference.influence(shares @ weights))),
+        "log_partition_mcse": np.sqrt(
+            reference.level_variance(reference.influence(shares @ weights))
+        ),
         "ess": sizes[worst],
         "pareto_k": -np.inf if reference.level == "exact" else pareto_k(rows[worst]),
         "amplification": c.sum(),

@@ -34,6 +34,7 @@ class GroupsOfShards:
     n_groups: int
     unused: int
     level: Literal["absolute"] = "absolute"
+    level_mcse: float = 0.0
 
     def group_sums(self, most: int | None = None, results: tuple[int, ...] = ()) -> GroupSums:
         """As `Reference.group_sums`, of sums that each shard has made of its groups."""

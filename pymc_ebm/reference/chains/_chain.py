@@ -15,7 +15,7 @@ def chain(
     *theta0,
     sampler: Callable[..., Any] | None = None,
     draws=None,
-    log_partition: float | None = None,
+    log_partition: float | tuple[float, float] | None = None,
     signature: str | None = None,
     support=None,
     random_seed=None,
@@ -36,8 +36,8 @@ def chain(
         A function of `pymc_ebm.sampling` with its options set, as for `pooled`.
     draws : array_like or DataTree, optional
         Instead of `sampler`: draws by chain and draw, ``(chain, draw, *event)``, from any sampler.
-    log_partition : float, optional
-        log Z(θ0) in nats, where it is known.
+    log_partition : float or pair, optional
+        log Z(θ0) in nats, where it is known, or ``(value, standard error)`` where it is estimated.
     signature, support, random_seed, progressbar : optional
         As for `pooled`.
 

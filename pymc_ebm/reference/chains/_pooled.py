@@ -36,7 +36,7 @@ def pooled(
     bounds: Sequence[Any] | None = None,
     sampler: Callable[..., Any] | None = None,
     draws: Sequence[Any] | None = None,
-    log_partitions: Sequence[float | None] | None = None,
+    log_partitions: Sequence[float | tuple[float, float] | None] | None = None,
     signature: str | None = None,
     support=None,
     random_seed=None,
@@ -70,8 +70,10 @@ def pooled(
     draws : sequence of array_like, optional
         Instead of `sampler`: draws of each anchor's p(x | θ_k), by chain and draw,
         ``(chain, draw, *event)``, or a DataTree of `pymc_ebm.sampling`.
-    log_partitions : sequence of float or None, optional
-        log Z of the anchors where it is known, in nats.
+    log_partitions : sequence of float, pairs or None, optional
+        log Z of the anchors where it is known, in nats. A pair ``(value, standard error)`` is an
+        estimate: where no anchor's is exact, the most precise one sets the level, and its error is
+        counted in that of log Ẑ and of the elpd. The posterior does not depend on it.
     signature : str, optional
         Core dimensions of the parameters, as in `log_partition`; scalars by default.
     support : optional
@@ -182,8 +184,8 @@ def pooled(
     energies = np.column_stack([energies, *(-law.log_density(points) for law in laws)])
     counts = np.concatenate([counts, np.array([len(y) for y in of_laws], dtype=int)])
     given = given_by_laws(len(anchors), len(laws))
-    known = _known(log_partitions, len(anchors))
-    if not np.isnan(known).all():
+    known, level_mcse = _known(log_partitions, len(anchors))
+    if not np.isnan(known).all() and not (laws and level_mcse):
         given[: len(anchors)] = known
     f = mbar.solve(energies, counts, given, guess)
     p = mbar.probabilities(f, energies, counts)
@@ -201,6 +203,7 @@ def pooled(
         probabilities=p,
         response=mbar.response(p, counts, given),
         laws=tuple(laws),
+        level_mcse=0.0 if laws else level_mcse,
     )
     _check_overlap(pool)
     return Reference(
@@ -240,15 +243,28 @@ def _thinned(draws, most: int) -> list:
     return [d[:, ::k] for d, k in zip(draws, every, strict=True)]
 
 
-def _known(log_partitions, n_anchors) -> np.ndarray:
-    """The log Z that the caller knows, ``(K,)``, NaN where not."""
+def _known(log_partitions, n_anchors) -> tuple[np.ndarray, float]:
+    """The log Z that set the level, ``(K,)`` with NaN elsewhere, and their standard error."""
     values = list(log_partitions) if log_partitions is not None else [None] * n_anchors
     if len(values) != n_anchors:
         raise ValueError(
             f"There are {len(values)} log_partitions for {n_anchors} anchors. Give None where log "
             "Z is not known."
         )
-    return np.array([np.nan if value is None else float(value) for value in values])
+    pairs = [np.nan if v is None else v for v in values]
+    table = np.array([(*np.ravel(v), 0.0)[:2] for v in pairs], dtype=float)
+    known, errors = table.T
+    if not (errors >= 0).all():
+        raise ValueError(
+            f"The standard errors of log_partitions are {errors.tolist()}. Give pairs (value, "
+            "standard error) with a number that is not negative."
+        )
+    if (errors[~np.isnan(known)] == 0).any():
+        return np.where(errors == 0, known, np.nan), 0.0
+    if np.isnan(known).all():
+        return known, 0.0
+    best = int(np.nanargmin(np.where(np.isnan(known), np.nan, errors)))
+    return np.where(np.arange(n_anchors) == best, known, np.nan), float(errors[best])
 
 
 def _check_overlap(pool):

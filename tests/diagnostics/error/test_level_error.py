@@ -100,3 +100,28 @@ def test_the_group_of_a_file(tmp_path):
         xr.testing.assert_equal(
             back["reference_stats"]["elpd_mcse"], idata["reference_stats"]["elpd_mcse"]
         )
+
+
+def test_an_anchor_whose_log_z_is_an_estimate(rng):
+    """Its standard error is that of log Ẑ at every θ, counts N times in the elpd, and moves nothing
+    else."""
+    y = rng.normal(0, 2, (4, 5000))
+    truth = np.log(2 * np.sqrt(2 * np.pi))
+    found = []
+    for given in (truth, (truth, 0.05)):
+        q = ebm.reference.chain(energy, 2.0, draws=y, log_partition=given, progressbar=False)
+        stats_of_draws = ebm.compute_reference_stats(
+            draws_of(q, 20), model=model_of(q), progressbar=False
+        )
+        found.append(stats_of_draws)
+    exact, estimated = (f["reference_stats"] for f in found)
+    assert q.level == "absolute" and q.level_mcse == 0.05
+    np.testing.assert_allclose(
+        estimated["elpd_mcse"], np.hypot(exact["elpd_mcse"], len(DATA) * 0.05), rtol=1e-9
+    )
+    np.testing.assert_allclose(
+        estimated["log_partition_mcse"], np.hypot(exact["log_partition_mcse"], 0.05), rtol=1e-9
+    )
+    for name in ("log_partition", "loglik_variance", "ess"):
+        np.testing.assert_allclose(estimated[name], exact[name], rtol=1e-9)
+    xr.testing.assert_allclose(found[0]["reference_mcse"].ds, found[1]["reference_mcse"].ds)

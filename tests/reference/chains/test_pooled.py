@@ -225,6 +225,24 @@ def test_bridge_weights_from_guesses_that_are_far_off(rng):
     np.testing.assert_allclose(f, LOG_Z(scales), atol=0.05)
 
 
+def test_the_most_precise_estimate_of_an_anchor_sets_the_level(rng):
+    """Only where no anchor's log Z is exact."""
+    scales = (1.0, 1.5)
+    draws = [rng.normal(0, s, size=(4, 1000)) for s in scales]
+    make = partial(ebm.reference.pooled, gaussian, [(s,) for s in scales], draws=draws)
+    rough, good = (LOG_Z(1.0) + 0.5, 0.5), (LOG_Z(1.5) - 0.01, 0.02)
+    both, alone = make(log_partitions=[rough, good]), make(log_partitions=[None, good[0]])
+    np.testing.assert_allclose(both.pool.log_partitions, alone.pool.log_partitions)
+    assert both.level == alone.level == "absolute"
+    assert (both.level_mcse, alone.level_mcse) == (0.02, 0.0)
+    assert both.fingerprint != alone.fingerprint
+    exact = make(log_partitions=[LOG_Z(1.0), good])
+    assert exact.level_mcse == 0
+    np.testing.assert_allclose(exact.pool.log_partitions[0], LOG_Z(1.0))
+    with pytest.raises(ValueError, match="not negative"):
+        make(log_partitions=[None, (1.0, -0.1)])
+
+
 def test_what_is_refused(rng):
     draws = [rng.normal(size=(2, 100)), rng.normal(size=(2, 100))]
     pooled = partial(ebm.reference.pooled, gaussian)
