@@ -9,13 +9,11 @@ from pymc_ebm.energy.energy import Energy, EnergyFunction, as_energy
 from pymc_ebm.memory import check_memory
 from pymc_ebm.progress import progress
 from pymc_ebm.reference.base import Reference
-from pymc_ebm.sampling.clusters import clusters_of
 from pymc_ebm.sampling.given_change import given_change
 from pymc_ebm.sampling.local_energy import agrees, local_energy
 from pymc_ebm.sampling.output import chain_ess, datatree
-from pymc_ebm.sampling.pairwise import random_codes
 from pymc_ebm.sampling.sites import sites_of
-from pymc_ebm.sampling.sweeps import candidate_sweeps, change_sweeps, pairwise_sweeps
+from pymc_ebm.sampling.sweeps import candidate_sweeps, change_sweeps
 from pymc_ebm.sampling.target import (
     BLOCK,
     cached,
@@ -23,6 +21,9 @@ from pymc_ebm.sampling.target import (
     spell,
     start_points,
 )
+from pymc_ebm.space.clusters import clusters_of
+from pymc_ebm.space.pairwise import random_codes
+from pymc_ebm.space.pairwise_sweeps import pairwise_sweeps
 from pymc_ebm.space.sites import Sites
 
 __all__ = ["gibbs"]

@@ -11,8 +11,8 @@ import pytensor.tensor as pt
 from pytensor.gradient import NullTypeGradError
 
 from pymc_ebm.energy.split import VECTORISED
-from pymc_ebm.sampling.pairwise import Pairwise, decompose, random_codes
 from pymc_ebm.sampling.target import cached
+from pymc_ebm.space.pairwise import Pairwise, decompose, random_codes
 from pymc_ebm.space.sites import Sites
 
 __all__ = ["agrees", "local_energy"]

@@ -1,53 +1,19 @@
-"""Sweeps over all sites of discrete states: compiled, or through the energy itself."""
+"""Sweeps over all sites of discrete states, through what an energy says of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numba
 import numpy as np
 
-from pymc_ebm.sampling.clusters import Clusters, draw_code, move_clusters
 from pymc_ebm.sampling.given_change import GivenChange
-from pymc_ebm.sampling.pairwise import Pairwise
 from pymc_ebm.sampling.target import energy_function, spell
+from pymc_ebm.space.clusters import draw_code
+from pymc_ebm.space.pairwise_sweeps import Sweeps
 from pymc_ebm.space.sites import Sites
 
-__all__ = ["candidate_sweeps", "change_sweeps", "pairwise_sweeps"]
-
-# sweeps(state, u, first, thin, x, changes) moves the codes `state`, (chains, D), through the
-# sweeps first, first + 1, … with the uniforms u, (sweeps, chains, D or more). The values of every
-# thin-th state from sweep 0 on go into x, (chains, draws, D); changes, (chains,), counts the sites
-# changed one by one.
-Sweeps = Callable[..., None]
-
-
-def pairwise_sweeps(local: Pairwise, sites: Sites, clusters: Clusters | None = None) -> Sweeps:
-    """Sweeps under an energy of site and pair terms; an update costs its number of neighbours.
-
-    With `clusters`, each sweep ends with a move of clusters, which takes their `n_uniforms` more.
-    """
-    ends, others, _ = local.neighbours
-    n_values = sites.n_values
-    kernel: Any
-    tables: tuple
-    single, pair = local.single[0], local.directed()
-    if n_values.max() <= 2:
-        gap = np.where(n_values == 2, single[:, -1] - single[:, 0], np.inf)
-        pair_gap = np.ascontiguousarray(pair[:, :, -1] - pair[:, :, 0])
-        kernel, tables = _two_values, (sites.values, ends, others, gap, pair_gap)
-    else:
-        kernel, tables = _many_values, (sites.values, ends, others, single, pair, n_values)
-    moves = tuple(clusters or _no_clusters(n_values))
-    return lambda *run: kernel(*run, *tables, moves)
-
-
-def _no_clusters(n_values) -> Clusters:
-    nothing = np.empty(0)
-    return Clusters(
-        np.empty((0, 2), np.int64), nothing, nothing.astype(bool), nothing[:, None], n_values
-    )
+__all__ = ["candidate_sweeps", "change_sweeps"]
 
 
 def change_sweeps(given: GivenChange) -> Sweeps:
@@ -102,67 +68,6 @@ def _choose(energies, u, now, row):
     cumulative = np.cumsum(np.exp(np.where(stuck[:, None], 0.0, lowest) - energies), axis=1)
     code = (u[:, None] * cumulative[:, -1:] >= cumulative).sum(axis=1)
     return np.where(stuck, now, np.minimum(code, energies.shape[1] - 1))
-
-
-@numba.njit(cache=True)
-def _two_values(state, u, first, thin, x, changes, values, ends, others, gap, pair_gap, clusters):
-    n_sweeps, chains = u.shape[:2]
-    n_sites = state.shape[1]
-    root, room = np.empty(n_sites, np.int64), np.empty((n_sites, 2))
-    for c in range(chains):
-        s = state[c]
-        for t in range(n_sweeps):
-            sweep = first + t
-            changed = 0
-            for i in range(n_sites):
-                difference = gap[i]
-                for e in range(ends[i], ends[i + 1]):
-                    difference += pair_gap[e, s[others[e]]]
-                new = 1 if u[t, c, i] * (1.0 + np.exp(difference)) < 1.0 else 0
-                changed += new != s[i]
-                s[i] = new
-            if len(clusters[0]) > 0:
-                move_clusters(s, u[t, c, n_sites:], clusters, root, room)
-            if sweep >= 0:
-                changes[c] += changed
-                if (sweep + 1) % thin == 0:
-                    draw = (sweep + 1) // thin - 1
-                    for i in range(n_sites):
-                        x[c, draw, i] = values[i, s[i]]
-
-
-@numba.njit(cache=True)
-def _many_values(
-    state, u, first, thin, x, changes, values, ends, others, single, pair, n_values, clusters
-):
-    n_sweeps, chains = u.shape[:2]
-    n_sites = state.shape[1]
-    root, room = np.empty(n_sites, np.int64), np.empty(single.shape)
-    weight = np.empty(single.shape[1])
-    for c in range(chains):
-        s = state[c]
-        for t in range(n_sweeps):
-            sweep = first + t
-            changed = 0
-            for i in range(n_sites):
-                n = n_values[i]
-                for v in range(n):
-                    weight[v] = single[i, v]
-                for e in range(ends[i], ends[i + 1]):
-                    row = pair[e, s[others[e]]]
-                    for v in range(n):
-                        weight[v] += row[v]
-                new = draw_code(weight[:n], u[t, c, i])
-                changed += new != s[i]
-                s[i] = new
-            if len(clusters[0]) > 0:
-                move_clusters(s, u[t, c, n_sites:], clusters, root, room)
-            if sweep >= 0:
-                changes[c] += changed
-                if (sweep + 1) % thin == 0:
-                    draw = (sweep + 1) // thin - 1
-                    for i in range(n_sites):
-                        x[c, draw, i] = values[i, s[i]]
 
 
 # Not cached on disk: each `local_change` is a type of its own.

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pymc_ebm.sampling.pairwise import decompose, random_codes
+from pymc_ebm.space.pairwise import decompose, random_codes
 
 
 def lattice_pairs(side):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from pymc_ebm.sampling.pairwise import Pairwise
+from pymc_ebm.space.pairwise import Pairwise
 from pymc_ebm.space.sites import Sites
 
 __all__ = ["Clusters", "clusters_of", "draw_code", "move_clusters"]
