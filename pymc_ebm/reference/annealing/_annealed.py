@@ -14,11 +14,15 @@ from pymc_ebm.energy.energy import Energy, EnergyFunction, as_energy
 from pymc_ebm.memory import check_memory
 from pymc_ebm.progress import progress
 from pymc_ebm.reference.annealing.forecast import added_error
+from pymc_ebm.reference.annealing.metropolis import ByMoves
 from pymc_ebm.reference.annealing.real_line import RealLine
 from pymc_ebm.reference.annealing.runs import log_weights, moves_of, run
 from pymc_ebm.reference.annealing.schedule import schedule
+from pymc_ebm.reference.annealing.sites import SitesByGibbs
 from pymc_ebm.reference.base import Reference
-from pymc_ebm.space.box import normalise_support
+from pymc_ebm.space.box import Support
+from pymc_ebm.space.guess import space_of
+from pymc_ebm.space.sites import Sites
 
 # Particles of the pilot, and of each run before the forecast says how many are needed.
 _PILOT, _FIRST = 2048, 128
@@ -130,10 +134,10 @@ def annealed(
     data = np.asarray(data)
     event_ndim = data.ndim - 1 if event_ndim is None else event_ndim
     data = data.reshape(-1, *data.shape[data.ndim - event_ndim :])
-    box = normalise_support(support)
+    support = space_of(data, support)
     energy = as_energy(energy, signature)
     rows = [energy.row(theta) for theta in (params, *anchors)]
-    space = RealLine(energy, rows, data, box, starts, rng)
+    space = _annealed_space(energy, rows, data, support, starts, rng)
     states_of_run = 1 + draws * len(rows)
     most = max(most_points // (runs * states_of_run), 2)
     amplification = len(data) if amplification is None else amplification
@@ -151,7 +155,7 @@ def annealed(
                 f"Annealing: {runs} runs of {n}", total=runs * moves_of(space, legs, draws)
             )
             made = run(space, legs, runs, n, draws, rng, partial(bar.advance, task))
-            points, a, groups = _weighted(space, made, box)
+            points, a, groups = _weighted(space, made, support)
             if particles is not None:
                 break
             energies = energy.of_points(space.event_shape, points.dtype, rows[0], len(points))
@@ -176,7 +180,7 @@ def annealed(
         points=points,
         log_weights=a,
         groups=groups,
-        support=box,
+        support=support,
         description=f"annealed, {runs} runs of {n}",
         remake=partial(_remake, energy, params, settings, runs * states_of_run),
     )
@@ -194,12 +198,25 @@ def _remake(energy, params, settings, points_of_particle, draws, random_seed, mo
     )
 
 
-def _weighted(space, made, box):
+def _annealed_space(energy, rows, data, support, starts, rng):
+    """Events with potentials and moves, by what Z sums over."""
+    if type(support) is Support:
+        return RealLine(energy, rows, data, support, starts, rng)
+    if starts is not None:
+        raise ValueError(
+            f"starts= are places of modes of real numbers, and Z is {support.measure}. Put events "
+            "like them into data=."
+        )
+    kind = SitesByGibbs if isinstance(support, Sites) else ByMoves
+    return kind(energy, rows, data, support, rng)
+
+
+def _weighted(space, made, support):
     """Points, a_m and groups; without weight where rounding left the space."""
     states, a, groups = log_weights(space, made)
     points = space.points(states)
     event_axes = tuple(range(1, points.ndim))
-    usable = np.isfinite(points).all(axis=event_axes) & box.contains(points, points.ndim - 1)
+    usable = np.isfinite(points).all(axis=event_axes) & support.contains(points, points.ndim - 1)
     usable &= np.isfinite(a)
     points[~usable] = points[np.argmax(usable)]
     return points, np.where(usable, a, -np.inf), groups
