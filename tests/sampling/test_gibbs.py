@@ -135,7 +135,7 @@ def test_which_energies_have_clusters(case):
     sites = sites_of(states)
     local = local_energy(energy, states, sites, row, energy_function(energy, states, row), ())
     clusters = None if local is None else clusters_of(local, sites)
-    assert (clusters is not None) == (energy in (ising, potts, boltzmann))
+    assert (clusters is not None) == (energy.function in (ising, potts, boltzmann))
     if clusters is not None:
         # The strengths and fields are the energy, up to a constant.
         codes = sites.codes(states.points)
