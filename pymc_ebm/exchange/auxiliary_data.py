@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pymc as pm
@@ -10,8 +9,7 @@ import pytensor.tensor as pt
 from numpy.typing import ArrayLike, NDArray
 from pytensor.graph.basic import Variable
 
-from pymc_ebm.distribution.ebm import EnergyRV
-from pymc_ebm.energy.parameters import without_unit_batch
+from pymc_ebm.distribution.observed_ebm import ObservedEBM, observed_ebms
 from pymc_ebm.sampling._gibbs import gibbs
 
 __all__ = ["AuxiliaryData", "Sampler", "auxiliary_data"]
@@ -22,41 +20,31 @@ Sampler = Callable[..., ArrayLike]
 
 @dataclass(frozen=True, eq=False)
 class AuxiliaryData:
-    """An observed EBM: its graphs, and draws of data of the same shape.
+    """Draws of data of the same shape as those of an observed EBM.
 
     Attributes
     ----------
-    name : str
-    spec : object
-        Energy and reference.
-    params : list of Variable
-        Graphs of the model's value variables.
-    value : Variable
-        The data, ``(*batch, *event)``.
-    possible : Variable
-        Whether the parameters lie in their domain.
+    ebm : ObservedEBM
     sampler : callable or None
     sweeps : int
     """
 
-    name: str
-    spec: Any
-    params: list[Variable]
-    value: Variable
-    possible: Variable
+    ebm: ObservedEBM
     sampler: Sampler | None
     sweeps: int
 
-    def energies(self, x) -> Variable:
-        """Graph of E(x | θ), ``(*batch,)``."""
-        return self.spec.energy.of_data(x, self.params, self.spec.reference.event_shape)
+    @property
+    def possible(self) -> Variable:
+        """Graph of whether the parameters lie in their domain."""
+        conditions = [np.array(True), *self.ebm.conditions]
+        return pt.all(pt.stack([pt.all(c) for c in conditions]))
 
     def draw(self, rng: np.random.Generator, params: list[NDArray], data: NDArray) -> NDArray:
         """Draws of p(x | θ) in the shape of the data, together where rows of θ are equal."""
-        event_shape = self.spec.reference.event_shape
+        event_shape = self.ebm.reference.event_shape
         batch = data.shape[: data.ndim - len(event_shape)]
         flat = data.reshape(-1, *event_shape)
-        cores = self.spec.energy.cores(len(params))
+        cores = self.ebm.energy.cores(len(params))
         rows = [
             np.broadcast_to(p, (*batch, *np.shape(p)[np.ndim(p) - n :])).reshape(
                 len(flat), *np.shape(p)[np.ndim(p) - n :]
@@ -77,9 +65,9 @@ class AuxiliaryData:
     def _draw_row(self, rng, row, data) -> NDArray:
         if self.sampler is None:
             draws = gibbs(
-                self.spec.energy,
+                self.ebm.energy,
                 *row,
-                reference=self.spec.reference,
+                reference=self.ebm.reference,
                 draws=1,
                 chains=len(data),
                 tune=self.sweeps - 1,
@@ -93,8 +81,8 @@ class AuxiliaryData:
         draws = np.asarray(self.sampler(rng, len(data), *row))
         if draws.shape != data.shape:
             raise ValueError(
-                f"The sampler of {self.name} returned shape {draws.shape}, not (draws, *event) = "
-                f"{data.shape}. Return one independent draw in each row."
+                f"The sampler of {self.ebm.name} returned shape {draws.shape}, not (draws, *event) "
+                f"= {data.shape}. Return one independent draw in each row."
             )
         return draws
 
@@ -117,8 +105,8 @@ def auxiliary_data(model: pm.Model, sampler, sweeps: int) -> list[AuxiliaryData]
     ValueError
         Samplers that do not fit the names of the EBMs; continuous events without a sampler.
     """
-    ebms = [rv for rv in model.observed_RVs if isinstance(rv.owner.op, EnergyRV)]
-    names = [rv.name for rv in ebms]
+    ebms = observed_ebms(model)
+    names = [ebm.name for ebm in ebms]
     if callable(sampler) and len(ebms) > 1:
         raise ValueError(
             f"There is one sampler for the EBMs {', '.join(names)}. Give a dict by name."
@@ -132,21 +120,10 @@ def auxiliary_data(model: pm.Model, sampler, sweeps: int) -> list[AuxiliaryData]
         )
     if sweeps < 1:
         raise ValueError(f"sweeps is {sweeps}. Give the number of Gibbs sweeps, 1 or more.")
-    found = []
-    for rv in ebms:
-        op, spec = rv.owner.op, rv.owner.op.spec
-        if rv.name not in samplers and not spec.reference.discrete:
+    for ebm in ebms:
+        if ebm.name not in samplers and not ebm.reference.discrete:
             raise ValueError(
-                f"{rv.name} is continuous, and Gibbs sampling draws discrete events only. Give "
+                f"{ebm.name} is continuous, and Gibbs sampling draws discrete events only. Give "
                 "sampler=, a function (rng, draws, *params) of exact draws."
             )
-        params = model.replace_rvs_by_values(
-            without_unit_batch(op.dist_params(rv.owner), op.ndims_params)
-        )
-        conditions = [np.array(True), *spec.conditions(params)]
-        possible = pt.all(pt.stack([pt.all(c) for c in conditions]))
-        value = model.rvs_to_values[rv]
-        found.append(
-            AuxiliaryData(rv.name, spec, params, value, possible, samplers.get(rv.name), sweeps)
-        )
-    return found
+    return [AuxiliaryData(ebm, samplers.get(ebm.name), sweeps) for ebm in ebms]

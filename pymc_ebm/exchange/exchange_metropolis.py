@@ -22,7 +22,7 @@ from pymc.util import RandomGenerator, get_value_vars_from_user_vars
 from pytensor.graph.basic import Variable
 from pytensor.graph.traversal import ancestors
 
-from pymc_ebm.distribution.ebm import EnergyRV
+from pymc_ebm.distribution.observed_ebm import observed_ebms
 from pymc_ebm.exchange.auxiliary_data import Sampler, auxiliary_data
 from pymc_ebm.partition._log_partition import LogPartition
 
@@ -140,22 +140,22 @@ class ExchangeMetropolis(ArrayStepShared):
         point = model.initial_point() if initial_point is None else initial_point
         self._auxiliaries = auxiliary_data(model, sampler, sweeps)
 
-        energies = [one.energies(one.value) for one in self._auxiliaries]
+        energies = [one.ebm.energies(one.ebm.value) for one in self._auxiliaries]
         target = pt.add(*[factor.sum() for factor in known], *[-e.sum() for e in energies], 0.0)
         possible = [one.possible for one in self._auxiliaries]
         target = pt.switch(pt.all(pt.stack(possible)), target, -np.inf)
         placeholders = [
-            pt.tensor(dtype=one.value.dtype, shape=one.value.type.shape, name=one.name)
+            pt.tensor(dtype=one.ebm.value.dtype, shape=one.ebm.value.type.shape, name=one.ebm.name)
             for one in self._auxiliaries
         ]
         of_draws = pt.add(
             *[
-                one.energies(w).sum()
+                one.ebm.energies(w).sum()
                 for one, w in zip(self._auxiliaries, placeholders, strict=True)
             ],
             0.0,
         )
-        parameters = [p for one in self._auxiliaries for p in (*one.params, one.value)]
+        parameters = [p for one in self._auxiliaries for p in (*one.ebm.params, one.ebm.value)]
         (target, of_draws, *parameters), u = join_nonshared_inputs(
             point, [target, of_draws, *parameters], values
         )
@@ -215,7 +215,7 @@ class ExchangeMetropolis(ArrayStepShared):
             return -np.inf
         draws, values = [], self._parameters(there)
         for one in self._auxiliaries:
-            n = len(one.params)
+            n = len(one.ebm.params)
             draws.append(one.draw(self.rng, values[:n], values[n]))
             values = values[n + 1 :]
         exchanged = self._energy_of_draws(there, *draws) - self._energy_of_draws(here, *draws)
@@ -254,12 +254,12 @@ def _check_free(model: pm.Model, chosen) -> None:
 
 def _known_factors(model: pm.Model) -> list[Variable]:
     """Log densities of everything but the observed EBMs; they may hold no normaliser."""
-    ebms = [rv for rv in model.observed_RVs if isinstance(rv.owner.op, EnergyRV)]
+    ebms = {ebm.name for ebm in observed_ebms(model)}
     if not ebms:
         raise ValueError(
             "The model has no observed EBM, and nothing to exchange. Use another step method."
         )
-    others = [rv for rv in model.observed_RVs if rv not in ebms]
+    others = [rv for rv in model.observed_RVs if rv.name not in ebms]
     terms = [*model.free_RVs, *others, *model.potentials]
     factors = model.logp(vars=terms, sum=False)
     estimated = [

@@ -9,8 +9,9 @@ import pytensor.tensor as pt
 from numpy.typing import NDArray
 from pytensor.graph.replace import graph_replace
 
+from pymc_ebm.distribution.observed_ebm import ObservedEBM
+from pymc_ebm.fitting.energies_and_data import energies_and_data
 from pymc_ebm.fitting.minimise import inverse, minimise
-from pymc_ebm.fitting.observed_ebm import ObservedEBM, observed_ebms
 from pymc_ebm.fitting.problem import Loss, Problem
 from pymc_ebm.fitting.sandwich import compile_scores, sandwich
 from pymc_ebm.fitting.solution import Solution
@@ -133,7 +134,7 @@ class _Contest:
 
 
 def _compile(problem: Problem) -> tuple[Any, ...]:
-    ebms = observed_ebms(problem, "noise_contrastive")
+    ebms = energies_and_data(problem, "noise_contrastive")
     for ebm in ebms:
         if ebm.batched:
             raise ValueError(

@@ -8,8 +8,9 @@ import pytensor
 import pytensor.tensor as pt
 from numpy.typing import NDArray
 
+from pymc_ebm.distribution.observed_ebm import ObservedEBM
+from pymc_ebm.fitting.energies_and_data import energies_and_data
 from pymc_ebm.fitting.minimise import inverse, minimise
-from pymc_ebm.fitting.observed_ebm import ObservedEBM, observed_ebms
 from pymc_ebm.fitting.problem import Loss, Problem
 from pymc_ebm.fitting.sandwich import compile_scores, sandwich
 from pymc_ebm.fitting.solution import Solution
@@ -189,6 +190,8 @@ class _Neighbours:
 
 
 def _compile(problem: Problem) -> tuple[Any, ...]:
-    neighbours = [_Neighbours(ebm, problem.u) for ebm in observed_ebms(problem, "pseudolikelihood")]
+    neighbours = [
+        _Neighbours(ebm, problem.u) for ebm in energies_and_data(problem, "pseudolikelihood")
+    ]
     loss = Loss(pt.add(*[one.terms.sum() for one in neighbours], 0.0), problem.u)
     return neighbours, loss, [compile_scores(one.terms, problem.u) for one in neighbours]

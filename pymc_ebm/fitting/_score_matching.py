@@ -8,8 +8,9 @@ import pytensor.tensor as pt
 from numpy.typing import NDArray
 from pytensor.graph.replace import graph_replace
 
+from pymc_ebm.distribution.observed_ebm import ObservedEBM
+from pymc_ebm.fitting.energies_and_data import energies_and_data
 from pymc_ebm.fitting.minimise import minimise
-from pymc_ebm.fitting.observed_ebm import ObservedEBM, observed_ebms
 from pymc_ebm.fitting.problem import Loss, Problem
 from pymc_ebm.fitting.sandwich import compile_scores, sandwich
 from pymc_ebm.fitting.solution import Solution
@@ -69,7 +70,7 @@ def score_matching(
 
 
 def _compile(problem: Problem) -> tuple[Any, ...]:
-    terms = [_terms(ebm) for ebm in observed_ebms(problem, "score_matching")]
+    terms = [_terms(ebm) for ebm in energies_and_data(problem, "score_matching")]
     loss = Loss(pt.add(*[t.sum() for t in terms], 0.0), problem.u)
     return loss, [compile_scores(t, problem.u) for t in terms]
 

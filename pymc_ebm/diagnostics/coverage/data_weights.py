@@ -6,9 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
-from pymc_ebm.distribution.ebm import EnergyRV
-from pymc_ebm.energy.parameters import without_unit_batch
-from pymc_ebm.energy.split import evaluate
+from pymc_ebm.distribution.observed_ebm import ObservedEBM, observed_ebms
 
 __all__ = ["data_log_weights"]
 
@@ -34,28 +32,24 @@ def data_log_weights(
         ``(N,)`` in nats, by the name of each observed `EBM` whose reference has a density that is
         known at the data.
     """
-    umodel, found = normalisers.valued, {}
-    for rv in umodel.observed_RVs:
-        if not isinstance(rv.owner.op, EnergyRV):
-            continue
-        spec, cores = rv.owner.op.spec, rv.owner.op.ndims_params
-        params = without_unit_batch(rv.owner.op.dist_params(rv.owner), cores)
-        data = evaluate([umodel.rvs_to_values[rv]])[0].reshape(-1, *spec.reference.event_shape)
-        graphs = [normalisers.factors[rv.name], *umodel.replace_rvs_by_values(params)]
-        values = normalisers.compile(graphs)(point)
-        log_base = _log_base(spec, data, params, values[1:])
+    found = {}
+    for ebm in observed_ebms(normalisers.valued):
+        graphs = [normalisers.factors[ebm.name], *ebm.params]
+        logp, *values = normalisers.compile(graphs)(point)
+        log_base = _log_base(ebm, values)
         if log_base is not None:
-            found[rv.name] = log_base + np.ravel(values[0])
+            found[ebm.name] = log_base + np.ravel(logp)
     return found
 
 
-def _log_base(spec, data: NDArray, params, values: Sequence[NDArray]) -> NDArray | None:
+def _log_base(ebm: ObservedEBM, values: Sequence[NDArray]) -> NDArray | None:
     """a(x) of data, ``(N,)``; None where the law behind the points is not known."""
-    energies = spec.energy.of_points(data.shape[1:], data.dtype, params, len(data))
-    if not spec.reference.moves:
+    data, energy = ebm.events(), ebm.energy
+    energies = energy.of_points(data.shape[1:], data.dtype, ebm.params, len(data))
+    if not ebm.reference.moves:
         # Only the shapes of one row matter: the anchors have values of their own.
         values = [
             np.reshape(v, (-1, *shape))[0]
-            for v, shape in zip(values, spec.energy.core_shapes(values), strict=True)
+            for v, shape in zip(values, energy.core_shapes(values), strict=True)
         ]
-    return spec.reference.log_base(data, values, energies.at(data))
+    return ebm.reference.log_base(data, values, energies.at(data))

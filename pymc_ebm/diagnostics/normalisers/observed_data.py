@@ -8,7 +8,7 @@ import pymc as pm
 from numpy.typing import NDArray
 
 from pymc_ebm.diagnostics.normalisers.find import Normaliser
-from pymc_ebm.distribution.ebm import EnergyRV
+from pymc_ebm.distribution.observed_ebm import observed_ebms
 from pymc_ebm.energy.split import evaluate
 
 __all__ = ["Data", "data_of_normalisers"]
@@ -46,14 +46,14 @@ class Data:
 
 def data_of_normalisers(model: pm.Model, normalisers: Sequence[Normaliser]) -> dict[str, Data]:
     """Data of the observed variables, by the names of their normalisers."""
-    found = {}
+    found, ebms = {}, {ebm.name for ebm in observed_ebms(model)}
     for rv in model.observed_RVs:
         mine = [n for n in normalisers if n.variable == rv.name]
         values = evaluate([model.rvs_to_values[rv]])[0] if mine else np.empty(0)
         for normaliser in mine:
             event = normaliser.reference.event_shape
             if values.shape[values.ndim - len(event) :] == event:
-                whole = isinstance(rv.owner.op, EnergyRV)
+                whole = rv.name in ebms
                 kinds = normaliser.kinds if whole else None
                 found[normaliser.name] = Data(values.reshape(-1, *event), whole, kinds)
     return found

@@ -1,7 +1,9 @@
-"""The observed EBMs of a problem, for methods that need energies and data and no normaliser."""
+"""An `EBM` with its data: energy, reference, parameters and observed values of a variable."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import pymc as pm
 import pytensor.tensor as pt
 from numpy.typing import NDArray
 from pymc.distributions.dist_math import check_parameters
@@ -11,7 +13,6 @@ from pymc_ebm.distribution.ebm import EnergyRV
 from pymc_ebm.energy.energy import Energy
 from pymc_ebm.energy.parameters import without_unit_batch
 from pymc_ebm.energy.split import evaluate
-from pymc_ebm.fitting.problem import Problem
 from pymc_ebm.reference.base import Reference
 
 __all__ = ["ObservedEBM", "observed_ebms"]
@@ -27,7 +28,7 @@ class ObservedEBM:
     energy : Energy
     reference : Reference
     params : list of Variable
-        Graphs of u.
+        Graphs of the model's values, each of its core shape behind any batch dimensions.
     conditions : list of Variable
         Under which the parameters lie in their domain.
     value : Variable
@@ -62,6 +63,10 @@ class ObservedEBM:
         """The data at present, ``(*batch, *event)``."""
         return evaluate([self.value])[0]
 
+    def events(self) -> NDArray:
+        """The data at present, ``(N, *event)``."""
+        return self.data().reshape(-1, *self.reference.event_shape)
+
     def energies(self, x) -> Variable:
         """Graph of E(x | θ), ``(*batch,)``, for x ``(*batch, *event)``."""
         return self.energy.of_data(x, self.params, self.reference.event_shape)
@@ -79,43 +84,37 @@ class ObservedEBM:
         return self.energy.of_data(x, params, self.reference.event_shape)
 
 
-def observed_ebms(problem: Problem, method: str) -> list[ObservedEBM]:
-    """The observed variables of a problem, all of which must be EBMs.
+def observed_ebms(
+    model: pm.Model,
+    in_values: Callable[[Sequence[Variable]], Sequence[Variable]] | None = None,
+) -> list[ObservedEBM]:
+    """The observed variables of a model that are EBMs, each with its data.
 
-    Raises
-    ------
-    ValueError
-        A potential, an observed variable that is no EBM, or a prior to be included: `method`
-        minimises no likelihood, so there is nothing to add them to.
+    Parameters
+    ----------
+    model : pm.Model
+    in_values : callable, optional
+        Turns graphs of the model's random variables into graphs of what is to be varied; of its
+        value variables by default.
+
+    Returns
+    -------
+    list of ObservedEBM
     """
-    model = problem.model
-    others = [
-        *[p.name for p in model.potentials],
-        *[rv.name for rv in model.observed_RVs if not isinstance(rv.owner.op, EnergyRV)],
-    ]
-    if others:
-        raise ValueError(
-            f"{method} needs the energy and the data apart, and {', '.join(others)} is no observed "
-            'EBM. Use method="geyer".'
-        )
-    if problem.include_prior:
-        raise ValueError(
-            f"{method} minimises no likelihood that a prior could be added to. Use "
-            'method="geyer", or leave out include_prior.'
-        )
+    in_values = in_values or model.replace_rvs_by_values
     found = []
     for rv in model.observed_RVs:
-        op, spec = rv.owner.op, rv.owner.op.spec
-        params = without_unit_batch(op.dist_params(rv.owner), op.ndims_params)
-        params = problem.in_u(params)
-        found.append(
-            ObservedEBM(
-                rv.name,
-                spec.energy,
-                spec.reference,
-                params,
-                spec.conditions(params),
-                model.rvs_to_values[rv],
+        op = rv.owner.op
+        if isinstance(op, EnergyRV):
+            params = list(in_values(without_unit_batch(op.dist_params(rv.owner), op.ndims_params)))
+            found.append(
+                ObservedEBM(
+                    rv.name,
+                    op.spec.energy,
+                    op.spec.reference,
+                    params,
+                    op.spec.conditions(params),
+                    model.rvs_to_values[rv],
+                )
             )
-        )
     return found
