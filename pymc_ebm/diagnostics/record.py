@@ -17,8 +17,6 @@ from pymc.backends.arviz import find_constants, find_observations
 from pymc_ebm._version import versions
 from pymc_ebm.diagnostics.checks import CHECKS, Draws
 from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
-from pymc_ebm.distributed import ShardedReference
-from pymc_ebm.reference.base import Reference
 
 __all__ = ["Record", "check_same_model", "describe"]
 
@@ -101,7 +99,6 @@ def describe(normalisers: Normalisers) -> dict[str, str]:
         n.name: {
             "energy_fingerprint": n.nodes[0].op.energy_fingerprint,
             **n.reference.describe(),
-            **_of_all_shards(n.reference),
         }
         for n in normalisers
     }
@@ -112,11 +109,6 @@ def describe(normalisers: Normalisers) -> dict[str, str]:
         "data_fingerprints": json.dumps({name: _sha256(array) for name, array in data.items()}),
         "versions": json.dumps(versions(pm, pytensor, arviz)),
     }
-
-
-def _of_all_shards(reference: Reference) -> dict[str, int]:
-    shards = reference.shards if isinstance(reference, ShardedReference) else 1
-    return {"n_points": shards * reference.n_points, "n_groups": shards * reference.n_groups}
 
 
 def check_same_model(idata: xr.DataTree, attributes: Mapping[str, str]) -> None:

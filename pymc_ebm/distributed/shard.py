@@ -17,6 +17,7 @@ from pytensor.graph.basic import Apply
 
 from pymc_ebm.partition._log_partition import estimator
 from pymc_ebm.reference.base import Reference
+from pymc_ebm.weights.normalised import normalise
 
 __all__ = ["Shard", "Sums", "add_up", "part", "value_and_gradient"]
 
@@ -116,17 +117,7 @@ def add_up(parts: list[Sums]) -> Sums:
     .. math:: \log \hat Z = \log \sum_k e^{\log \hat Z_k}, \qquad
               \nabla \log \hat Z = \sum_k \frac{\hat Z_k}{\hat Z} \nabla \log \hat Z_k
     """
-    values, *gradients = [np.stack(found) for found in zip(*parts, strict=True)]
-    top = values.max(axis=0)
-    weights = np.exp(values - np.where(np.isneginf(top), 0.0, top))
-    total = weights.sum(axis=0)
-    empty = total == 0
-    total = np.where(empty, 1.0, total)
-    shares = weights / total
-    return [
-        np.asarray(np.where(empty, -np.inf, np.log(total) + top)),
-        *[
-            np.asarray((shares.reshape(shares.shape + (1,) * (g.ndim - shares.ndim)) * g).sum(0))
-            for g in gradients
-        ],
-    ]
+    values, *gradients = [np.stack(found, axis=-1) for found in zip(*parts, strict=True)]
+    log_z, shares = normalise(values)
+    like = lambda g: shares.reshape(*values.shape[:-1], *[1] * (g.ndim - values.ndim), len(parts))
+    return [np.asarray(log_z), *[np.asarray((like(g) * g).sum(axis=-1)) for g in gradients]]

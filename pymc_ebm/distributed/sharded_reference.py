@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pytensor.graph.basic import Apply, Variable
@@ -87,6 +87,12 @@ class ShardedReference(Reference):
             edge=None,
             remake=None,
         )
+
+    def describe(self) -> dict[str, Any]:
+        """`Reference.describe` of all shards together."""
+        found = super().describe()
+        of_all = {n: self.shards * found[n] for n in ("n_points", "n_groups")}
+        return {**found, **of_all, "shards": self.shards}
 
     def restricted_to(self, support) -> ShardedReference:
         """`Reference.restricted_to` in every shard."""

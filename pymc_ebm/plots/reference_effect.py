@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pymc_ebm.diagnostics.error.other_references import other_log_weights
 from pymc_ebm.plots.layout import figure_defaults, group
+from pymc_ebm.weights.normalised import normalise
 
 __all__ = ["plot_reference_effect"]
 
@@ -141,6 +142,6 @@ def _panels(posterior: xr.Dataset, num_references: int, pc_kwargs) -> PlotCollec
 
 def _resampled(log_weights: NDArray) -> NDArray:
     """Numbers of the draws at evenly spaced places of the cumulative weight, ``(S,)``."""
-    total = np.cumsum(np.exp(log_weights - log_weights.max()))
+    total = np.cumsum(normalise(log_weights)[1])
     places = (np.arange(len(total)) + 0.5) / len(total) * total[-1]
     return np.searchsorted(total, places)

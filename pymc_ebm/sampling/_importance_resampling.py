@@ -13,6 +13,7 @@ from pymc_ebm.memory import check_memory
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.sampling.output import datatree
 from pymc_ebm.sampling.target import energy_function, spell, weights_function
+from pymc_ebm.weights.normalised import ess, normalise
 
 __all__ = ["importance_resampling"]
 
@@ -94,7 +95,7 @@ def importance_resampling(
     row = energy.row(params)
     resample = _method(method)
     log_weights, points = weights_function(energy, reference, row)
-    weights, ess = _normalise(log_weights, reference, row)
+    weights, n_effective = _normalise(log_weights, reference, row)
     cumulative = np.cumsum(weights)
     size = math.prod(reference.event_shape)
     check_memory(chains * draws, 5 + 2 * size, "Use fewer draws.")
@@ -112,7 +113,7 @@ def importance_resampling(
         "importance_resampling",
         x,
         sample_stats={"energy": energies, "point": index},
-        ess=ess,
+        ess=n_effective,
         reference=reference,
         random_seed=random_seed,
         reference_weights=xr.Dataset(by_point, coords={"point": np.arange(len(weights))}),
@@ -120,25 +121,23 @@ def importance_resampling(
 
 
 def _normalise(log_weights, reference, row):
-    top = log_weights.max()
-    if not np.isfinite(top):
+    log_z, weights = normalise(log_weights)
+    if not np.isfinite(log_z):
         raise ValueError(
             f"There are no draws at parameters {spell(row)}: the weights of {len(log_weights)} "
             "reference points are all zero or not a number. Choose a reference that covers these "
             "parameter values."
         )
-    weights = np.exp(log_weights - top)
-    weights /= weights.sum()
-    ess = 1 / np.sum(weights**2)
-    if ess < _FEW_EFFECTIVE_POINTS and reference.level != "exact":
+    size = float(ess(weights))
+    if size < _FEW_EFFECTIVE_POINTS and reference.level != "exact":
         warnings.warn(
-            f"Draws at parameters {spell(row)} come from {ess:.1f} effective reference points of "
+            f"Draws at parameters {spell(row)} come from {size:.1f} effective reference points of "
             f"{len(weights)}, so they do not follow the model there. Widen the reference, or use "
             "pymc_ebm.sampling.independent_metropolis.",
             UserWarning,
             stacklevel=3,
         )
-    return weights, ess
+    return weights, size
 
 
 def _method(name):

@@ -15,6 +15,7 @@ from pymc_ebm.progress import progress
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.sampling.output import chain_ess, datatree
 from pymc_ebm.sampling.target import BLOCK, energy_function, spell, start_points
+from pymc_ebm.weights.normalised import normalise
 
 __all__ = ["independent_metropolis"]
 
@@ -224,10 +225,8 @@ def _weigher(energy_of, reference, row):
 
 def _first_states(pool, rng, chains):
     """One of a pool of proposals for each chain, chosen with its weight where any has one."""
-    log_weights = pool[2]
-    top = log_weights.max()
-    weights = np.exp(log_weights - top) if np.isfinite(top) else np.ones(len(log_weights))
-    index = rng.choice(len(weights), size=chains, p=weights / weights.sum())
+    log_z, weights = normalise(pool[2])
+    index = rng.choice(len(weights), size=chains, p=weights if np.isfinite(log_z) else None)
     return [values[index] for values in pool]
 
 

@@ -5,6 +5,7 @@ import pickle
 import signal
 import threading
 import time
+from dataclasses import replace
 from functools import partial
 
 import cloudpickle
@@ -123,6 +124,22 @@ def test_vector_parameters_and_a_smaller_space(client):
     np.testing.assert_allclose(gradient, -weights @ squares, rtol=0, atol=1e-10)
     # The quarter of a plane, of two Gaussian integrals √(π/scale)/2.
     assert abs(value - np.log(np.pi / 4 / np.sqrt(scale.prod()))) < 0.1
+
+
+def test_contract_of_references(client, reference):
+    """As every other way answers in tests/reference/test_contract.py; these are of all shards."""
+    assert reference.level == "absolute" and not reference.moves
+    said = reference.describe()
+    whole = reference.gathered()
+    assert (said["n_points"], said["n_groups"]) == (whole.n_points, whole.n_groups)
+    assert said["fingerprint"] == reference.fingerprint != whole.fingerprint
+    copy = cloudpickle.loads(cloudpickle.dumps(reference))
+    assert copy.fingerprint == reference.fingerprint and copy.seeds == reference.seeds
+    other = replace(reference, seeds=tuple(s + 1 for s in reference.seeds))
+    assert other.fingerprint != reference.fingerprint
+    assert reference.support.contains(whole.points, len(whole.event_shape)).all()
+    with pytest.raises(ValueError, match="only the points are known"):
+        reference.again(1000)
 
 
 def test_shards_without_weight_add_nothing():
