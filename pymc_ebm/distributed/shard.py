@@ -15,7 +15,7 @@ import pytensor.tensor as pt
 from numpy.typing import NDArray
 from pytensor.graph.basic import Apply
 
-from pymc_ebm.partition._log_partition import estimator
+from pymc_ebm.partition.estimator import estimator
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.weights.normalised import normalise
 
@@ -60,7 +60,7 @@ class Shard:
             params = [t() for t in types]
             op, inputs = estimator(self.reference, split, params, [])
             self.node: Apply = op(*inputs, return_list=True)[0].owner
-            self._arrays = [a.data for a in inputs[len(params) :]]
+            self._arrays = [a.data for a in op.split_inputs(inputs).arrays]
             self._function = self._compiled(key, params)
 
     def _compiled(self, key, params) -> Callable:

@@ -14,7 +14,8 @@ from pytensor.graph.basic import Apply, Variable
 
 from pymc_ebm.distributed.shard import part
 from pymc_ebm.energy.split import SplitEnergy
-from pymc_ebm.partition._log_partition import LogPartition, estimator
+from pymc_ebm.partition.estimator import estimator
+from pymc_ebm.partition.op import LogPartition
 from pymc_ebm.reference._independent import independent
 from pymc_ebm.reference.base import Reference
 
@@ -235,7 +236,8 @@ def _sharded_estimator(
     of_first, inputs = estimator.dispatch(Reference)(reference, split, params, captured)
     placeholders = [v.type() for v in of_first.inner_inputs]
     shards = _shards(reference, split, [p.type for p in params])
-    outputs = ShardSums(shards, of_first.batch_ndim)(*placeholders[: len(params)], return_list=True)
+    varying = of_first.split_inputs(placeholders).params
+    outputs = ShardSums(shards, of_first.batch_ndim)(*varying, return_list=True)
     op = LogPartition(
         placeholders,
         of_first.log_weights(*placeholders),
@@ -248,7 +250,7 @@ def _sharded_estimator(
 
 def shards_of(node: Apply) -> Shards:
     """The shards of a `LogPartition` node that has a `ShardedReference`."""
-    params = node.inputs[: len(node.op.split.params)]
+    params = node.op.split_inputs(node.inputs).params
     return _shards(node.op.reference, node.op.split, [p.type for p in params])
 
 

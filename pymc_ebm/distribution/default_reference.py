@@ -14,7 +14,6 @@ from pymc_ebm.distribution.error_forecast import ErrorForecast, Unforeseeable
 from pymc_ebm.distribution.observed import check_support
 from pymc_ebm.energy.energy import Energy
 from pymc_ebm.energy.initial_values import initial_values
-from pymc_ebm.energy.rows import distinct_rows
 from pymc_ebm.reference._enumeration import enumeration
 from pymc_ebm.reference._fitted import fitted
 from pymc_ebm.reference._from_draws import from_draws
@@ -77,7 +76,7 @@ def fit_reference(energy: Energy, params, data, support, progressbar=True) -> Re
     if values is not None:
         if len(values) ** math.prod(event) <= _MOST_STATES:
             return enumeration(values, shape=event, complete=True, support=support)
-        if _rows(energy, params) == 1:
+        if _n_rows(energy, params) == 1:
             return _chains(energy, params, flat, values, support, progressbar)
     return _of_fitting_size(energy, params, data, support, event_ndim)
 
@@ -106,7 +105,7 @@ def _of_fitting_size(energy, params, data, support, event_ndim) -> Reference:
     rows.
     """
     flat = data.reshape((-1, *data.shape[data.ndim - event_ndim :]))
-    rows = _rows(energy, params)
+    rows = _n_rows(energy, params)
     draws = int(max(_FIRST_DRAWS / 2 ** np.round(np.log2(rows) / 2), _FEWEST_DRAWS))
     most = max(draws, min(_MOST_DRAWS, 2 ** int(np.log2(_MOST_ENERGIES / rows))))
     # The same data give the same reference: fits are reproducible without a seed.
@@ -127,18 +126,13 @@ def _of_fitting_size(energy, params, data, support, event_ndim) -> Reference:
     return reference
 
 
-def _rows(energy: Energy, variables) -> int:
-    """Number of rows of parameters; 1 also where it is not known."""
-    values = initial_values(variables)
-    if values is None:
-        return 1
-    batches = energy.batch_shapes(values)
-    rows = max(map(math.prod, batches), default=1)
-    if max(map(len, batches), default=0) == 1:
-        batched = [v for v, batch in zip(variables, batches, strict=True) if batch]
-        same = distinct_rows(batched)
-        rows = rows if same is None else len(same[0])
-    return rows
+def _n_rows(energy: Energy, variables) -> int:
+    """Number of distinct rows of parameters; 1 also where it is not known."""
+    rows = energy.rows(variables)
+    if rows.kinds is not None:
+        return len(rows)
+    values = initial_values(rows.distinct)
+    return math.prod(energy.batch_shapes(values)[0]) if values else 1
 
 
 def _site_values(data, support) -> NDArray | None:

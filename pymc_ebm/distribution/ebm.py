@@ -1,6 +1,5 @@
 """`EBM`: an energy-based model as a PyMC distribution."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -75,46 +74,28 @@ class EnergyRV(RandomVariable):
     def rng_fn(self, rng, *args):
         """Draw by the sampler; all draws that share a row of parameters in one call."""
         *params, size = args
-        event_shape = self.spec.reference.event_shape
-        batch_shapes = [
-            np.shape(p)[: np.ndim(p) - n] for p, n in zip(params, self.ndims_params, strict=True)
-        ]
-        param_batch = np.broadcast_shapes(*batch_shapes)
-        size = param_batch if size is None else tuple(size)
-        joint = np.broadcast_shapes(param_batch, size)
-        rows = [
-            np.broadcast_to(p, (*param_batch, *np.shape(p)[np.ndim(p) - n :]))
-            for p, n in zip(params, self.ndims_params, strict=True)
-        ]
-        lead = (1,) * (len(joint) - len(param_batch)) + param_batch
-        draws = np.empty((*joint, *event_shape), dtype=self.dtype)
-        for row in np.ndindex(*param_batch):
-            target = tuple(
-                slice(None) if n == 1 else i
-                for n, i in zip(lead, (0,) * (len(lead) - len(row)) + row, strict=True)
-            )
-            shape = draws[target].shape[: draws[target].ndim - len(event_shape)]
-            draws[target] = self._draw(rng, [r[row] for r in rows], shape)
-        return draws
+        rows = self.spec.energy.rows_of(params, () if size is None else tuple(size))
+        draws = np.empty((len(rows.kinds), *self.spec.reference.event_shape), dtype=self.dtype)
+        for kind in range(len(rows)):
+            mine = rows.kinds == kind
+            draws[mine] = self._draw(rng, rows.row(kind), int(mine.sum()))
+        return draws.reshape((*rows.batch, *self.spec.reference.event_shape))
 
-    def _draw(self, rng, row, shape):
+    def _draw(self, rng, row, n_draws: int):
         """Independent draws at one row: as many chains, one draw of each."""
         spec = self.spec
-        chains = math.prod(shape)
-        if chains == 0:
-            return np.empty((*shape, *spec.reference.event_shape))
         draws = spec.sampler(
             spec.energy,
             *row,
             reference=spec.reference,
             draws=1,
-            chains=chains,
+            chains=n_draws,
             random_seed=rng,
             signature=spec.energy.signature,
             progressbar=False,
             return_inferencedata=False,
         )
-        return draws.reshape((*shape, *spec.reference.event_shape))
+        return draws.reshape((n_draws, *spec.reference.event_shape))
 
 
 class EBM(Distribution):

@@ -15,6 +15,7 @@ from pytensor.tensor.variable import TensorVariable
 
 from pymc_ebm.energy.parameters import as_parameter, core_ndims
 from pymc_ebm.energy.point_energies import PointEnergies
+from pymc_ebm.energy.rows import ParameterRows
 from pymc_ebm.energy.split import SplitEnergy, split_value
 
 __all__ = ["Energy", "EnergyFunction", "as_energy"]
@@ -148,6 +149,14 @@ class Energy:
     def batched(self, params: Sequence[TensorVariable]) -> list[bool]:
         """Whether each parameter has batch dimensions."""
         return [p.ndim > n for p, n in zip(params, self.cores(len(params)), strict=True)]
+
+    def rows(self, params: Sequence[TensorVariable]) -> ParameterRows:
+        """The distinct rows of parameters' graphs, and how to go back to all of them."""
+        return ParameterRows.of_graphs(params, self.cores(len(params)))
+
+    def rows_of(self, values: Sequence, batch: tuple[int, ...] = ()) -> ParameterRows:
+        """The distinct rows of parameters' values, for data of the batch shape `batch`."""
+        return ParameterRows.of_values(values, self.cores(len(values)), batch)
 
     # E as graphs and as compiled functions
 

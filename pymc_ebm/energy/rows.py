@@ -1,16 +1,103 @@
-"""Rows of batched parameters that are the same whatever the parameters' values are."""
+"""Rows of batched parameters: which are distinct, and how to go back to all of them."""
 
+from __future__ import annotations
+
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import pytensor.tensor as pt
+from numpy.typing import NDArray
 from pytensor.graph.basic import Constant, Variable
 from pytensor.tensor.basic import Alloc, MakeVector
 from pytensor.tensor.blockwise import Blockwise
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
 from pytensor.tensor.math import Dot
 from pytensor.tensor.subtensor import AdvancedSubtensor, Subtensor
+from pytensor.tensor.variable import TensorVariable
 
-__all__ = ["distinct_rows"]
+__all__ = ["ParameterRows", "distinct_rows"]
+
+
+@dataclass(frozen=True, eq=False)
+class ParameterRows:
+    """Parameters of a joint batch shape, equal rows once.
+
+    Attributes
+    ----------
+    distinct : list
+        Each parameter of the distinct rows: graphs ``(*batch, *core)``, or arrays ``(K, *core)``.
+    kinds : ndarray of int or None
+        ``(R,)``, which of the distinct rows each row of the batch is; None where graphs do not
+        tell of any that are the same.
+    batch : tuple of int or None
+        Of arrays: the joint batch shape.
+
+    Examples
+    --------
+    >>> rows = ParameterRows.of_values([np.array([1.0, 2.0, 1.0]), 5.0], (0, 0))
+    >>> len(rows), rows.kinds.tolist(), [float(v) for v in rows.row(1)]
+    (2, [0, 1, 0], [2.0, 5.0])
+    >>> rows.back(np.array([10.0, 20.0])).tolist()
+    [10.0, 20.0, 10.0]
+    """
+
+    distinct: list[Any]
+    kinds: Any
+    batch: Any = None
+
+    @classmethod
+    def of_graphs(cls, variables: Sequence[TensorVariable], cores: Sequence[int]) -> ParameterRows:
+        """Rows that are the same whatever the parameters' values are (see `distinct_rows`)."""
+        ranks = {p.ndim - n for p, n in zip(variables, cores, strict=True)}
+        same = None
+        if ranks in ({1}, {0, 1}):
+            same = distinct_rows([p for p, n in zip(variables, cores, strict=True) if p.ndim > n])
+        if same is None:
+            return cls(_of_joint_batch(variables, cores), None)
+        first, kinds = same
+        variables = [
+            p[first] if p.ndim > n and not p.type.broadcastable[0] else p
+            for p, n in zip(variables, cores, strict=True)
+        ]
+        return cls(_of_joint_batch(variables, cores), kinds)
+
+    @classmethod
+    def of_values(
+        cls, values: Sequence, cores: Sequence[int], batch: tuple[int, ...] = ()
+    ) -> ParameterRows:
+        """Rows of equal numbers, of the joint batch shape of the values and `batch`."""
+        shapes = [np.shape(v)[: np.ndim(v) - n] for v, n in zip(values, cores, strict=True)]
+        batch = np.broadcast_shapes(batch, *shapes)
+        n_rows = math.prod(batch)
+        flat = []
+        for v, shape in zip(values, shapes, strict=True):
+            core = np.shape(v)[len(shape) :]
+            flat.append(np.broadcast_to(v, (*batch, *core)).reshape(n_rows, *core))
+        if not any(math.prod(shape) > 1 for shape in shapes):
+            return cls([v[:1] for v in flat], np.zeros(n_rows, dtype=int), batch)
+        table = np.column_stack([v.reshape(n_rows, -1) for v in flat])
+        _, first, kinds = np.unique(table, axis=0, return_index=True, return_inverse=True)
+        order = np.argsort(first)  # in order of appearance
+        kinds = np.argsort(order)[kinds.ravel()]
+        return cls([v[first[order]] for v in flat], kinds, batch)
+
+    def __len__(self) -> int:
+        """Number of distinct rows of arrays."""
+        return 0 if self.kinds is None or not len(self.kinds) else int(self.kinds.max()) + 1
+
+    def row(self, kind: int) -> list[NDArray]:
+        """Values of one of the distinct rows, each of its core shape."""
+        return [v[kind] for v in self.distinct]
+
+    def back(self, values):
+        """Values of the distinct rows, ``(K, ...)``, as those of all rows, ``(*batch, ...)``."""
+        if self.kinds is None:
+            return values
+        found = values[self.kinds]
+        return found if self.batch is None else found.reshape((*self.batch, *found.shape[1:]))
 
 
 def distinct_rows(variables: Sequence[Variable]) -> tuple[np.ndarray, np.ndarray] | None:
@@ -84,3 +171,17 @@ def _origin(variable) -> np.ndarray | None:
             if index.ndim == 1 and index.dtype.kind in "iu":
                 return index.astype(float)[:, None]
     raise _Unknown
+
+
+def _of_joint_batch(variables: Sequence, cores: Sequence[int]) -> list[TensorVariable]:
+    """Give every parameter the joint batch shape, so that each row has its own derivative."""
+    if all(p.ndim == n for p, n in zip(variables, cores, strict=True)):
+        return list(variables)
+    heads = [p[(..., *[0] * n)] if n else p for p, n in zip(variables, cores, strict=True)]
+    # The values of the heads are not read, only their joint shape.
+    joint = pt.broadcast_arrays(*heads)[0]
+    shape = [joint.shape[i] for i in range(joint.ndim)]
+    return [
+        pt.broadcast_to(p, (*shape, *[p.shape[p.ndim - n + i] for i in range(n)]))
+        for p, n in zip(variables, cores, strict=True)
+    ]

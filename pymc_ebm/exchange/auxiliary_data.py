@@ -42,24 +42,12 @@ class AuxiliaryData:
     def draw(self, rng: np.random.Generator, params: list[NDArray], data: NDArray) -> NDArray:
         """Draws of p(x | θ) in the shape of the data, together where rows of θ are equal."""
         event_shape = self.ebm.reference.event_shape
-        batch = data.shape[: data.ndim - len(event_shape)]
         flat = data.reshape(-1, *event_shape)
-        cores = self.ebm.energy.cores(len(params))
-        rows = [
-            np.broadcast_to(p, (*batch, *np.shape(p)[np.ndim(p) - n :])).reshape(
-                len(flat), *np.shape(p)[np.ndim(p) - n :]
-            )
-            for p, n in zip(params, cores, strict=True)
-        ]
-        kinds = np.zeros(len(flat), dtype=int)
-        if any(np.ndim(p) > n for p, n in zip(params, cores, strict=True)):
-            table = np.column_stack([r.reshape(len(flat), -1) for r in rows])
-            kinds = np.unique(table, axis=0, return_inverse=True)[1].ravel()
+        rows = self.ebm.energy.rows_of(params, data.shape[: data.ndim - len(event_shape)])
         draws = np.empty(flat.shape, dtype=data.dtype)
-        for kind in range(kinds.max() + 1):
-            mine = kinds == kind
-            row = [r[np.argmax(mine)] for r in rows]
-            draws[mine] = self._draw_row(rng, row, flat[mine])
+        for kind in range(len(rows)):
+            mine = rows.kinds == kind
+            draws[mine] = self._draw_row(rng, rows.row(kind), flat[mine])
         return draws.reshape(data.shape)
 
     def _draw_row(self, rng, row, data) -> NDArray:

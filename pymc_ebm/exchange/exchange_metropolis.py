@@ -24,7 +24,7 @@ from pytensor.graph.traversal import ancestors
 
 from pymc_ebm.distribution.observed_ebm import observed_ebms
 from pymc_ebm.exchange.auxiliary_data import Sampler, auxiliary_data
-from pymc_ebm.partition._log_partition import LogPartition
+from pymc_ebm.partition.op import LogPartition
 
 __all__ = ["ExchangeMetropolis"]
 

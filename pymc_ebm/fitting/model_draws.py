@@ -47,7 +47,7 @@ class ModelDraws:
                     "The energy uses a variable of the model that is not its parameter, so it "
                     "cannot be drawn from. Make it a parameter."
                 )
-            params = node.inputs[: len(op.split.params)]
+            params = op.split_inputs(node.inputs).params
             batch_ndim = node.outputs[0].ndim
             shape = (None,) * (batch_ndim + 1) + op.reference.event_shape
             dtype = op.reference.points.dtype.name
@@ -71,7 +71,7 @@ class ModelDraws:
         )
         self._params = pytensor.function(
             [u],
-            [p for n in problem.nodes for p in n.inputs[: len(n.op.split.params)]],
+            [p for n in problem.nodes for p in n.op.split_inputs(n.inputs).params],
             on_unused_input="ignore",
         )
         levels = [node.outputs[0].type() for node in problem.nodes]

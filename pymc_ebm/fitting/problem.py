@@ -18,7 +18,7 @@ from pytensor.graph.traversal import ancestors
 
 from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
 from pymc_ebm.distributed import ShardedReference
-from pymc_ebm.partition._log_partition import LogPartition
+from pymc_ebm.partition.op import LogPartition
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.weights.normalised import ess, normalise
 
@@ -161,14 +161,13 @@ class Problem:
         replacements: dict[Variable, Variable] = {}
         self.nodes: list[Apply] = []
         for node in nodes:
-            n_variable = len(node.op.split.params) + len(node.op.split.captured)
+            given = node.op.split_inputs(node.inputs)
             # An energy that takes one number of points only keeps that number.
             n_points = node.op.split.x.type.shape[0]
             arrays = [
-                pytensor.shared(i.data, shape=(n_points, *i.type.shape[1:]))
-                for i in node.inputs[n_variable:]
+                pytensor.shared(i.data, shape=(n_points, *i.type.shape[1:])) for i in given.arrays
             ]
-            output = node.op(*node.inputs[:n_variable], *arrays, return_list=True)[0]
+            output = node.op(*given.varying, *arrays, return_list=True)[0]
             replacements[node.outputs[0]] = output
             self._arrays.append(arrays)
             self.nodes.append(output.owner)

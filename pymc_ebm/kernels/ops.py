@@ -14,7 +14,7 @@ from pytensor.graph.basic import Apply, Variable
 from pytensor.graph.op import Op
 from pytensor.tensor.variable import TensorVariable
 
-from pymc_ebm.partition._log_partition import value_and_gradient
+from pymc_ebm.partition.log_sum_exp import value_and_gradient
 
 __all__ = ["BlockStream", "LinearStream", "Weigh"]
 

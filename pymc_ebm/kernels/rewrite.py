@@ -13,7 +13,8 @@ from pytensor.graph.rewriting.basic import MergeOptimizer, graph_rewriter
 from pymc_ebm.kernels.ops import BlockStream, LinearStream, Weigh
 from pymc_ebm.kernels.points_last import points_last
 from pymc_ebm.kernels.routes import route
-from pymc_ebm.partition._log_partition import LogPartition, value_and_gradient
+from pymc_ebm.partition.log_sum_exp import value_and_gradient
+from pymc_ebm.partition.op import LogPartition
 
 __all__ = ["stream_log_partition"]
 
@@ -52,15 +53,15 @@ optdb.register("stream_log_partition", stream_log_partition, "numba", position=-
 def _linear(node: Apply, used: list[int]) -> dict[int, Variable]:
     """Outputs of a node whose energy is Σ_k c_k(θ) · T_k."""
     op, split = node.op, node.op.split
-    whole = len(split.params) + len(split.captured)
-    log_base, *arrays = node.inputs[whole:]
+    given = op.split_inputs(node.inputs)
+    log_base, *arrays = given.arrays
     statistics = [
         a if a.ndim <= 2 else a.reshape((math.prod(a.type.shape[:-1]), a.shape[-1]))
         for a in map(_points_last, arrays)
     ]
-    params = [v.type() for v in node.inputs[: len(split.params)]]
+    params = [v.type() for v in given.params]
     coefficients = _coefficients(op, params, arrays)
-    real = dict(zip([*params, *split.captured], node.inputs[:whole], strict=True))
+    real = dict(zip([*params, *split.captured], given.varying, strict=True))
     gradients = [k for k in used if k > 0]
     stream = LinearStream(statistics, with_gradient=bool(gradients))
     value, *derivatives = stream(
@@ -107,7 +108,7 @@ def _coefficients(op: LogPartition, params: list[Variable], arrays) -> list[Vari
 def _blocks(node: Apply, used: list[int]) -> dict[int, Variable]:
     """Outputs of a node whose energy PyTensor evaluates block by block."""
     op, split = node.op, node.op.split
-    n_params = len(split.params)
+    node_inputs = op.split_inputs(node.inputs)
     placeholders = [*split.params, *split.captured]
     gradients = [k for k in used if k > 0]
     wrt = [op.differentiable[k - 1] for k in gradients]
@@ -128,9 +129,9 @@ def _blocks(node: Apply, used: list[int]) -> dict[int, Variable]:
         [top, total, *[v.astype("float64") for v in sums]],
     )
     # A single row of parameters is a batch of one, in which captured variables may take part.
-    n_rowed = n_params if op.batch_ndim else len(placeholders)
+    n_rowed = len(split.params) if op.batch_ndim else len(placeholders)
     rows = [pt.tensor(dtype=v.dtype, shape=(None, *v.type.shape)) for v in placeholders[:n_rowed]]
-    arrays = [_points_last(a) for a in node.inputs[len(placeholders) :]]
+    arrays = [_points_last(a) for a in node_inputs.arrays]
     slots = [pt.tensor(dtype=a.dtype, shape=(*a.type.shape[:-1], None)) for a in arrays]
     moved = dict(zip([log_base, *split.slots], [pt.moveaxis(s, -1, 0) for s in slots], strict=True))
     whole = vectorize_graph(
@@ -155,12 +156,12 @@ def _blocks(node: Apply, used: list[int]) -> dict[int, Variable]:
     core = lambda v: [v.shape[i] for i in range(op.batch_ndim, v.ndim)]
     given = [
         v.reshape((-1, *core(v)), ndim=1 + v.ndim - op.batch_ndim) if i < n_rowed else v
-        for i, v in enumerate([*node.inputs[: len(placeholders)], *arrays])
+        for i, v in enumerate([*node_inputs.varying, *arrays])
     ]
     value, *found = stream(*given, return_list=True)
     outputs = {0: value.reshape(batch, ndim=op.batch_ndim)}
     for k, i, gradient in zip(gradients, wrt, found, strict=True):
-        if i < n_params:
+        if placeholders[i] in split.params:
             outputs[k] = gradient.reshape(node.inputs[i].shape, ndim=node.inputs[i].ndim)
         else:
             outputs[k] = gradient.sum(axis=0)

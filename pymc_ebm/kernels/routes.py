@@ -16,7 +16,7 @@ from pytensor.tensor.variable import TensorVariable
 from pymc_ebm.distributed.sharded_reference import ShardedReference
 from pymc_ebm.energy.hoisting import depends
 from pymc_ebm.energy.split import SplitEnergy
-from pymc_ebm.partition._log_partition import LogPartition
+from pymc_ebm.partition.op import LogPartition
 
 __all__ = ["Route", "route"]
 
@@ -88,8 +88,7 @@ def choose(node: Apply) -> Route:
         return Route("plain", "numba__fastmath is off, and every process computes the same bits")
     op = node.op
     split, n_points = op.split, op.reference.n_points
-    whole = len(split.params) + len(split.captured)
-    arrays = node.inputs[whole:]
+    arrays = op.split_inputs(node.inputs).arrays
     if op.reference.moves:
         return Route("plain", "the points move with the parameters")
     if split.x.type.shape[0] is not None:

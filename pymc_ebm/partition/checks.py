@@ -25,12 +25,12 @@ def check_reference(reference) -> None:
 def check_log_weights(op, inputs, names) -> None:
     """Refuse NaN, −inf and all-(+inf) energies, and energies that mix rows, at initial values."""
     split = op.split
-    known = initial_values(inputs[: len(split.params) + len(split.captured)])
+    given = op.split_inputs(inputs)
+    known = initial_values(given.varying)
     if known is None:
         return
     reference = op.reference
     constants = [pt.constant(v) for v in known]
-    arrays = inputs[len(constants) :]
     batch_ndim = op.batch_ndim
     n_rows = math.prod(np.shape(known[0])[:batch_ndim]) if known else 1
     # The energies of all rows, and what the energy makes of x on the way to them.
@@ -42,7 +42,7 @@ def check_log_weights(op, inputs, names) -> None:
         f"The energy is evaluated at all of them for {n_rows} row{'s' * (n_rows > 1)} of "
         "parameters: use fewer draws.",
     )
-    [values] = evaluate([op.log_weights(*constants, *arrays)])
+    [values] = evaluate([op.log_weights(*constants, *given.arrays)])
     where = ", ".join(
         f"{n} = {np.array2string(np.asarray(v), threshold=4, precision=6)}"
         for n, v in zip(names, known, strict=False)
@@ -74,18 +74,19 @@ def check_log_weights(op, inputs, names) -> None:
             f"at {where}. Choose a reference where the energy is finite, or parameters at which "
             "it is, by their prior or initval=."
         )
-    first = [v[(0,) * batch_ndim] for v in known[: len(split.params)]]
-    _check_rows(split, [*first, *known[len(split.params) :]], reference)
+    one = op.split_inputs(known)
+    _check_rows(op, [v[(0,) * batch_ndim] for v in one.params], one.captured)
 
 
-def _check_rows(split, values, reference):
+def _check_rows(op, params, captured):
     """The energy of a few points must not change when the other points are taken away."""
+    split, reference = op.split, op.reference
     if split.x.type.shape[0] is not None:  # an energy that takes one number of points only
         return
     few = min(7, reference.n_points)
-    constants = [pt.constant(v) for v in values]
+    constants = [pt.constant(v) for v in (*params, *captured)]
     givens = dict(zip([*split.params, *split.captured], constants, strict=True))
-    points = reference.points_at(values[: len(split.params)], slice(4 * few))
+    points = reference.points_at(params, slice(4 * few))
     alone, together = evaluate(
         [split.at(pt.constant(points[:few])), split.at(pt.constant(points))], givens
     )

@@ -10,7 +10,6 @@ import pytest
 from pytensor.graph.replace import graph_replace
 
 from pymc_ebm.diagnostics.normalisers.amplification_graphs import amplification_graphs
-from pymc_ebm.diagnostics.normalisers.find import inputs_of
 from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
 
 
@@ -61,7 +60,7 @@ class ModelWithReferences:
         new = {}
         for i, normaliser in enumerate(normalisers):
             for node in normaliser.nodes:
-                params, captured, arrays = inputs_of(node)
+                params, captured, arrays = node.op.split_inputs(node.inputs)
                 if i not in self._arrays:
                     self._ops[i] = node.op
                     self._arrays[i] = [

@@ -8,7 +8,7 @@ import pytest
 
 import pymc_ebm as ebm
 from pymc_ebm.diagnostics import amplification, find_log_partitions
-from pymc_ebm.energy.rows import distinct_rows
+from pymc_ebm.energy.rows import ParameterRows, distinct_rows
 
 GROUP = np.array([0, 2, 1, 2, 0, 2])
 COVARIATES = np.array([[1.0, 0.5], [1.0, -1.0], [1.0, 0.5], [0.0, 2.0], [1.0, -1.0], [1.0, 0.5]])
@@ -96,3 +96,27 @@ def test_rows_of_vectors_are_one_where_their_group_is():
         data = np.ones(6) / 3
         ebm.EBM("y", b[GROUP], energy=energy, signature="(k)", reference=reference, observed=data)
     np.testing.assert_allclose(amplification(model)["y"], [2, 1, 3])
+
+
+@pytest.mark.parametrize("batch", [(), (2, 3)])
+def test_rows_of_values_and_back(batch, rng):
+    """Two parameters, one of which varies along the last axis of the batch alone."""
+    a, b = rng.choice([1.0, 2.0], size=batch[-1:]), rng.normal(size=4)
+    rows = ParameterRows.of_values([a, b], (0, 1), batch)
+    assert rows.batch == batch
+    assert len(rows) == len(np.unique(a))
+    assert [v.shape for v in rows.distinct] == [(len(rows),), (len(rows), 4)]
+    np.testing.assert_array_equal(rows.back(rows.distinct[0]), np.broadcast_to(a, batch))
+    for kind in range(len(rows)):
+        one = rows.row(kind)
+        assert np.shape(one[0]) == ()
+        np.testing.assert_array_equal(one[1], b)
+
+
+def test_rows_of_graphs_and_back(rng):
+    mu = pt.dvector("mu")
+    group = np.array([2, 0, 0, 2, 1])
+    rows = ParameterRows.of_graphs([mu[group], pt.constant(1.0)], (0, 0))
+    assert len(rows) == 3
+    found = rows.back(rows.distinct[0]).eval({mu: [5.0, 6.0, 7.0]})
+    np.testing.assert_array_equal(found, [7.0, 5.0, 5.0, 7.0, 6.0])

@@ -13,7 +13,7 @@ from pytensor.tensor.elemwise import Elemwise
 from scipy import integrate
 
 import pymc_ebm as ebm
-from pymc_ebm.partition._log_partition import LogPartition
+from pymc_ebm.partition.op import LogPartition
 from pymc_ebm.weights.groups import log_partition_mcse
 from pymc_ebm.weights.normalised import normalise
 

@@ -18,7 +18,7 @@ from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
 from pymc_ebm.diagnostics.normalisers.posterior import flat_draws
 from pymc_ebm.diagnostics.record import check_same_model, describe
 from pymc_ebm.diagnostics.reference_stats import record_of
-from pymc_ebm.partition._log_partition import LogPartition
+from pymc_ebm.partition.op import LogPartition
 from pymc_ebm.progress import progress
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.weights.normalised import ess, normalise

@@ -10,8 +10,9 @@ from pytensor.graph.basic import Apply, Variable
 from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
 from pymc_ebm.diagnostics.normalisers.own_scale import without_initial_values
 from pymc_ebm.distribution.ebm import EnergyRV
-from pymc_ebm.partition._log_partition import LogPartition
 from pymc_ebm.partition.checks import check_reference
+from pymc_ebm.partition.estimator import with_reference
+from pymc_ebm.partition.op import LogPartition
 from pymc_ebm.reference.base import Reference
 
 __all__ = ["replace_reference", "with_references"]
@@ -150,6 +151,6 @@ def _replacements(node: Apply, new: Mapping[str, Reference]) -> list[tuple[Varia
         other = EnergyRV(spec, signature=op.signature, dtype=op.dtype)
         return list(zip(node.outputs, other.make_node(*node.inputs).outputs, strict=True))
     if isinstance(op, LogPartition) and op.reference.fingerprint in new:
-        log_z = op.with_reference(new[op.reference.fingerprint], *node.inputs)
+        log_z = with_reference(node, new[op.reference.fingerprint])
         return [(node.outputs[0], log_z)]
     return []

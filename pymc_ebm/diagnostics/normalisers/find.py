@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import pymc as pm
 from numpy.typing import NDArray
@@ -12,33 +11,10 @@ from pytensor.graph.traversal import ancestors
 from pytensor.tensor.subtensor import AdvancedSubtensor
 
 from pymc_ebm.distribution.ebm import EnergyRV
-from pymc_ebm.partition._log_partition import LogPartition
+from pymc_ebm.partition.op import LogPartition, NodeInputs
 from pymc_ebm.reference.base import Reference
 
-__all__ = ["NodeInputs", "Normaliser", "inputs_of", "normalisers_in"]
-
-
-class NodeInputs(NamedTuple):
-    """Inputs of a `LogPartition` node.
-
-    Attributes
-    ----------
-    params, captured : list of Variable
-        The parameters, and variables of the model that the energy uses besides them.
-    arrays : list of Constant
-        Of the reference.
-    """
-
-    params: list[Variable]
-    captured: list[Variable]
-    arrays: list[Constant]
-
-
-def inputs_of(node: Apply) -> NodeInputs:
-    """Inputs of a `LogPartition` node, by what they are."""
-    n_params, n_captured = len(node.op.split.params), len(node.op.split.captured)
-    whole = n_params + n_captured
-    return NodeInputs(node.inputs[:n_params], node.inputs[n_params:whole], node.inputs[whole:])
+__all__ = ["Normaliser", "normalisers_in"]
 
 
 @dataclass(frozen=True)
@@ -75,7 +51,8 @@ class Normaliser:
     @property
     def inputs(self) -> NodeInputs:
         """Inputs of its first node."""
-        return inputs_of(self.nodes[0])
+        node = self.nodes[0]
+        return node.op.split_inputs(node.inputs)
 
     def of_batch(self, batch: Variable) -> Variable:
         """The part of an array of the nodes' batch shape that belongs to it."""
