@@ -211,36 +211,6 @@ def test_false_alarms(n, rng):
     assert alarms == 0
 
 
-def test_bits_lost(rng):
-    """The formula against the divergence of the posteriors of 300 references, on a grid.
-
-    Normal errors of 0.5 nats and less: 10% for what the formula leaves out, 12% for 4 standard
-    errors of the mean of 300 divergences, each with a spread of about one half of its mean.
-    """
-    data = rng.normal(0, 2, 100)
-    grid = np.linspace(1.4, 2.9, 300)
-    exact = -len(data) * np.log(grid) - (data**2).sum() / (2 * grid**2)
-    exact = np.exp(exact - exact.max()) / np.exp(exact - exact.max()).sum()
-    y = rng.normal(0, 4, size=(300, 2000))
-    log_q = stats.norm(0, 4).logpdf(y)
-    found = []
-    for row, log_q_row in zip(y, log_q, strict=True):
-        z = np.exp(-(row**2) / (2 * grid[:, None] ** 2) - log_q_row).mean(axis=1)
-        p = -len(data) * np.log(z) - (data**2).sum() / (2 * grid**2)
-        p = np.exp(p - p.max()) / np.exp(p - p.max()).sum()
-        found.append((exact * np.log2(exact / p)).sum())
-    with pm.Model() as model:
-        t = pm.Uniform("t", 0.5, 5)
-        q = ebm.reference.from_draws(y[0], log_q[0])
-        ebm.EBM("x", t, energy=gaussian, reference=q, observed=data)
-    draws = rng.choice(grid, size=(2, 200), p=exact)
-    idata = xr.DataTree.from_dict({"posterior": xr.Dataset({"t": (("chain", "draw"), draws)})})
-    ebm.compute_reference_stats(idata, model=model, progressbar=False)
-    bits = idata["reference_mcse"].attrs["bits_lost"]
-    # One reference of 2000 points knows its own variance to some 15%.
-    np.testing.assert_allclose(bits, np.mean(found), rtol=0.35)
-
-
 def test_a_mode_with_mass_in_a_part_of_the_posterior(rng):
     """Draws far from one another are looked at: the left well counts where h is small."""
     well = lambda x, h: (x**2 - 4) ** 2 / 2 - h * x

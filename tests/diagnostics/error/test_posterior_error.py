@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 import xarray as xr
+from scipy import stats
 
 from pymc_ebm.diagnostics.error import posterior_error
 from pymc_ebm.diagnostics.error.posterior_error import PosteriorError
+from pymc_ebm.reference import from_draws
 from pymc_ebm.reference.base import Reference
 
 CHAINS, DRAWS = 2, 7
@@ -112,3 +114,33 @@ def test_the_limits_that_the_docs_state():
     """Sums of 16 MiB (docs/performance.md), and 200 groups at the least."""
     assert 8 * posterior_error._MOST_SUMS == 16 * 2**20
     assert posterior_error._FEWEST_GROUPS == 200
+
+
+def test_bits_lost(rng):
+    """The formula against the divergence of the posteriors of 300 references, on a grid.
+
+    Normal errors of 0.5 nats and less: 10% for what the formula leaves out. The mean of 300
+    divergences, each with a spread of about one half of its mean, is known to 3%, and that of 24
+    claims, each known to some 15%, too: 4 standard errors of both are 17%.
+    """
+    data = rng.normal(0, 2, 100)
+    grid = np.linspace(1.4, 2.9, 300)
+    exact = -len(data) * np.log(grid) - (data**2).sum() / (2 * grid**2)
+    exact = np.exp(exact - exact.max()) / np.exp(exact - exact.max()).sum()
+    y = rng.normal(0, 4, size=(300, 2000))
+    log_q = stats.norm(0, 4).logpdf(y)
+    seen, claimed = [], []
+    draws = rng.choice(len(grid), size=400, p=exact)
+    of_t = xr.Dataset({"t": (("chain", "draw"), grid[draws][None])})
+    for i, (row, log_q_row) in enumerate(zip(y, log_q, strict=True)):
+        w = np.exp(-(row**2) / (2 * grid[:, None] ** 2) - log_q_row)
+        p = -len(data) * np.log(w.mean(axis=1)) - (data**2).sum() / (2 * grid**2)
+        p = np.exp(p - p.max()) / np.exp(p - p.max()).sum()
+        seen.append((exact * np.log2(exact / p)).sum())
+        if i < 24:
+            error = PosteriorError(of_t, {"q": from_draws(row, log_q_row)})
+            influence = len(data) * w / w.sum(axis=1, keepdims=True)
+            for s, k in enumerate(draws):
+                error.add(s, "q", slice(0, 2000), influence[k])
+            claimed.append(error.result().attrs["bits_lost"])
+    np.testing.assert_allclose(np.mean(claimed), np.mean(seen), rtol=0.27)
