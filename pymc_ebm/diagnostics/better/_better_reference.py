@@ -31,14 +31,13 @@ _MOST_NUMBERS = 2**24
 # Draws of the model to which a reference is fitted, and of the posterior that they come from.
 _MODEL_DRAWS = 4096
 _POSTERIOR_DRAWS = 64
-# Weights whose k-hat is above have no finite variance, and more points of that q hardly help.
-_MOST_KHAT = 0.5
 
 
 def better_reference(
     idata: xr.DataTree,
     *,
     draws: int | None = None,
+    most_khat: float = 0.5,
     model: pm.Model | None = None,
     random_seed: int | None = None,
     progressbar: bool = True,
@@ -64,6 +63,9 @@ def better_reference(
         With a posterior; `compute_reference_stats` is run where its groups are missing.
     draws : int, optional
         The number of points, M'.
+    most_khat : float
+        Largest k-hat at which more points of the same q are made; weights with a larger one have
+        no finite variance.
     model : pm.Model, optional
         The model of the context by default.
     random_seed : int, optional
@@ -98,6 +100,7 @@ def better_reference(
         idata,
         Normalisers(model),
         draws=draws,
+        most_khat=most_khat,
         random_seed=random_seed,
         progressbar=progressbar,
     )
@@ -108,6 +111,7 @@ def better_references(
     normalisers: Normalisers,
     *,
     draws: int | None,
+    most_khat: float = 0.5,
     random_seed: int | None,
     progressbar: bool,
 ) -> dict[str, Reference]:
@@ -138,7 +142,7 @@ def better_references(
             )
         weights = _PosteriorWeights(group, normalisers, posterior)
         draw = lambda weights=weights: weights.model_draws(rng)
-        if old.refittable and weights.khat() > _MOST_KHAT:
+        if old.refittable and weights.khat() > most_khat:
             new = fitted(
                 draw(),
                 balanced(size),

@@ -6,7 +6,7 @@ from scipy import stats
 
 from pymc_ebm.diagnostics.checks.check import Check, Finding, Words
 from pymc_ebm.diagnostics.coverage._coverage import check_coverage
-from pymc_ebm.diagnostics.coverage.probe import IMPROBABLE
+from pymc_ebm.diagnostics.coverage.at_draw import IMPROBABLE
 from pymc_ebm.diagnostics.limits import Limits
 
 __all__ = ["Coverage"]

@@ -11,19 +11,15 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import stats
 
-from pymc_ebm.diagnostics.coverage.probe import Finding, Probe
+from pymc_ebm.diagnostics.coverage.at_draw import CoverageAtDraw, CoverageSearch
 from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
 from pymc_ebm.diagnostics.normalisers.posterior import flat_draws
 from pymc_ebm.reference.base import Reference
 
 __all__ = ["CoverageVerdict", "check_coverage"]
 
-# A single datum so many nats above all points would carry most of the weight if it were a point.
-_FAR_ABOVE = 3.0
 # Share of the posterior draws that are no tail.
 _INSIDE = 0.95
-# Chance of an alarm by a sound reference at one parameter value.
-_CHANCE = 1e-4
 
 
 @dataclass(frozen=True)
@@ -67,6 +63,8 @@ def check_coverage(
     *,
     draws: int = 3,
     random_seed=0,
+    far_above: float = 3.0,
+    chance: float = 1e-4,
 ) -> dict[str, CoverageVerdict]:
     r"""Look for mass of the model where the reference has no points.
 
@@ -96,6 +94,11 @@ def check_coverage(
         parameters only.
     random_seed : optional
         Of the starts.
+    far_above : float
+        Nats by which a single datum above all points is missed: as a point it would carry most of
+        the weight.
+    chance : float
+        Of an alarm by a sound reference at one draw, where many data lie above all points.
 
     Returns
     -------
@@ -123,15 +126,15 @@ def check_coverage(
         if reference.level == "exact":
             verdicts[normaliser.name] = CoverageVerdict("covered", "The reference is exact.")
             continue
-        probe = Probe(normalisers, normaliser)
-        findings = [probe.at(row, rng) for row in rows]
-        verdict, reason = _judge(findings, reference)
-        nats, p = probe.halves()
+        search = CoverageSearch(normalisers, normaliser)
+        findings = [search.at(row, rng) for row in rows]
+        verdict, reason = _judge(findings, reference, far_above, chance)
+        nats, p = search.halves()
         verdicts[normaliser.name] = CoverageVerdict(
             verdict,
             reason,
             data_excess=_largest_excess(findings),
-            missed_mass=max(f.carried.missed for f in findings) if verdict == "missed" else 0.0,
+            missed_mass=max(f.modes.missed for f in findings) if verdict == "missed" else 0.0,
             misfits=min(f.improbable for f in findings),
             n_data=findings[0].n_data,
             halves_nats=nats,
@@ -157,9 +160,9 @@ def _dispersed(values: Mapping[str, NDArray], draws: int) -> list[int]:
 
 
 def _judge(
-    findings: Sequence[Finding], reference: Reference
+    findings: Sequence[CoverageAtDraw], reference: Reference, far_above: float, chance: float
 ) -> tuple[Literal["covered", "missed", "not checked"], str]:
-    alarms = [f for f in findings if _data_alarm(f)]
+    alarms = [f for f in findings if _data_alarm(f, far_above, chance)]
     if 2 * len(alarms) > len(findings):
         worst = max(alarms, key=lambda f: f.excess)
         return (
@@ -168,28 +171,28 @@ def _judge(
             f"{reference.n_points} points, up to {worst.excess:.3g} nats: the points do not reach "
             "where these data are.",
         )
-    lost = max((f.carried for f in findings), key=lambda carried: carried.missed)
+    lost = max((f.modes for f in findings), key=lambda modes: modes.missed)
     if lost.mode is not None:
         return (
             "missed",
             f"The energy has a mode at {_spell(lost.mode.place)} that no points represent, with "
             f"{100 * lost.missed:.3g}% of the mass.",
         )
-    if any(f.carried.undecided and f.after_selection for f in findings):
+    if any(f.modes.undecided and f.after_selection for f in findings):
         return (
             "not checked",
             "The energy has a mode where few draws are left, and whether the selection would leave "
             "any is not known: that takes the density of the draws as a function, and many draws "
             "there.",
         )
-    if any(f.carried.undecided for f in findings):
+    if any(f.modes.undecided for f in findings):
         return (
             "not checked",
             "There is a mode with few points around it, and too few effective points to tell "
             "whether that is chance.",
         )
     known = not np.isnan(_largest_excess(findings))
-    modes = max(f.carried.reached for f in findings)
+    modes = max(f.modes.reached for f in findings)
     if not known and not modes:
         return (
             "not checked",
@@ -207,12 +210,12 @@ def _spell(place: NDArray) -> str:
     return text if place.ndim else text.strip("[]")
 
 
-def _largest_excess(findings: Sequence[Finding]) -> float:
+def _largest_excess(findings: Sequence[CoverageAtDraw]) -> float:
     return max((f.excess for f in findings if not np.isnan(f.excess)), default=np.nan)
 
 
-def _data_alarm(finding: Finding) -> bool:
-    if np.isnan(finding.excess):
+def _data_alarm(at_draw: CoverageAtDraw, far_above: float, chance: float) -> bool:
+    if np.isnan(at_draw.excess):
         return False
-    likely = stats.poisson(3 * finding.expected).ppf(1 - _CHANCE)
-    return finding.excess > _FAR_ABOVE or finding.unreached > likely
+    likely = stats.poisson(3 * at_draw.expected).ppf(1 - chance)
+    return at_draw.excess > far_above or at_draw.unreached > likely

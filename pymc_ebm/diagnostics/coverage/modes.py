@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from pymc_ebm.reference.base import Reference
 from pymc_ebm.space.law import Law
 
-__all__ = ["Carried", "Mode", "Space", "carried_mass", "find_modes"]
+__all__ = ["Mode", "Space", "find_modes"]
 
-# Shares of a mode: of the model's mass below which it does not matter, and of the expected weight
-# in its window below which the points miss it.
-_LEAST_MASS = 1e-3
-_MISSED = 0.2
-# Effective points that must be expected in a window before their absence says anything; and nats
-# by which a window's mass above the whole log Ẑ is no matter of chance.
-_FEWEST_EXPECTED = 7
-_FAR_ABOVE = 3.0
-# The rule of three, and the share of Ẑ that a selection may leave in a window unseen.
-_NONE_OF_N, _MOST_LEFT = 3.0, 0.01
 # Draws that weigh a mode, and their least effective share for the weight to be believed.
 _DRAWS = 2000
 _LEAST_EFFICIENCY = 0.25
@@ -127,96 +116,6 @@ def find_modes(space: Space, starts: NDArray, rng: np.random.Generator) -> list[
                     found.append(mode)
                     break
     return found
-
-
-class Carried(NamedTuple):
-    """What the points carry of the modes.
-
-    Attributes
-    ----------
-    missed : float
-        Share of the model's mass in the largest mode that they miss; 0 where none is for certain.
-    mode : Mode or None
-        That mode.
-    undecided : bool
-        Whether one seems to be missed, and the effective points are too few to tell.
-    reached : int
-        How many modes the points reach.
-    """
-
-    missed: float
-    mode: Mode | None
-    undecided: bool
-    reached: int
-
-
-def carried_mass(
-    modes: Sequence[Mode],
-    rows: NDArray,
-    weights: NDArray,
-    log_z: float,
-    size: float,
-    reference: Reference,
-    n_drawn: Callable[[Mode], float] | None = None,
-) -> Carried:
-    """Compare the weight that the points have in the windows with the mass there.
-
-    Parameters
-    ----------
-    modes : sequence of Mode
-    rows : ndarray
-        The points as windows take them, ``(M, D)``.
-    weights : ndarray
-        Normalised weights, ``(M,)``.
-    log_z : float
-        log Ẑ by these weights, in nats.
-    size : float
-        Effective number of points.
-    reference : Reference
-    n_drawn : callable, optional
-        How many draws there were in the window of a mode before a selection left the points; NaN
-        where it is not known. Where none is left of many, the selection leaves none.
-
-    Returns
-    -------
-    Carried
-    """
-    if not modes:
-        return Carried(0.0, None, False, 0)
-    log_masses = np.array([mode.log_mass for mode in modes])
-    held = np.array([mode.held for mode in modes])
-    carried = np.array([weights[mode.holds(rows)].sum() for mode in modes])
-    total = special.logsumexp(log_masses)
-    if reference.level != "relative":
-        total = max(total, log_z)
-    else:
-        # log Ẑ has an unknown constant: a mode that the points carry tells the scale.
-        well = carried * size >= _FEWEST_EXPECTED
-        if not well.any():
-            return Carried(0.0, None, False, 0)
-        scale = log_masses[well] + np.log(held[well]) - np.log(carried[well])
-        total = max(total, np.median(scale))
-    shares = np.exp(log_masses - total)
-    expected = shares * held
-    empty = (shares >= _LEAST_MASS) & (carried < _MISSED * expected)
-    certain = expected * size >= _FEWEST_EXPECTED
-    if reference.level != "relative":
-        certain |= log_masses - log_z > _FAR_ABOVE
-    if n_drawn is not None:
-        certain = np.zeros(len(modes), dtype=bool)
-        for k in map(int, np.flatnonzero(empty)):
-            # With 95% probability less than 3/n is left where none of n draws is.
-            most_left = log_masses[k] + np.log(held[k] * _NONE_OF_N / n_drawn(modes[k])) - log_z
-            empty[k] = not most_left < np.log(_MOST_LEFT)
-    lost = np.where(empty & certain, shares, 0.0)
-    worst = int(lost.argmax())
-    reached = int(((shares >= _LEAST_MASS) & (carried >= _MISSED * expected)).sum())
-    return Carried(
-        float(lost[worst]),
-        modes[worst] if lost[worst] > 0 else None,
-        bool((empty & ~certain).any()),
-        reached,
-    )
 
 
 def _laws(space: Space, end: NDArray, rng: np.random.Generator) -> Iterator[Law]:

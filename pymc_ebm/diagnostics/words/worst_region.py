@@ -7,14 +7,15 @@ from pymc_ebm.diagnostics.words.element_name import element_name
 
 __all__ = ["worst_region"]
 
-# Share of the draws that are looked at, and the distance from the posterior mean, in posterior sds,
-# beyond which these few lie elsewhere.
-_WORST = 0.05
-_ELSEWHERE = 1.0
-_MOST_NAMED = 3
 
-
-def worst_region(posterior: xr.Dataset, badness: xr.DataArray) -> str:
+def worst_region(
+    posterior: xr.Dataset,
+    badness: xr.DataArray,
+    *,
+    share: float = 0.05,
+    elsewhere: float = 1.0,
+    most_named: int = 3,
+) -> str:
     """Say where in the posterior its worst draws are.
 
     Parameters
@@ -23,12 +24,17 @@ def worst_region(posterior: xr.Dataset, badness: xr.DataArray) -> str:
         By chain and draw.
     badness : xr.DataArray
         ``(chain, draw)``; the larger the worse, and NaN is the worst.
+    share : float
+        Of the draws, the worst, that are looked at.
+    elsewhere : float
+        Distance of their mean from that of all, in posterior sds, beyond which they lie elsewhere.
+    most_named : int
+        Parameters that are named.
 
     Returns
     -------
     str
-        A sentence with up to three parameters whose mean over the worst 5% of the draws is more
-        than a posterior sd from that of all.
+        A sentence with the parameters whose mean over the worst draws is elsewhere.
 
     Examples
     --------
@@ -37,7 +43,7 @@ def worst_region(posterior: xr.Dataset, badness: xr.DataArray) -> str:
     'It is worst around s = 97 (posterior 49.5 ± 28.9).'
     """
     values = badness.transpose("chain", "draw").to_numpy().ravel()
-    n_worst = max(int(_WORST * values.size), 1)
+    n_worst = max(int(share * values.size), 1)
     worst = np.argsort(np.where(np.isnan(values), np.inf, values), kind="stable")[-n_worst:]
     found = []
     for name, array in posterior.data_vars.items():
@@ -45,11 +51,11 @@ def worst_region(posterior: xr.Dataset, badness: xr.DataArray) -> str:
         draws = array.to_numpy().astype(float)
         flat = draws.reshape(values.size, -1)
         mean, sd, there = flat.mean(axis=0), flat.std(axis=0), flat[worst].mean(axis=0)
-        for i in np.flatnonzero(np.abs(there - mean) > _ELSEWHERE * sd):
+        for i in np.flatnonzero(np.abs(there - mean) > elsewhere * sd):
             label = element_name(array[0, 0].rename(name), int(i))
             text = f"{label} = {there[i]:.3g} (posterior {mean[i]:.3g} ± {sd[i]:.3g})"
             found.append((abs(there[i] - mean[i]) / sd[i], text))
     if not found:
         return "It is no worse in one part of the posterior than in another."
     found.sort(reverse=True)
-    return f"It is worst around {', '.join(text for _, text in found[:_MOST_NAMED])}."
+    return f"It is worst around {', '.join(text for _, text in found[:most_named])}."

@@ -13,13 +13,14 @@ from pytensor.graph.basic import Variable
 
 from pymc_ebm.diagnostics.coverage.halves import compare_halves
 from pymc_ebm.diagnostics.coverage.mode_search import search_modes
-from pymc_ebm.diagnostics.coverage.modes import Carried, Mode, carried_mass
+from pymc_ebm.diagnostics.coverage.modes import Mode
+from pymc_ebm.diagnostics.coverage.modes_reached import ModesReached, modes_reached
 from pymc_ebm.diagnostics.normalisers.find import Normaliser
 from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
 from pymc_ebm.kernels.routes import choose
 from pymc_ebm.weights.normalised import ess, normalise
 
-__all__ = ["IMPROBABLE", "Finding", "Probe"]
+__all__ = ["IMPROBABLE", "CoverageAtDraw", "CoverageSearch"]
 
 # Nats by which a weight must exceed all of the points' to count as out of their reach.
 _MARGIN = 0.05
@@ -29,7 +30,7 @@ _MOST_POINTS = 2**18
 
 
 @dataclass(frozen=True)
-class Finding:
+class CoverageAtDraw:
     """What one point of the model says.
 
     Attributes
@@ -41,8 +42,8 @@ class Finding:
     n_data : int
     improbable : int
         Data whose energy only 0.1% of the model's mass exceeds.
-    carried : Carried
-        Of the modes.
+    modes : ModesReached
+        What the points carry of the modes that were found.
     after_selection : bool
         Whether a selection left the points, of draws that may have been where none is.
     """
@@ -52,11 +53,11 @@ class Finding:
     expected: float
     n_data: int
     improbable: int
-    carried: Carried
+    modes: ModesReached
     after_selection: bool
 
 
-class Probe:
+class CoverageSearch:
     """One normaliser's energy at any events, and the log weights of its own points.
 
     Parameters
@@ -97,7 +98,7 @@ class Probe:
         self._row: int | None = None
         self._seen: list[NDArray] = []
 
-    def at(self, point: dict[str, NDArray], rng: np.random.Generator) -> Finding:
+    def at(self, point: dict[str, NDArray], rng: np.random.Generator) -> CoverageAtDraw:
         """What the data and the modes say at one point of the model."""
         values = self._values(point)
         log_weights = np.asarray(self._log_weights(*values, *self._arrays))
@@ -116,16 +117,16 @@ class Probe:
         known = excess.size > 0
         modes, rows = self._modes(theta, rng)
         drawn = (lambda mode: self._n_drawn(mode, rng)) if self.reference.selected else None
-        carried = carried_mass(
+        reached = modes_reached(
             modes, rows, weights[row], log_z[row], sizes[row], self.reference, drawn
         )
-        return Finding(
+        return CoverageAtDraw(
             excess=float(excess.max()) if known else np.nan,
             unreached=float((excess > _MARGIN).sum()),
             expected=excess.size * float(weights[row].max()),
             n_data=0 if data is None else len(data),
             improbable=self._improbable(theta, data, log_weights[row], weights[row]),
-            carried=carried,
+            modes=reached,
             after_selection=self.reference.selected,
         )
 
