@@ -16,6 +16,7 @@ from pymc_ebm.diagnostics.record import Record, check_same_model, describe
 from pymc_ebm.diagnostics.reference_stats import record_of
 from pymc_ebm.reference._fitted import fitted
 from pymc_ebm.reference.base import Reference
+from pymc_ebm.reference.sizes import enough_points, most_points, times_needed
 from pymc_ebm.reference.uniforms import balanced
 from pymc_ebm.weights.normalised import ess, normalise
 from pymc_ebm.weights.pareto_tails import pareto_k
@@ -24,10 +25,6 @@ __all__ = ["better_reference", "better_references"]
 
 # An error is halved at least, or the better reference hardly is one.
 _FEWEST_TIMES = 4
-_FEWEST_DRAWS = 2**10
-# Points, and numbers a_m − E(y_m | θ) of all rows of parameters: 128 MiB an array.
-_MOST_DRAWS = 2**17
-_MOST_NUMBERS = 2**24
 # Draws of the model to which a reference is fitted, and of the posterior that they come from.
 _MODEL_DRAWS = 4096
 _POSTERIOR_DRAWS = 64
@@ -163,7 +160,7 @@ def _times(idata: xr.DataTree, normalisers: Normalisers, progressbar: bool) -> f
     else:
         record = Record.read(idata)
     worst = max(share for row in added_error(record.draws).values() for share in row.values())
-    return (worst / Limits().aimed_share) ** 2 if np.isfinite(worst) else np.inf
+    return times_needed(worst, wanted_share=Limits().aimed_share)
 
 
 def _draws(
@@ -173,13 +170,13 @@ def _draws(
     group: list[Normaliser],
     posterior: xr.Dataset,
 ) -> int:
-    most = _MOST_DRAWS
+    rows = 1
     if any(normaliser.nodes[0].outputs[0].ndim for normaliser in group):
         sensitivity = normalisers.amplification({n: v[0] for n, v in flat_draws(posterior).items()})
         rows = max(sensitivity[normaliser.name].size for normaliser in group)
-        most = min(most, 2 ** int(np.log2(_MOST_NUMBERS / rows)))
-    size = min(max(times, _FEWEST_TIMES) * old.n_points, max(most, old.n_points))
-    return 2 ** int(np.ceil(np.log2(max(size, _FEWEST_DRAWS))))
+    # Arrays of 128 MiB where there are many rows.
+    most = max(most_points(rows, points=2**17, energies=2**24), old.n_points)
+    return enough_points(old.n_points, max(times, _FEWEST_TIMES), most)
 
 
 class _PosteriorWeights:
