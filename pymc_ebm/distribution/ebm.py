@@ -1,21 +1,22 @@
 """`EBM`: an energy-based model as a PyMC distribution."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from __future__ import annotations
 
-import numpy as np
+import difflib
+import inspect
+import warnings
+from collections.abc import Callable
+
 import pytensor.tensor as pt
-from pymc.distributions import transforms
-from pymc.distributions.dist_math import check_parameters
-from pymc.distributions.distribution import Distribution, _support_point
-from pymc.distributions.transforms import _default_transform
-from pymc.logprob.abstract import _logprob
+from pymc.distributions.distribution import Distribution
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.traversal import ancestors
 from pytensor.tensor.random.op import RandomVariable
 from pytensor.tensor.random.type import RandomGeneratorType
 
 from pymc_ebm.distribution.default_reference import fit_reference
+from pymc_ebm.distribution.energy_rv import EnergyRV, Spec
+from pymc_ebm.distribution.integrals import prior_rows, wall_of
 from pymc_ebm.distribution.observed import (
     as_integers,
     check_energy,
@@ -24,78 +25,15 @@ from pymc_ebm.distribution.observed import (
     observed_values,
 )
 from pymc_ebm.energy.energy import Energy, EnergyFunction, as_energy
-from pymc_ebm.energy.parameters import as_parameter, signature_of, without_unit_batch
+from pymc_ebm.energy.parameters import as_parameter, signature_of
 from pymc_ebm.partition._log_partition import log_partition
 from pymc_ebm.partition.checks import check_reference
 from pymc_ebm.reference.base import Reference
 
 __all__ = ["EBM"]
 
-
-@dataclass(frozen=True)
-class _Spec:
-    """What identifies an energy-based model besides its parameters."""
-
-    energy: Energy
-    reference: Reference
-    domain: Callable | None
-    sampler: Callable
-
-    def conditions(self, params) -> list:
-        """Conditions under which parameters lie in the domain."""
-        if self.domain is None:
-            return []
-        returned = self.domain(*params)
-        found = list(returned) if isinstance(returned, list | tuple) else [returned]
-        # PyTensor has a type for the product of conditions that NumPy calls a whole number.
-        kinds = [np.dtype(getattr(c, "dtype", type(c))).kind for c in found]
-        if not found or not set(kinds) <= set("biu"):
-            raise TypeError(
-                f"domain= returned {returned!r}. Return one condition on the "
-                "parameters, or a list of them, such as lambda mu, sigma: sigma > 0."
-            )
-        return found
-
-
-class EnergyRV(RandomVariable):
-    """Random variable of an energy-based model."""
-
-    name = "EBM"
-    _print_name = ("EBM", "\\operatorname{EBM}")
-    __props__ = (*RandomVariable.__props__, "spec")
-
-    def __init__(self, spec: _Spec, **kwargs):
-        self.spec = spec
-        super().__init__(**kwargs)
-
-    def __str__(self):
-        return f"EBM_rv{{{self.spec.reference.description}}}"
-
-    def rng_fn(self, rng, *args):
-        """Draw by the sampler; all draws that share a row of parameters in one call."""
-        *params, size = args
-        rows = self.spec.energy.rows_of(params, () if size is None else tuple(size))
-        draws = np.empty((len(rows.kinds), *self.spec.reference.event_shape), dtype=self.dtype)
-        for kind in range(len(rows)):
-            mine = rows.kinds == kind
-            draws[mine] = self._draw(rng, rows.row(kind), int(mine.sum()))
-        return draws.reshape((*rows.batch, *self.spec.reference.event_shape))
-
-    def _draw(self, rng, row, n_draws: int):
-        """Independent draws at one row: as many chains, one draw of each."""
-        spec = self.spec
-        draws = spec.sampler(
-            spec.energy,
-            *row,
-            reference=spec.reference,
-            draws=1,
-            chains=n_draws,
-            random_seed=rng,
-            signature=spec.energy.signature,
-            progressbar=False,
-            return_inferencedata=False,
-        )
-        return draws.reshape((n_draws, *spec.reference.event_shape))
+# What `pm.Distribution` takes besides.
+_OF_PYMC = ("rng", "initval", "total_size", "transform", "default_transform", "shape", "size")
 
 
 class EBM(Distribution):
@@ -183,20 +121,22 @@ class EBM(Distribution):
     ):
         """Add the variable to the model on the context stack."""
         try:
-            if reference is not None:
-                check_reference(reference)
+            _check_keywords(cls, kwargs)
             energy = as_energy(energy, signature)
             variables = [as_parameter(p) for p in params]
             data = None if observed is None else observed_values(observed)
             if reference is None:
                 reference = fit_reference(energy, variables, data, support, progressbar)
+            else:
+                reference = _on_support(reference, support)
+                wall = wall_of(energy, variables, reference, prior_rows(energy, variables))
+                if wall:
+                    warnings.warn(f"EBM {name!r}: {wall}", UserWarning, stacklevel=2)
             if data is not None:
                 check_shape(data, dims, kwargs.get("shape"))
-                check_values(data, reference, support)
+                check_values(data, reference)
                 if reference.discrete and data.dtype.kind == "f":
                     observed = as_integers(observed, data)
-            if support is not None:
-                reference = reference.restricted_to(support)
             log_z = log_partition(energy, *variables, reference=reference)
             _refuse_captured(log_z.owner, variables)
             if data is not None:
@@ -236,26 +176,48 @@ class EBM(Distribution):
                 "EBM.dist has no observed data to fit a reference to. Give it one: reference="
                 "ebm.reference.fitted(data), or independent(...)."
             )
-        check_reference(reference)
-        if support is not None:
-            reference = reference.restricted_to(support)
+        reference = _on_support(reference, support)
         variables = [as_parameter(p) for p in params]
         energy = as_energy(energy, signature)
         energy.cores(len(variables))  # refuses a signature of another number
-        spec = _Spec(energy, reference, domain, sampler or _importance_resampling())
+        spec = Spec(energy, reference, domain, sampler or _importance_resampling())
         spec.conditions(variables)  # refuses what is no condition
         return super().dist(variables, spec=spec, **kwargs)
 
     @classmethod
-    def rv_op(cls, *params, spec: _Spec, size=None, rng=None):
+    def rv_op(cls, *params, spec: Spec, size=None, rng=None):
         """Apply the random variable of `spec` to parameters."""
         cores = spec.energy.cores(len(params))
         # PyMC reads the event's shape off literals.
         event = ",".join(str(n) for n in spec.reference.event_shape)
-        dtype = "int64" if spec.reference.discrete else "floatX"
+        dtype = spec.reference.space.dtype
         op = EnergyRV(spec, signature=f"{signature_of(cores)}->({event})", dtype=dtype)
         rng = pt.random.shared_rng(seed=None) if rng is None else rng
         return op(*params, size=size, rng=rng, return_next_rng=True)[1]
+
+
+def _on_support(reference, support) -> Reference:
+    check_reference(reference)
+    return reference if support is None else reference.restricted_to(support)
+
+
+def _check_keywords(cls, given) -> None:
+    """Say what an unknown keyword may have been meant for."""
+    named = inspect.signature(cls.__new__).parameters
+    known = [*_OF_PYMC, *(n for n, p in named.items() if p.kind is p.KEYWORD_ONLY)]
+    for keyword in given:
+        if keyword in known:
+            continue
+        close = difflib.get_close_matches(keyword, known, n=1)
+        hint = (
+            f"Did you mean {close[0]}=?"
+            if close
+            else (
+                "The parameters of the energy are positional, in its order: "
+                f'EBM("x", {keyword}, energy=...).'
+            )
+        )
+        raise TypeError(f"EBM knows no keyword {keyword}=. {hint}")
 
 
 def _importance_resampling() -> Callable:
@@ -282,42 +244,3 @@ def _refuse_captured(node, variables):
             f"the energy uses {', '.join(sorted(names))} of the model without getting it. Make it "
             "a parameter of the energy and pass it to EBM."
         )
-
-
-@_logprob.register(EnergyRV)
-def _ebm_logp(op, values, rng, size, *params, **kwargs):
-    [value] = values
-    spec = op.spec
-    row = without_unit_batch(params, op.ndims_params)
-    energies = spec.energy.of_data(value, row, spec.reference.event_shape)
-    log_z = log_partition(spec.energy, *row, reference=spec.reference)
-    logp = pt.switch(pt.eq(log_z, -np.inf), -np.inf, -energies - log_z)
-    event_axes = tuple(range(-len(spec.reference.event_shape), 0))
-    lower, upper = spec.reference.support.lower, spec.reference.support.upper
-    if np.any(np.isfinite(lower)) or np.any(np.isfinite(upper)):
-        inside = pt.and_(pt.ge(value, lower), pt.le(value, upper))
-        logp = pt.switch(inside.all(axis=event_axes) if event_axes else inside, logp, -np.inf)
-    conditions = spec.conditions(params)
-    if conditions:
-        logp = check_parameters(logp, *conditions, msg="domain of the EBM's parameters")
-    return logp
-
-
-@_support_point.register(EnergyRV)
-def _ebm_support_point(op, rv, rng, size, *params):
-    """A reference point near the middle of the reference."""
-    return pt.broadcast_to(op.spec.reference.middle(), rv.shape)
-
-
-@_default_transform.register(EnergyRV)
-def _ebm_default_transform(op, rv):
-    support = op.spec.reference.support
-    lower, upper = np.asarray(support.lower), np.asarray(support.upper)
-    if op.spec.reference.discrete or lower.ndim or upper.ndim:
-        return None
-    if np.isfinite(lower) or np.isfinite(upper):
-        return transforms.Interval(
-            float(lower) if np.isfinite(lower) else None,
-            float(upper) if np.isfinite(upper) else None,
-        )
-    return None

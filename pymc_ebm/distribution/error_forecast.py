@@ -112,31 +112,64 @@ class ErrorForecast:
         Unforeseeable
             A likelihood that has no maximum at which the points have finite weights.
         """
-        energy = self._energies(reference.n_points).at(reference.points)
-        log_weights = lambda theta: reference.log_weights - energy(theta)
+        log_weights = self._log_weights(reference)
+        size, n_groups = self._start.size, reference.n_groups
+        information, sums = np.zeros((size, size)), np.zeros((size, n_groups))
         with np.errstate(all="ignore"):
-            if self._fitted is None:
-                self._fitted = self._maximum(log_weights)
-            size, n_groups = self._start.size, reference.n_groups
-            information, sums = np.zeros((size, size)), np.zeros((size, n_groups))
-            for row in self._at(self._fitted, log_weights):
+            for row in self._at(self._maximum(log_weights), log_weights):
                 centred = row.slopes - row.weights @ row.slopes
                 influence = row.amplification * row.weights[:, None] * centred
                 information += centred.T @ influence
                 sums += [np.bincount(reference.groups, part, n_groups) for part in influence.T]
-        if not (np.isfinite(information).all() and information.any()):
-            raise Unforeseeable
-        values, axes = np.linalg.eigh(information)
-        known = values > _UNKNOWN * values[-1]
-        inverse = (axes[:, known] / values[known]) @ axes[:, known].T
+        values, axes = _known_axes(information)
+        inverse = (axes / values) @ axes.T
         centred = (sums - sums.mean(axis=1, keepdims=True)) * np.sqrt(n_groups / (n_groups - 1))
         variance = np.diag(inverse)
         added = ((inverse @ centred) ** 2).sum(axis=1)[variance > 0]
         share = np.sqrt((added / variance[variance > 0]).max())
         return float(share), float((centred * (inverse @ centred)).sum() / (2 * np.log(2)))
 
+    def largest_share(self, reference: Reference, points: NDArray, sds: float = 4.0) -> float:
+        """Largest share of a row's model that some of the points have.
+
+        Parameters
+        ----------
+        reference : Reference
+        points : ndarray of bool, shape (M,)
+        sds : float
+            How far from the maximum, along each axis of the information.
+
+        Raises
+        ------
+        Unforeseeable
+            As for the error.
+        """
+        log_weights = self._log_weights(reference)
+        with np.errstate(all="ignore"):
+            at = self._maximum(log_weights)
+            information = np.zeros((at.size, at.size))
+            for row in self._at(at, log_weights):
+                centred = row.slopes - row.weights @ row.slopes
+                weights = row.amplification * row.weights[:, None]
+                information += centred.T @ (weights * centred)
+            values, axes = _known_axes(information)
+            steps = sds * (axes / np.sqrt(values)).T
+            shares = [
+                np.exp(special.logsumexp(found[points]) - special.logsumexp(found))
+                for theta in map(self._flat_theta, [at, *(at + steps), *(at - steps)])
+                for found in (log_weights(self._row(theta, row)) for row in self._rows)
+            ]
+        # What is not a number says nothing, and may be anything.
+        return 1.0 if np.isnan(shares).any() else float(max(shares))
+
+    def _log_weights(self, reference: Reference):
+        energy = self._energies(reference.n_points).at(reference.points)
+        return lambda theta: reference.log_weights - energy(theta)
+
     def _maximum(self, log_weights) -> NDArray:
-        """Unconstrained parameters at which the estimated likelihood is largest."""
+        """Unconstrained parameters at which the likelihood by the first reference is largest."""
+        if self._fitted is not None:
+            return self._fitted
 
         def objective(u):
             value, slope = 0.0, np.zeros(u.size)
@@ -152,6 +185,7 @@ class ErrorForecast:
             method="L-BFGS-B",
             options={"maxiter": _MOST_ITERATIONS},
         )
+        self._fitted = found.x
         return found.x
 
     def _at(self, u: NDArray, log_weights) -> Iterator[_Row]:
@@ -197,6 +231,15 @@ class ErrorForecast:
     def _row(self, theta: Sequence[NDArray], row: int) -> list[NDArray]:
         shared = zip(theta, self._cores, strict=True)
         return [v if np.ndim(v) == n else v[row] for v, n in shared]
+
+
+def _known_axes(information: NDArray) -> tuple[NDArray, NDArray]:
+    """Eigenvalues and axes of the directions that the data know."""
+    if not (np.isfinite(information).all() and information.any()):
+        raise Unforeseeable
+    values, axes = np.linalg.eigh(information)
+    known = values > _UNKNOWN * values[-1]
+    return values[known], axes[:, known]
 
 
 def _fit(rows: Sequence[tuple[int, ...]], batch: tuple[int, ...]) -> bool:

@@ -12,13 +12,12 @@ from pytensor.graph.utils import MissingInputError
 from pymc_ebm.energy.energy import Energy
 from pymc_ebm.energy.initial_values import initial_values
 from pymc_ebm.energy.split import evaluate
-from pymc_ebm.space.box import normalise_support
+from pymc_ebm.space.guess import check_inside
 
 __all__ = [
     "as_integers",
     "check_energy",
     "check_shape",
-    "check_support",
     "check_values",
     "observed_values",
 ]
@@ -75,7 +74,7 @@ def check_shape(data, dims, shape):
         )
 
 
-def check_values(data, reference, support):
+def check_values(data, reference):
     """Refuse data that are not of the reference's kind, event shape, support or states."""
     integral = data.dtype.kind in "iub" or np.array_equal(data, np.round(data))
     if reference.discrete and not integral:
@@ -95,27 +94,16 @@ def check_values(data, reference, support):
             f"{event_shape}. The last axes of the data must be the event."
         )
     flat = data.reshape((-1, *event_shape))
-    for limits in (reference.support, support):
-        check_support(flat, len(event_shape), limits)
-    if reference.states is not None:
-        unknown = ~reference.space.contains(flat)
-        if unknown.any():
-            first = int(np.argmax(unknown))
-            raise ValueError(
-                f"{unknown.sum()} of {len(flat)} observations are not among the "
-                f"{reference.n_points} states that the reference enumerates, the first with index "
-                f"{first}: {flat[first].tolist()}. Correct the data, or enumerate their states too."
-            )
-
-
-def check_support(flat, event_ndim, support):
-    """Refuse data ``(N, *event)`` outside a support."""
-    limits = normalise_support(support)
-    outside = ~np.asarray(limits.contains(flat, event_ndim))
-    if outside.any():
+    if reference.states is None:
+        check_inside(reference.space, flat)
+        return
+    unknown = ~reference.space.contains(flat)
+    if unknown.any():
+        first = int(np.argmax(unknown))
         raise ValueError(
-            f"{outside.sum()} of {len(flat)} observations lie outside the support {limits}, "
-            f"the first with index {int(np.argmax(outside))}. Correct the data or the support."
+            f"{unknown.sum()} of {len(flat)} observations are not among the "
+            f"{reference.n_points} states that the reference enumerates, the first with index "
+            f"{first}: {flat[first].tolist()}. Correct the data, or enumerate their states too."
         )
 
 

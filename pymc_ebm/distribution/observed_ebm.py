@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pymc.distributions.dist_math import check_parameters
 from pytensor.graph.basic import Variable
 
-from pymc_ebm.distribution.ebm import EnergyRV
+from pymc_ebm.distribution.energy_rv import EnergyRV
 from pymc_ebm.energy.energy import Energy
 from pymc_ebm.energy.parameters import without_unit_batch
 from pymc_ebm.energy.split import evaluate

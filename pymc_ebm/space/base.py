@@ -164,5 +164,8 @@ class Space(ABC):
             return NotImplemented
         return type(self) is type(other) and self.key == other.key
 
+    def __repr__(self):
+        return f"<{self}>"
+
     def __hash__(self):
         return hash(self.key)

@@ -22,7 +22,7 @@ NAMED = {
 }
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Support(Space):
     """A box with closed bounds: the points x with lower <= x <= upper in each coordinate.
 

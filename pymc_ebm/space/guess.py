@@ -14,7 +14,7 @@ from pymc_ebm.space.sites import PAIRS, Sites
 from pymc_ebm.space.states import States
 from pymc_ebm.space.whole_numbers import WholeNumbers
 
-__all__ = ["SPACES", "space_of", "space_of_points"]
+__all__ = ["SPACES", "check_inside", "space_of", "space_of_points"]
 
 # The first that data look like is theirs.
 SPACES: tuple[type[Space], ...] = (Sites, WholeNumbers, Support)
@@ -120,13 +120,14 @@ def _given(data: NDArray, support, stacklevel) -> Space:
 def _guess(data: NDArray, stacklevel) -> Space:
     constraint = constraint_of(data)
     if constraint:
+        # What can be listed can be summed.
         whole = (data == np.round(data)).all()
         support = f"({data.min():g}, {data.max():g})" if whole else '"real"'
+        states = ", list its states in reference=ebm.reference.enumeration(...)" if whole else ""
         raise ValueError(
             f"{constraint[0].upper()}{constraint[1:]}, so the normaliser belongs to that space "
-            "and not to all numbers. Describe an event by numbers that are free, list its states "
-            f"with reference=ebm.reference.enumeration(...), or say support={support} if other "
-            "values may come together."
+            f"and not to all numbers. Describe an event by numbers that are free{states}, or say "
+            f"support={support} if other values may come together."
         )
     if data.ndim == 1 and data.dtype.kind in "iu":
         _ask_which(data)

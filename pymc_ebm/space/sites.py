@@ -21,7 +21,7 @@ __all__ = ["Sites"]
 PAIRS = ((0, 1), (-1, 1))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Sites(Space):
     """Every combination of the values of D sites, up to K each, sorted.
 

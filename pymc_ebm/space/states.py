@@ -17,7 +17,7 @@ from pymc_ebm.space.sites import Sites
 __all__ = ["States", "state_keys"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class States(Space):
     """Distinct states ``(M, *event)``, such as those of an enumeration.
 
@@ -130,7 +130,7 @@ class States(Space):
         return f"{len(self.points)} given states"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class EqualStates:
     """Equal mass on given states."""
 

@@ -16,7 +16,7 @@ from pymc_ebm.space.sites import Sites
 __all__ = ["WholeNumbers"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class WholeNumbers(Support):
     """Events of whole numbers with lower <= x <= upper in each coordinate.
 

@@ -9,7 +9,7 @@ from pytensor.graph.basic import Apply, Variable
 
 from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
 from pymc_ebm.diagnostics.normalisers.own_scale import without_initial_values
-from pymc_ebm.distribution.ebm import EnergyRV
+from pymc_ebm.distribution.energy_rv import EnergyRV
 from pymc_ebm.partition.checks import check_reference
 from pymc_ebm.partition.estimator import with_reference
 from pymc_ebm.partition.op import LogPartition

@@ -10,7 +10,7 @@ from pytensor.graph.basic import Apply, Constant, Variable, equal_computations
 from pytensor.graph.traversal import ancestors
 from pytensor.tensor.subtensor import AdvancedSubtensor
 
-from pymc_ebm.distribution.ebm import EnergyRV
+from pymc_ebm.distribution.energy_rv import EnergyRV
 from pymc_ebm.partition.op import LogPartition, NodeInputs
 from pymc_ebm.reference.base import Reference
 

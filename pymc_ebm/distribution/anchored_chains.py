@@ -1,0 +1,68 @@
+"""Chains at anchors over what data and prior allow: states too many to enumerate."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import pymc as pm
+from pytensor.graph.utils import MissingInputError
+
+from pymc_ebm.distribution.events import Events
+from pymc_ebm.energy.energy import Energy
+from pymc_ebm.energy.initial_values import initial_values
+from pymc_ebm.reference._from_draws import from_draws
+from pymc_ebm.reference.base import Reference
+from pymc_ebm.reference.chains._pooled import pooled
+from pymc_ebm.space.sites import Sites
+
+__all__ = ["anchored_chains"]
+
+# Numbers in the points of one anchor, 32 MiB, and the sites that its chains visit for them.
+_MOST_NUMBERS = 2**22
+_PRIOR_DRAWS = 1000
+_FIRST_STATES = 32
+
+
+def anchored_chains(energy: Energy, params, events: Events, progressbar: bool) -> Reference:
+    """Gibbs chains at anchors over what the data and the prior allow."""
+    start = initial_values(params)
+    if start is None:
+        raise ValueError(
+            "the parameters have no initial values from which to place chains. Give reference=, "
+            "for example ebm.reference.pooled(...)."
+        )
+    from pymc_ebm.sampling._gibbs import gibbs  # brings numba and ArviZ
+
+    rng = np.random.default_rng(0)
+    space = events.space
+    assert isinstance(space, Sites)
+    codes = rng.integers(space.n_values, size=(_FIRST_STATES, len(space.values)))
+    first = from_draws(space.points(codes), np.zeros(_FIRST_STATES), support=space)
+    size = len(space.values)
+    sweeps = max(_MOST_NUMBERS // (4 * size), 100)
+    draws = min(sweeps, 4000)
+    sampler = partial(
+        gibbs, reference=first, draws=draws, thin=sweeps // draws, tune=500,
+        clusters=True, return_inferencedata=False,
+    )  # fmt: skip
+    return pooled(
+        energy,
+        observed=events.flat,
+        start=start,
+        bounds=_prior_bounds(params),
+        sampler=sampler,
+        support=space,
+        # The same data give the same reference: fits are reproducible without a seed.
+        random_seed=rng,
+        progressbar=progressbar,
+    )
+
+
+def _prior_bounds(variables) -> list | None:
+    """Smallest and largest of 1000 draws from the prior of each parameter, where it has draws."""
+    try:
+        draws = pm.draw(variables, draws=_PRIOR_DRAWS, random_seed=0)
+    except (MissingInputError, NotImplementedError):  # a flat prior
+        return None
+    return [(np.min(d, axis=0), np.max(d, axis=0)) for d in draws]

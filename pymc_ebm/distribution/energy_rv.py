@@ -1,0 +1,121 @@
+"""The random variable of an energy-based model: its draws, its logp, where it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pytensor.tensor as pt
+from pymc.distributions.dist_math import check_parameters
+from pymc.distributions.distribution import _support_point
+from pymc.distributions.transforms import _default_transform
+from pymc.logprob.abstract import _logcdf, _logprob
+from pytensor.tensor.random.op import RandomVariable
+
+from pymc_ebm.energy.energy import Energy
+from pymc_ebm.energy.parameters import without_unit_batch
+from pymc_ebm.partition._log_partition import log_partition
+from pymc_ebm.reference.base import Reference
+
+__all__ = ["EnergyRV", "Spec"]
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What identifies an energy-based model besides its parameters."""
+
+    energy: Energy
+    reference: Reference
+    domain: Callable | None
+    sampler: Callable
+
+    def conditions(self, params) -> list:
+        """Conditions under which parameters lie in the domain."""
+        if self.domain is None:
+            return []
+        returned = self.domain(*params)
+        found = list(returned) if isinstance(returned, list | tuple) else [returned]
+        # PyTensor has a type for the product of conditions that NumPy calls a whole number.
+        kinds = [np.dtype(getattr(c, "dtype", type(c))).kind for c in found]
+        if not found or not set(kinds) <= set("biu"):
+            raise TypeError(
+                f"domain= returned {returned!r}. Return one condition on the "
+                "parameters, or a list of them, such as lambda mu, sigma: sigma > 0."
+            )
+        return found
+
+
+class EnergyRV(RandomVariable):
+    """Random variable of an energy-based model."""
+
+    name = "EBM"
+    _print_name = ("EBM", "\\operatorname{EBM}")
+    __props__ = (*RandomVariable.__props__, "spec")
+
+    def __init__(self, spec: Spec, **kwargs):
+        self.spec = spec
+        super().__init__(**kwargs)
+
+    def __str__(self):
+        return f"EBM_rv{{{self.spec.reference.description}}}"
+
+    def rng_fn(self, rng, *args):
+        """Draw by the sampler; all draws that share a row of parameters in one call."""
+        *params, size = args
+        rows = self.spec.energy.rows_of(params, () if size is None else tuple(size))
+        draws = np.empty((len(rows.kinds), *self.spec.reference.event_shape), dtype=self.dtype)
+        for kind in range(len(rows)):
+            mine = rows.kinds == kind
+            draws[mine] = self._draw(rng, rows.row(kind), int(mine.sum()))
+        return draws.reshape((*rows.batch, *self.spec.reference.event_shape))
+
+    def _draw(self, rng, row, n_draws: int):
+        """Independent draws at one row: as many chains, one draw of each."""
+        spec = self.spec
+        draws = spec.sampler(
+            spec.energy,
+            *row,
+            reference=spec.reference,
+            draws=1,
+            chains=n_draws,
+            random_seed=rng,
+            signature=spec.energy.signature,
+            progressbar=False,
+            return_inferencedata=False,
+        )
+        return draws.reshape((n_draws, *spec.reference.event_shape))
+
+
+@_logprob.register(EnergyRV)
+def _ebm_logp(op, values, rng, size, *params, **kwargs):
+    [value] = values
+    spec = op.spec
+    row = without_unit_batch(params, op.ndims_params)
+    energies = spec.energy.of_data(value, row, spec.reference.event_shape)
+    log_z = log_partition(spec.energy, *row, reference=spec.reference)
+    logp = pt.switch(pt.eq(log_z, -np.inf), -np.inf, -energies - log_z)
+    logp = pt.switch(spec.reference.space.inside(value), logp, -np.inf)
+    conditions = spec.conditions(params)
+    if conditions:
+        logp = check_parameters(logp, *conditions, msg="domain of the EBM's parameters")
+    return logp
+
+
+@_logcdf.register(EnergyRV)
+def _ebm_logcdf(op, value, *inputs, **kwargs):
+    raise NotImplementedError(
+        "an EBM has no distribution function, which pm.Truncated and pm.Censored need. For a "
+        "truncated model give EBM the bounds themselves, support=(lower, upper)."
+    )
+
+
+@_support_point.register(EnergyRV)
+def _ebm_support_point(op, rv, rng, size, *params):
+    """A reference point near the middle of the reference."""
+    return pt.broadcast_to(op.spec.reference.middle(), rv.shape)
+
+
+@_default_transform.register(EnergyRV)
+def _ebm_default_transform(op, rv):
+    return op.spec.reference.space.transform

@@ -1,0 +1,82 @@
+"""Data as events: which of their axes an energy takes for one event."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pytensor.tensor as pt
+from numpy.typing import NDArray
+from pytensor.tensor.variable import TensorVariable
+
+from pymc_ebm.energy.energy import Energy
+from pymc_ebm.space.base import Space
+from pymc_ebm.space.guess import space_of
+from pymc_ebm.space.sites import Sites
+
+__all__ = ["Events", "events_of"]
+
+
+@dataclass(frozen=True)
+class Events:
+    """Data ``(*batch, *event)`` and the space that they are of."""
+
+    data: NDArray
+    space: Space
+
+    @property
+    def event_ndim(self) -> int:
+        """Rank of one event."""
+        return len(self.flat.shape) - 1
+
+    @property
+    def flat(self) -> NDArray:
+        """The events ``(N, *event)``."""
+        event = self.space.event_shape
+        assert event is not None
+        return self.data.reshape(-1, *event)
+
+
+def events_of(energy: Energy, params: Sequence[TensorVariable], data: NDArray, support) -> Events:
+    """Take the events of data, whose rank the energy tells, and their space.
+
+    Raises
+    ------
+    ValueError
+        An energy that sums over the batch; data that no space takes.
+    """
+    event_ndim = _event_ndim(energy, params, data)
+    whole = event_ndim == data.ndim > 0
+    if event_ndim < 0 or (whole and _event_ndim(energy, params, data[None]) != event_ndim):
+        hint = ""
+        if 0 < data.ndim <= 2 and not whole:
+            hint = " If the data are one event, add its axis: observed=x[None]."
+        raise ValueError(
+            f"the energy of data of shape {data.shape} has {data.ndim - event_ndim} dimensions. "
+            f"An energy maps (*batch, *event) to (*batch,) and keeps the batch axis.{hint}"
+        )
+    if whole and data.dtype.kind == "f" and Sites.looks_like(data[None]) is None:
+        raise ValueError(
+            f"the energy of data of shape {data.shape} has 0 dimensions, so that they are one "
+            "event without a batch axis. Add the axis, observed=x[None], or, where they are many "
+            "events, sum over event axes alone."
+        )
+    space = space_of(data.reshape(-1, *data.shape[data.ndim - event_ndim :]), support, stacklevel=5)
+    return Events(data.astype(np.int64 if space.discrete else np.float64), space)
+
+
+def _event_ndim(energy: Energy, params, data) -> int:
+    """x.ndim − energy(x).ndim: what the energy eats."""
+    placeholders = [t(f"param_{i}") for i, t in enumerate(energy.core_types(params))]
+    try:
+        return data.ndim - pt.as_tensor(energy(pt.constant(data), *placeholders)).ndim
+    except (IndexError, ValueError, TypeError) as error:
+        hint = energy.call_hint(len(params), error) or (
+            "If a parameter is a vector or a matrix that the observations share, write its "
+            "signature, for example '(k),()' or '(k,k),()'."
+        )
+        raise ValueError(
+            f"the energy cannot be called with data of shape {data.shape} and parameters of "
+            f"{[p.ndim for p in placeholders]} dimensions: {error}. {hint}"
+        ) from error

@@ -1,0 +1,147 @@
+"""Whether an integral can be what a fixed set of points says: it converges, on one space."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pymc as pm
+from numpy.typing import NDArray
+from pytensor.graph.utils import MissingInputError
+from pytensor.tensor.variable import TensorVariable
+
+from pymc_ebm.distribution.events import Events
+from pymc_ebm.energy.energy import Energy
+from pymc_ebm.reference.base import Reference
+
+__all__ = ["check_convergence", "moving_wall", "prior_rows", "wall_of"]
+
+Row = list[NDArray]
+
+
+def prior_rows(energy: Energy, params: Sequence[TensorVariable], draws: int = 16) -> list[Row]:
+    """Draw some rows of parameters from the prior; none where it has no draws."""
+    try:
+        drawn = pm.draw(list(params), draws=draws, random_seed=0) if params else []
+    except (MissingInputError, NotImplementedError):  # a flat prior
+        return []
+    drawn = [np.asarray(d) for d in drawn]
+    cores = energy.core_shapes(drawn)
+    # Of batched parameters the first row.
+    return [
+        [np.reshape(d[i], (-1, *core))[0] for d, core in zip(drawn, cores, strict=True)]
+        for i in range(draws if drawn else 0)
+    ]
+
+
+def check_convergence(
+    energy: Energy, params: Sequence[TensorVariable], events: Events, rows: Sequence[Row]
+) -> None:
+    """Refuse an energy that does not grow towards infinity, such as one that is periodic.
+
+    An integral over a line converges only where E grows faster than log |x|. Looked at are places
+    from a thousand to a billion times as far as the data lie, at draws of the prior: the energy has
+    to be too low at all of these in one direction.
+
+    Raises
+    ------
+    ValueError
+    """
+    flat, space = events.flat, events.space
+    lower, upper = space.bounds_of(max(flat[0].size, 1))
+    if not rows or (np.isfinite(lower) & np.isfinite(upper)).all():
+        return
+    centre = flat.reshape(len(flat), -1).mean(axis=0)
+    scale = np.abs(flat).max() + 1.0
+    # Not round numbers, at which a periodic energy might do the same.
+    far = scale * np.exp(np.linspace(np.log(1e3), np.log(1e9), 12)) * np.sqrt(2)
+    try:
+        at = energy.of_points(flat.shape[1:], flat.dtype, params)
+    except (ValueError, MissingInputError):  # one that takes one number of points
+        return
+    for i, sign in ((i, sign) for i in range(len(centre)) for sign in (-1, 1)):
+        if np.isfinite((lower, upper)[sign > 0][i]):
+            continue
+        places = np.tile(centre, (len(far) + 1, 1))
+        places[1:, i] += sign * far
+        energies = at.at(places.reshape(-1, *flat.shape[1:]))
+        with np.errstate(all="ignore"):
+            if all(_stays(energies(row), far) for row in rows):
+                raise ValueError(
+                    f"the energy does not grow towards x = {'' if sign > 0 else '−'}infinity, so "
+                    f"the integral over {space} diverges. If x is an angle or periodic otherwise, "
+                    "give one period, support=(low, high); if not, correct the energy."
+                )
+
+
+def _stays(energies: NDArray, far: NDArray) -> bool:
+    """Whether energies so far out are too low for an integral, in most places."""
+    change = energies[1:] - energies[0]
+    return bool(np.isfinite(energies).all() and (change < 0.9 * np.log(far)).mean() > 0.9)
+
+
+def wall_of(
+    energy: Energy,
+    params: Sequence[TensorVariable],
+    reference: Reference,
+    rows: Sequence[Row],
+    most_points: int = 2**12,
+) -> str | None:
+    """Say where the space of an integral moves with the parameters while its points do not."""
+    if reference.discrete or reference.moves or not rows:
+        return None
+    points = reference.points[:: max(reference.n_points // most_points, 1)]
+    try:
+        at = energy.of_points(reference.event_shape, points.dtype, params).at(points)
+    except (ValueError, MissingInputError):  # one that takes one number of points
+        return None
+    found = moving_wall(at, rows)
+    if found is None:
+        return None
+    return (
+        f"the energy is +inf at x = {np.round(points[found], 4).tolist()} for some parameters and "
+        "finite for others, so the space of x moves with them. The points of the reference do not, "
+        "and the slope by the boundary would be missing. Write the energy of y on a space that "
+        "stays, such as y = (x − low) / (high − low), or give a reference whose points follow: "
+        "ebm.reference.independent(lambda *params: distribution)."
+    )
+
+
+def moving_wall(
+    energies: Callable[[Row], NDArray], rows: Sequence[Row], halvings: int = 40
+) -> int | None:
+    """The index of a point that turns impossible as parameters move, None where there is none.
+
+    An energy that becomes too large for floating point on the way is no wall.
+
+    Parameters
+    ----------
+    energies : callable
+        E of the points, ``(M,)``, at one row.
+    rows : sequence of list of ndarray
+        Rows of parameters.
+    halvings : int
+        Of the way between two rows.
+    """
+    with np.errstate(all="ignore"):
+        known = [(row, energies(row)) for row in rows]
+    usable = [(row, e) for row, e in known if np.isfinite(e).any() and not np.isnan(e).any()]
+    for row, e in usable[1:]:
+        here, first = usable[0]
+        changed = np.flatnonzero(np.isfinite(first) != np.isfinite(e))
+        if not len(changed):
+            continue
+        point = int(changed[len(changed) // 2])
+        low, high = (here, row) if np.isfinite(first[point]) else (row, here)
+        last = np.inf
+        for _ in range(halvings):
+            middle = [a + (b - a) / 2 for a, b in zip(low, high, strict=True)]
+            with np.errstate(all="ignore"):
+                value = energies(middle)[point]
+            if np.isfinite(value):
+                low, last = middle, value
+            else:
+                high = middle
+        if abs(last) < 1e9:
+            return point
+    return None
