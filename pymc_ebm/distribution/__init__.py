@@ -1,5 +1,11 @@
 """`EBM`: the data, the default reference and its forecast."""
 
+from pymc.step_methods import STEP_METHODS
+
 from pymc_ebm.distribution.ebm import EBM
+from pymc_ebm.distribution.state_metropolis import StateMetropolis
 
 __all__ = ["EBM"]
+
+# `pm.sample` chooses it for latent states.
+STEP_METHODS.append(StateMetropolis)
