@@ -32,21 +32,24 @@ import pytest
 ROOT = Path(__file__).parents[1]
 KNOWN = Path(__file__).with_name("equivalent_mutants.toml")
 D = "tests/diagnostics"
-BLOCKS = f"{D}/test_blocks_of_points.py::test_stats_in_blocks_are_those_of_all_points"
+BLOCKS = f"{D}/sums/test_blocks_of_points.py::test_stats_in_blocks_are_those_of_all_points"
 OF_TAILS = [
-    f"{D}/test_blocks_of_points.py::test_shape_of_the_tail_needs_the_largest_weights_only",
-    f"{D}/test_blocks_of_points.py::test_a_nan_weight_has_no_tail",
+    f"{D}/sums/test_blocks_of_points.py::test_shape_of_the_tail_needs_the_largest_weights_only",
+    f"{D}/sums/test_blocks_of_points.py::test_a_nan_weight_has_no_tail",
 ]
 OF_HULLS = [
-    f"{D}/test_blocks_of_points.py::test_hull_of_extreme_points[3.0-inside]",
-    f"{D}/test_blocks_of_points.py::test_hull_of_extreme_points[0.05-outside]",
+    f"{D}/sums/test_blocks_of_points.py::test_hull_of_extreme_points[3.0-inside]",
+    f"{D}/sums/test_blocks_of_points.py::test_hull_of_extreme_points[0.05-outside]",
 ]
-MODELS = f"{D}/test_with_models.py"
+AMPLIFICATIONS_OF = f"{D}/normalisers/test_amplification.py"
 TESTS = {
-    "weights/normalised": [f"{D}/test_weights.py", "tests/weights/test_weight_properties.py"],
-    "weights/groups": [f"{D}/test_weights.py", "tests/weights/test_weight_properties.py"],
+    "weights/normalised": [
+        "tests/weights/test_groups.py",
+        "tests/weights/test_weight_properties.py",
+    ],
+    "weights/groups": ["tests/weights/test_groups.py", "tests/weights/test_weight_properties.py"],
     "weights/pareto_tails": [
-        f"{D}/test_weights.py",
+        "tests/weights/test_pareto_tails.py",
         "tests/weights/test_weight_properties.py",
         *OF_TAILS,
     ],
@@ -57,12 +60,18 @@ TESTS = {
         f"{D}/sums/test_point_sweep.py",
         f"{BLOCKS}[unused draws-rows]",
     ],
-    "diagnostics/normalisers/_amplification": [
-        f"{MODELS}::test_amplification_in_a_regression_is_one_per_row",
-        f"{MODELS}::test_equal_normalisers_of_one_variable_count_once",
-        f"{MODELS}::test_amplification_is_the_number_of_data_and_follows_set_data",
-        f"{MODELS}::test_amplification_in_a_mixture_is_the_expected_count",
+    "diagnostics/normalisers/amplification_graphs": [
+        f"{AMPLIFICATIONS_OF}::test_amplification_in_a_regression_is_one_per_row",
+        f"{AMPLIFICATIONS_OF}::test_equal_normalisers_of_one_variable_count_once",
+        f"{AMPLIFICATIONS_OF}::test_amplification_is_the_number_of_data_and_follows_set_data",
+        f"{AMPLIFICATIONS_OF}::test_amplification_in_a_mixture_is_the_expected_count",
     ],
+    "diagnostics/checks/chains": [f"{D}/checks/test_chains.py"],
+    "diagnostics/checks/weights": [f"{D}/checks/test_limits.py"],
+    "diagnostics/checks/exact_rules": [f"{D}/checks/test_limits.py"],
+    "diagnostics/checks/anchors": [f"{D}/checks/test_limits.py"],
+    "diagnostics/checks/added_error": [f"{D}/checks/test_limits.py"],
+    "diagnostics/checks/coverage": [f"{D}/checks/test_coverage.py"],
     "diagnostics/hull/extremes": [f"{D}/hull/test_extremes.py"],
     "diagnostics/hull/coefficients": [f"{D}/hull/test_coefficients.py", f"{D}/hull/test_hull.py"],
     "diagnostics/hull/_hull": [f"{D}/hull/test_hull.py", *OF_HULLS],

@@ -5,12 +5,18 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
+import pymc as pm
 import pytensor
 import pytest
+import xarray as xr
 from pytensor.graph.replace import graph_replace
+from scipy import stats
 
+from pymc_ebm.diagnostics import compute_reference_stats
 from pymc_ebm.diagnostics.normalisers.amplification_graphs import amplification_graphs
 from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
+from pymc_ebm.partition import log_partition
+from pymc_ebm.reference import from_draws
 
 
 @pytest.fixture
@@ -111,3 +117,64 @@ class ModelWithReferences:
 def model_with_references():
     """The class `ModelWithReferences`."""
     return ModelWithReferences
+
+
+class PaperGaussian:
+    """The paper's Gaussian by hand: N data of ±1.754, of which the posterior sd is 0.124."""
+
+    N = 100
+    DATA = np.resize([-1.754, 1.754], N)
+    GRID = np.linspace(1.2, 2.8, 800)
+
+    @staticmethod
+    def energy(x, sigma):
+        """x²/2σ²."""
+        return x**2 / (2 * sigma**2)
+
+    @staticmethod
+    def normal_reference(mean=2.0, sd=4.0, draws=5000, seed=1):
+        """Draws of a normal."""
+        q = stats.norm(mean, sd)
+        return from_draws(q.rvs(draws, random_state=seed), q.logpdf)
+
+    def gaussian(self, reference, parts=1):
+        """The likelihood in one potential, or in equal parts."""
+        with pm.Model() as model:
+            sigma = pm.HalfNormal("sigma", 5)
+            x = pm.Data("x", self.DATA)
+            for i in range(parts):
+                log_z = log_partition(self.energy, sigma, reference=reference)
+                share = (self.energy(x, sigma).sum() + x.shape[0] * log_z) / parts
+                pm.Potential("likelihood" if parts == 1 else f"part{i}", -share)
+        return model
+
+    def exact_draws(self, n_draws=400):
+        """Quantiles of the exact posterior of sigma, as two chains."""
+        grid, data = self.GRID, self.DATA
+        log_p = -self.N * np.log(grid) - (data**2).sum() / (2 * grid**2) - grid**2 / 50
+        cdf = np.cumsum(np.exp(log_p - log_p.max()))
+        draws = np.interp((np.arange(n_draws) + 0.5) / n_draws, cdf / cdf[-1], grid)
+        draws = np.random.default_rng(0).permutation(draws).reshape(2, -1)
+        posterior = xr.Dataset(
+            {"sigma": (("chain", "draw"), draws)},
+            coords={"chain": [0, 1], "draw": np.arange(n_draws // 2)},
+        )
+        constant = xr.Dataset({"x": ("x_dim_0", data)})
+        return xr.DataTree.from_dict({"posterior": posterior, "constant_data": constant})
+
+    def computed(self, model, idata=None, **kwargs):
+        """Reference statistics, of few exact draws by default."""
+        idata = self.exact_draws(40) if idata is None else idata
+        return compute_reference_stats(idata, model=model, progressbar=False, **kwargs)
+
+
+@pytest.fixture(scope="session")
+def paper():
+    """The class `PaperGaussian`."""
+    return PaperGaussian()
+
+
+@pytest.fixture(scope="session")
+def idata(paper):
+    """Statistics of 5000 points of N(2, 4²)."""
+    return paper.computed(paper.gaussian(paper.normal_reference()), paper.exact_draws())

@@ -1,0 +1,117 @@
+"""Reports of models whose answers are known."""
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+import pytest
+import xarray as xr
+from scipy import stats as st
+
+from pymc_ebm.diagnostics import report
+from pymc_ebm.distribution.ebm import EBM
+from pymc_ebm.partition._log_partition import log_partition
+from pymc_ebm.reference._enumeration import enumeration
+from pymc_ebm.reference._from_draws import from_draws
+from pymc_ebm.reference._quadrature import quadrature
+from pymc_ebm.reference.base import Reference
+
+
+def test_report_of_a_noisy_estimate(idata):
+    """It adds 13% of the sd, and 10% is good."""
+    verdict = report(idata)
+    assert verdict.status == "inconclusive"
+    assert any("10% is good" in reason for reason in verdict.reasons)
+    np.testing.assert_allclose(verdict.added_error["sigma"]["mean"], 0.0159 / 0.124, rtol=0.1)
+    text = str(verdict)
+    assert "inconclusive" in text
+    assert "likelihood" in text
+    assert "inconclusive" in verdict._repr_html_()
+    # 13% is to become 5%, and the added variance goes as 1/M.
+    assert any("times the draws" in remedy for remedy in verdict.remedies)
+
+
+def test_equal_weights_raise_nothing(paper):
+    y = st.norm(0, 2).rvs(100, random_state=1)
+    reference = from_draws(y, st.norm(0, 2).logpdf)
+    with pm.Model() as model:
+        sigma = pm.HalfNormal("sigma")
+        log_z = log_partition(lambda x, s: x**2 / 8 + s, sigma, reference=reference)
+        pm.Potential("p", -10 * log_z)
+    idata = paper.computed(model)
+    assert (idata["reference_stats"]["pareto_k"] == -np.inf).all()
+    verdict = report(idata)
+    assert verdict.status == "ok"
+    assert verdict.added_error["sigma"]["mean"] < 1e-6
+
+
+def test_one_group_of_points_shows_no_spread(paper):
+    reference = paper.normal_reference(draws=200)
+    run = Reference(reference.points, reference.log_weights, np.zeros(200, int))
+    verdict = report(paper.computed(paper.gaussian(run)))
+    assert verdict.status != "ok"
+    assert any("single group" in reason for reason in verdict.reasons)
+
+
+def test_a_narrow_reference_fails(paper):
+    verdict = report(
+        paper.computed(paper.gaussian(paper.normal_reference(0, 0.45, 1000)), paper.exact_draws())
+    )
+    assert verdict.status == "failed"
+    assert verdict.remedies
+
+
+def test_exact_and_complete_is_ok(paper):
+    verdict = report(paper.computed(paper.gaussian(quadrature(-np.inf, np.inf, 200))))
+    assert verdict.status == "ok"
+    assert verdict.remedies == ()
+    assert verdict.added_error["sigma"] == {"mean": 0, "sd": 0}
+
+
+@pytest.mark.parametrize(
+    ("reference", "status"),
+    [
+        (quadrature(-1e4, 1e4, 200), "failed"),  # 100 apart, for a model of width 2
+        (quadrature(-20, 20, 20), "failed"),
+        (quadrature(-20, 20, 60), "inconclusive"),
+        (quadrature(-20, 20, 100), "ok"),
+    ],
+)
+def test_a_quadrature_must_resolve_the_model(reference, status, paper):
+    verdict = report(paper.computed(paper.gaussian(reference)))
+    assert verdict.status == status
+    if status != "ok":
+        assert any("do not resolve" in reason for reason in verdict.reasons)
+        assert any("Raise the order" in remedy for remedy in verdict.remedies)
+
+
+def test_a_truncated_sum_fails(paper):
+    """A Conway-Maxwell-Poisson sum over 0..400 that has not come to its end."""
+    reference = enumeration(np.arange(401))
+    conway = lambda x, nu: nu * pt.gammaln(x + 1) - x * np.log(1.5)
+    with pm.Model() as model:
+        nu = pm.HalfNormal("nu")
+        EBM("x", nu, energy=conway, reference=reference, observed=np.array([1, 2, 3]))
+    posterior = xr.Dataset({"nu": (("chain", "draw"), [[0.05, 0.06]])}).assign_coords(
+        chain=[0], draw=[0, 1]
+    )
+    idata = paper.computed(model, xr.DataTree.from_dict({"posterior": posterior}))
+    verdict = report(idata)
+    assert verdict.status == "failed"
+    assert any("Widen the space" in remedy for remedy in verdict.remedies)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("pareto_k", np.nan),
+        ("pareto_k", np.inf),
+        ("pareto_k", 1.01),
+        ("log_partition", np.nan),
+        ("log_partition", -np.inf),
+        ("edge_weight", 1e-9),
+    ],
+)
+def test_one_bad_draw_fails(idata, name, value):
+    changed = idata.copy(deep=True)
+    changed["reference_stats"][name][0, 3, 0] = value
+    assert report(changed).status == "failed"
