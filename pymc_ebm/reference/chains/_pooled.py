@@ -16,8 +16,8 @@ from pymc_ebm.reference.base import Reference
 from pymc_ebm.reference.chains import mbar
 from pymc_ebm.reference.chains.anchors import chain_draws, place_anchors
 from pymc_ebm.reference.chains.batches import batches
+from pymc_ebm.reference.chains.estimated_likelihood import given_by_laws
 from pymc_ebm.reference.chains.mbar import LEAST_OVERLAP
-from pymc_ebm.reference.chains.net import given_by_laws
 from pymc_ebm.reference.chains.pool import Pool
 from pymc_ebm.reference.laws.site_law import SiteLaw
 from pymc_ebm.reference.sizes import most_points

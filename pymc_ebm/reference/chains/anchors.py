@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from pymc_ebm.energy.energy import Energy
 from pymc_ebm.progress import progress
-from pymc_ebm.reference.chains.net import COVERED, SPACING, Net, distance, spell, unravel
+from pymc_ebm.reference.chains.anchor import distance, spell, unravel
+from pymc_ebm.reference.chains.estimated_likelihood import EstimatedLikelihood
 from pymc_ebm.reference.laws.site_law import SiteLaw
 
 __all__ = ["Placement", "chain_draws", "place_anchors"]
@@ -20,9 +21,6 @@ __all__ = ["Placement", "chain_draws", "place_anchors"]
 # The pilot has arrived where the estimate is this near.
 _ARRIVED = 0.5
 _MOST_STEPS, _MOST_HALVINGS = 50, 10
-_MOST_ANCHORS = 64
-# Where the likelihood is above this share of what a normal posterior would hold.
-_PROBABILITY = 0.999
 
 
 class Placement(NamedTuple):
@@ -53,20 +51,24 @@ def place_anchors(
     sampler: Callable,
     *,
     bounds: Sequence | None = None,
+    spacing: float = 2.0,
+    probability: float = 0.999,
+    most_anchors: int = 64,
     random_seed=None,
     progressbar: bool = True,
 ) -> Placement:
     r"""Chains at anchors that cover the likelihood of the data.
 
     First the pilot: from `start`, chains at θ give E[∂E] and G(θ) = Cov[∂E/∂θ], and θ moves by the
-    scoring step G⁻¹(E[∂E] − mean of ∂E over the data), at most 2 units of G and halved where it
-    leads away from the data, until it has arrived. From there outwards: of all θ two units from an
-    anchor and not near another one, the next anchor is the one of highest likelihood
+    scoring step G⁻¹(E[∂E] − mean of ∂E over the data), at most one spacing in units of G and halved
+    where it leads away from the data, until it has arrived. From there outwards: of all θ one
+    spacing from an anchor and not near another one, the next anchor is the one of highest
+    likelihood
 
     .. math:: \hat ℓ(θ) = −\sum_n E(x_n \mid θ) − N \log \hat Z(θ)
 
     with log Ẑ from the chains so far, until all others are too improbable: below the maximum by
-    half the 0.999 quantile of χ² with as many degrees of freedom as there are parameters.
+    half that quantile of χ² with as many degrees of freedom as there are parameters.
 
     Chains may leave for states that no other anchor's reach, as those of networks do that fill up
     at once (a phase transition). The log Z of such an anchor is found by way of independent sites
@@ -85,6 +87,12 @@ def place_anchors(
         As in `pooled`.
     bounds : sequence of pairs, optional
         ``(lower, upper)`` of each parameter; no anchor is placed beyond.
+    spacing : float
+        Distance between neighbours, in standard deviations of what the energy says of θ by one
+        event: a point of one belongs to the other with probability 0.15 to 0.2 at 2.
+    probability : float
+        Anchors cover the parameters that hold this share of a normal posterior.
+    most_anchors : int
     random_seed, progressbar : optional
         As in `pooled`.
 
@@ -100,7 +108,7 @@ def place_anchors(
     Warns
     -----
     UserWarning
-        The data allow more than 64 anchors cover; anchors that are left out.
+        The data allow more than the most anchors cover; anchors that are left out.
 
     References
     ----------
@@ -121,21 +129,21 @@ def place_anchors(
     with progress(progressbar) as bar:
         task = bar.add_task("Pilot", total=None)
         draws = draw(theta)
-        net = Net(energy, draws, observed, shapes, rng)
-        anchor, rate = net.anchor(theta, draws), 1.0
+        likelihood = EstimatedLikelihood(energy, draws, observed, shapes, spacing, rng)
+        anchor, rate = likelihood.anchor(theta, draws), 1.0
         for _ in range(_MOST_HALVINGS):
             if not anchor.stuck():
                 break
             # In one state, as large parameters make chains; at 0 all states are alike.
             theta = np.clip(theta / 2, lower, upper)
-            anchor = net.anchor(theta, draw(theta))
+            anchor = likelihood.anchor(theta, draw(theta))
         for _ in range(_MOST_STEPS):
             step = anchor.solve(shapes)
-            step *= min(1, SPACING / np.sqrt(step @ anchor.metric @ step))
+            step *= min(1, spacing / np.sqrt(step @ anchor.metric @ step))
             whole = np.clip(anchor.theta + step, lower, upper)
             arrived = distance(whole, anchor) < _ARRIVED
             theta = anchor.theta + rate * (whole - anchor.theta)
-            reached = net.anchor(theta, draw(theta))
+            reached = likelihood.anchor(theta, draw(theta))
             bar.advance(task)
             nearer = anchor.shortfall(reached) < anchor.shortfall(anchor)
             if nearer:
@@ -150,43 +158,43 @@ def place_anchors(
                 f"steps, and is at {spell(anchor.theta, shapes)}. Start nearer with initval= or "
                 "start=, or give thetas=."
             )
-        net.add(anchor)
+        likelihood.add(anchor)
         bar.update(task, description="Anchors", completed=1)
-        threshold = scipy.stats.chi2(len(theta)).ppf(_PROBABILITY) / 2
+        threshold = scipy.stats.chi2(len(theta)).ppf(probability) / 2
         frontier: list[tuple[float, NDArray]] = []
         lost: list[NDArray] = []
         while True:
-            heights = np.array([net.height(k) for k in range(len(net.anchors))])
-            for anchor, height in zip(net.anchors, heights, strict=True):
+            heights = np.array([likelihood.height(k) for k in range(len(likelihood.anchors))])
+            for anchor, height in zip(likelihood.anchors, heights, strict=True):
                 if height >= heights.max() - threshold and not anchor.passed:
-                    new = net.places_next_to(anchor, lower, upper)
-                    frontier += [(net.log_likelihood(place), place) for place in new]
+                    new = likelihood.next_to(anchor, lower, upper)
+                    frontier += [(likelihood.log_likelihood(theta), theta) for theta in new]
                     anchor.passed = True
-            best, frontier = _highest(net, frontier)
+            best, frontier = _highest(likelihood, frontier)
             least = max(best, heights.max()) - threshold
-            near = [a for a, h in zip(net.anchors, heights, strict=True) if h >= least]
+            near = [a for a, h in zip(likelihood.anchors, heights, strict=True) if h >= least]
             frontier = [
-                (height, place)
-                for height, place in frontier
-                if all(distance(place, anchor) > COVERED for anchor in near)
+                (height, theta)
+                for height, theta in frontier
+                if all(likelihood.apart(theta, anchor) for anchor in near)
             ]
-            best, frontier = _highest(net, frontier)
+            best, frontier = _highest(likelihood, frontier)
             if best < least:
                 # The others' heights are those of when they were found.
-                frontier = [(net.log_likelihood(place), place) for _, place in frontier]
-                best, frontier = _highest(net, frontier)
+                frontier = [(likelihood.log_likelihood(theta), theta) for _, theta in frontier]
+                best, frontier = _highest(likelihood, frontier)
             if best < least:
                 break
-            if len(net.anchors) + len(lost) == _MOST_ANCHORS:
+            if len(likelihood.anchors) + len(lost) == most_anchors:
                 warnings.warn(
-                    f"{_MOST_ANCHORS} anchors do not cover all parameters that the data allow. "
+                    f"{most_anchors} anchors do not cover all parameters that the data allow. "
                     "Use narrower priors, or fewer parameters.",
                     UserWarning,
                     stacklevel=3,
                 )
                 break
             _, theta = frontier.pop(0)
-            if not net.add(net.anchor(theta, draw(theta))):
+            if not likelihood.add(likelihood.anchor(theta, draw(theta))):
                 lost.append(theta)
             bar.advance(task)
     if lost:
@@ -197,13 +205,15 @@ def place_anchors(
             UserWarning,
             stacklevel=3,
         )
-    thetas = [unravel(anchor.theta, shapes) for anchor in net.anchors]
-    draws_of_all = [anchor.draws for anchor in net.anchors]
-    return Placement(thetas, draws_of_all, net.laws, net.log_partitions)
+    thetas = [unravel(anchor.theta, shapes) for anchor in likelihood.anchors]
+    draws_of_all = [anchor.draws for anchor in likelihood.anchors]
+    return Placement(thetas, draws_of_all, likelihood.laws, likelihood.log_partitions)
 
 
-def _highest(net, frontier) -> tuple[float, list[tuple[float, NDArray]]]:
-    """The largest log likelihood of the places, which then comes first; −inf for none.
+def _highest(
+    likelihood: EstimatedLikelihood, frontier: list[tuple[float, NDArray]]
+) -> tuple[float, list[tuple[float, NDArray]]]:
+    """The largest log likelihood of some θ, which then comes first; −inf for none.
 
     It alone is computed again, until it stays the largest: new anchors change it.
     """
@@ -211,9 +221,9 @@ def _highest(net, frontier) -> tuple[float, list[tuple[float, NDArray]]]:
         return -np.inf, frontier
     while True:
         frontier = sorted(frontier, key=lambda one: -one[0])
-        before, place = frontier[0]
-        now = net.log_likelihood(place)
-        frontier[0] = (now, place)
+        before, theta = frontier[0]
+        now = likelihood.log_likelihood(theta)
+        frontier[0] = (now, theta)
         if len(frontier) == 1 or now >= frontier[1][0] or now == before:
             return now, frontier
 

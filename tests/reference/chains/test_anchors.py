@@ -18,7 +18,7 @@ def shifted(x, theta):
 
 def exact_draws(energy, theta, *, random_seed, signature, progressbar):
     """2 × 250 independent draws of N(θ, I)."""
-    assert energy is shifted and signature == "(k)" and not progressbar
+    assert energy.function is shifted and signature == "(k)" and not progressbar
     return theta + random_seed.normal(size=(2, 250, len(theta)))
 
 

@@ -1,4 +1,4 @@
-"""Chains at anchors, and the likelihood of data that they estimate together."""
+"""The likelihood of data that chains at anchors estimate together."""
 
 from __future__ import annotations
 
@@ -7,70 +7,45 @@ from numpy.typing import NDArray
 
 from pymc_ebm.energy.energy import Energy
 from pymc_ebm.reference.chains import mbar
+from pymc_ebm.reference.chains.anchor import Anchor, distance, main_axes, unravel
 from pymc_ebm.reference.laws.site_law import SiteLaw
 
-__all__ = ["COVERED", "SPACING", "Anchor", "Net", "distance", "given_by_laws", "spell", "unravel"]
+__all__ = ["EstimatedLikelihood", "given_by_laws"]
 
-# Distance between neighbours, in standard deviations of what the energy says of θ by one event:
-# a point of one belongs to the other with probability 0.15 to 0.2.
-SPACING = 2.0
-COVERED = 0.7 * SPACING
+# Share of the spacing within which an anchor covers the parameters around.
+_COVERED = 0.7
 # Draws of each chain by which anchors are placed; all of them are pooled afterwards.
 _DRAWS_FOR_PLACING = 250
 _STEP = 1e-5
-_SINGULAR = 1e-10
 # Values of a site, up to which their frequencies make a law of independent sites.
 _MOST_VALUES = 16
 
 
-class Anchor:
-    """A chain at θ and what it says of the parameters around: G(θ) and the force on θ."""
-
-    def __init__(self, theta, draws, statistics, metric, force, scale):
-        self.theta, self.draws, self.statistics = theta, draws, statistics
-        self.metric, self.force, self.scale = metric, force, scale
-        # Whether the places next to it have been looked at.
-        self.passed = False
-
-    def stuck(self) -> bool:
-        """Whether the force has a direction in which the chain does not vary."""
-        _, vectors, still = self._axes()
-        along = vectors[:, still].T @ self.force
-        return bool((np.abs(along) > 1e-6 * np.sqrt(self.scale)).any())
-
-    def solve(self, shapes) -> NDArray:
-        """The scoring step G⁻¹ force."""
-        values, vectors, still = self._axes()
-        along = vectors.T @ self.force
-        if self.stuck():
-            raise ValueError(
-                f"The chains at {spell(self.theta, shapes)} do not vary, so they do not say where "
-                "the data are. Start from parameters at which the model's states vary, with "
-                "initval= or start=."
-            )
-        return vectors[:, ~still] @ (along[~still] / values[~still])
-
-    def shortfall(self, other) -> float:
-        """forceᵀ G⁻¹ force: how far the means at another θ are from the data's, in units of G."""
-        values, vectors, still = self._axes()
-        return float((((vectors.T @ other.force)[~still]) ** 2 / values[~still]).sum())
-
-    def _axes(self):
-        values, vectors = np.linalg.eigh(self.metric)
-        return values, vectors, values <= _SINGULAR * max(self.scale, values.max())
-
-
-class Net:
+class EstimatedLikelihood:
     """Chains at anchors, their energies at one another, and the likelihood that they estimate.
 
     Laws of independent sites are columns of the energies behind those of the anchors, and their
-    points are rows behind theirs.
+    points come behind theirs.
+
+    Parameters
+    ----------
+    energy : Energy
+    draws : ndarray
+        Of the first chains, ``(chain, draw, *event)``.
+    observed : array_like
+        ``(*batch, *event)``.
+    shapes : list of tuple
+        Of the parameters.
+    spacing : float
+        Distance between neighbouring anchors, as in `place_anchors`.
+    rng : numpy.random.Generator
     """
 
-    def __init__(self, energy: Energy, draws, observed, shapes, rng):
+    def __init__(self, energy: Energy, draws, observed, shapes, spacing: float, rng):
         event = draws.shape[2:]
         data = np.reshape(observed, (-1, *event)).astype(draws.dtype)
         self.shapes, self.n_data, self._rng = shapes, len(data), rng
+        self._spacing = spacing
         zeros = [np.zeros(shape) for shape in shapes]
         self._count = len(_some(draws))
         self._of_points = energy.of_points(event, draws.dtype, zeros, self._count)
@@ -150,19 +125,20 @@ class Net:
         p = mbar.probabilities(self.log_partitions, energies, counts)
         return mbar.untied(p.T @ p / counts[:, None], given)
 
-    def places_next_to(self, anchor, lower, upper) -> list[NDArray]:
-        """Places on both sides of an anchor along the axes of its G, and not near another."""
+    def next_to(self, anchor: Anchor, lower, upper) -> list[NDArray]:
+        """Parameters on both sides of an anchor along the axes of its G, and not near another."""
         found = []
-        values, vectors = np.linalg.eigh(anchor.metric)
-        for value, vector in zip(values, vectors.T, strict=True):
-            if value <= _SINGULAR * values.max():
-                continue  # the energy does not change along it
+        for variance, axis in main_axes(anchor.metric):
             for sign in (-1, 1):
-                place = anchor.theta + sign * SPACING / np.sqrt(value) * vector
-                place = np.clip(place, lower, upper)
-                if all(distance(place, other) > COVERED for other in self.anchors):
-                    found.append(place)
+                theta = anchor.theta + sign * self._spacing / np.sqrt(variance) * axis
+                theta = np.clip(theta, lower, upper)
+                if all(self.apart(theta, other) for other in self.anchors):
+                    found.append(theta)
         return found
+
+    def apart(self, theta, anchor: Anchor) -> bool:
+        """Whether θ is not covered by an anchor."""
+        return distance(theta, anchor) > _COVERED * self._spacing
 
     def height(self, k) -> float:
         """Log likelihood at an anchor."""
@@ -201,23 +177,6 @@ def given_by_laws(n_anchors: int, n_laws: int) -> NDArray:
     if n_laws == 0:
         given[0] = 0.0
     return given
-
-
-def distance(theta, anchor: Anchor) -> float:
-    """Distance of θ from an anchor in units of its G."""
-    move = theta - anchor.theta
-    return float(np.sqrt(move @ anchor.metric @ move))
-
-
-def unravel(theta, shapes) -> list[NDArray]:
-    """Parameters of their shapes from a flat row."""
-    ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
-    return [v.reshape(s) for v, s in zip(np.split(theta, ends[:-1]), shapes, strict=True)]
-
-
-def spell(theta, shapes) -> str:
-    """Parameter values for a message."""
-    return str([np.round(value, 4).tolist() for value in unravel(theta, shapes)])
 
 
 def _some(draws) -> NDArray:
