@@ -14,15 +14,11 @@ from pymc_ebm.energy.energy import Energy, EnergyFunction, as_energy
 from pymc_ebm.memory import check_memory
 from pymc_ebm.progress import progress
 from pymc_ebm.reference.annealing.forecast import added_error
-from pymc_ebm.reference.annealing.metropolis import ByMoves
-from pymc_ebm.reference.annealing.real_line import RealLine
 from pymc_ebm.reference.annealing.runs import log_weights, moves_of, run
 from pymc_ebm.reference.annealing.schedule import schedule
-from pymc_ebm.reference.annealing.sites import SitesByGibbs
+from pymc_ebm.reference.annealing.spaces import annealed_space
 from pymc_ebm.reference.base import Reference
-from pymc_ebm.space.box import Support
 from pymc_ebm.space.guess import space_of
-from pymc_ebm.space.sites import Sites
 
 # Particles of the pilot, and of each run before the forecast says how many are needed.
 _PILOT, _FIRST = 2048, 128
@@ -84,7 +80,7 @@ def annealed(
     particles : int, optional
         Particles of each run. By default as many as a first attempt forecasts for `wanted_error`.
     draws : int
-        States kept of each particle at each anchor.
+        States kept of each particle at each anchor, as many moves apart as it takes to forget.
     wanted_error : float
         Error that the points may add to a posterior mean, in posterior sds.
     most_points : int
@@ -137,7 +133,7 @@ def annealed(
     support = space_of(data, support)
     energy = as_energy(energy, signature)
     rows = [energy.row(theta) for theta in (params, *anchors)]
-    space = _annealed_space(energy, rows, data, support, starts, rng)
+    space = annealed_space(energy, rows, data, support, starts, rng)
     states_of_run = 1 + draws * len(rows)
     most = max(most_points // (runs * states_of_run), 2)
     amplification = len(data) if amplification is None else amplification
@@ -152,7 +148,7 @@ def annealed(
                 "Use fewer particles.",
             )
             task = bar.add_task(
-                f"Annealing: {runs} runs of {n}", total=runs * moves_of(space, legs, draws)
+                f"Annealing: {runs} runs of {n}", total=runs * moves_of(legs, draws)
             )
             made = run(space, legs, runs, n, draws, rng, partial(bar.advance, task))
             points, a, groups = _weighted(space, made, support)
@@ -196,19 +192,6 @@ def _remake(energy, params, settings, points_of_particle, draws, random_seed, mo
         progressbar=False,
         **settings,
     )
-
-
-def _annealed_space(energy, rows, data, support, starts, rng):
-    """Events with potentials and moves, by what Z sums over."""
-    if type(support) is Support:
-        return RealLine(energy, rows, data, support, starts, rng)
-    if starts is not None:
-        raise ValueError(
-            f"starts= are places of modes of real numbers, and Z is {support.measure}. Put events "
-            "like them into data=."
-        )
-    kind = SitesByGibbs if isinstance(support, Sites) else ByMoves
-    return kind(energy, rows, data, support, rng)
 
 
 def _weighted(space, made, support):

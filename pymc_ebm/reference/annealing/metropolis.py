@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from copy import copy
 from typing import NamedTuple
 
 import numpy as np
@@ -73,6 +74,12 @@ class ByMoves:
         """Zeros: rows are the events themselves."""
         return np.zeros(len(rows))
 
+    def anchored(self, anchors) -> ByMoves:
+        """The same events and base law with other anchors."""
+        other = copy(self)
+        other._anchors = anchors
+        return other
+
     def first_scale(self) -> Width:
         """How far to go at first."""
         return Width(1.0)
@@ -81,10 +88,6 @@ class ByMoves:
         """Learn from a step of the pilot how far to go."""
         rate = min(2.0 * self.n_dim / moves, 1.0)
         return Width(scale.size * np.exp(rate * (acceptance - _ACCEPTED)))
-
-    def moves_between(self, moves: int) -> int:
-        """Steps from one kept state to the next."""
-        return moves
 
     def move(
         self, population: Population, beta: float, scale: Width, rng

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 
 import numpy as np
 import pytensor
@@ -93,6 +94,12 @@ class RealLine:
         log_volume, _ = self._line.log_volume(self._mean + w @ self._root.T)
         return log_volume + self._log_det
 
+    def anchored(self, anchors) -> RealLine:
+        """The same coordinates and base law with other anchors."""
+        other = copy(self)
+        other._anchors = anchors
+        return other
+
     def first_scale(self) -> Scale:
         """How far to move at first."""
         return Scale.first(self.n_dim, self.has_slope)
@@ -104,10 +111,6 @@ class RealLine:
     def scale_after(self, scale: Scale, acceptance: float, moves: int) -> Scale:
         """Learn from a move of the pilot how far to go."""
         return scale.after(acceptance, self.has_slope, moves**-0.5)
-
-    def moves_between(self, moves: int) -> int:
-        """Moves from one kept state to the next, of those that a level needs."""
-        return 1 if self.has_slope else moves
 
     @property
     def fewest_moves(self) -> int:

@@ -86,21 +86,20 @@ def _run(space, legs, runs, particles, draws, rng, advance) -> Runs:
             advance(runs * level.moves)
         of_anchor = [population.states]
         for _ in range(draws - 1):
-            for _ in range(space.moves_between(level.moves)):
+            for _ in range(level.moves):
                 population, _ = space.move(population, 1.0, level.scale, rng)
             of_anchor.append(population.states)
-            advance(runs * space.moves_between(level.moves))
+            advance(runs * level.moves)
         last.append(population.states)
         kept.append(np.stack(of_anchor).reshape(draws, runs, particles, -1))
         log_partitions.append(log_z)
     return Runs(kept, np.stack(log_partitions))
 
 
-def moves_of(space, legs: Sequence[Leg], draws: int) -> int:
+def moves_of(legs: Sequence[Leg], draws: int) -> int:
     """Moves of each run, for the progress of them all."""
     return sum(
-        sum(level.moves for level in leg.levels)
-        + (draws - 1) * space.moves_between(leg.levels[-1].moves)
+        sum(level.moves for level in leg.levels) + (draws - 1) * leg.levels[-1].moves
         for leg in legs
     )
 

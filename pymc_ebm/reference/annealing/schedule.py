@@ -70,7 +70,7 @@ def schedule(
     populations, legs = [space.draw(rng, particles)], []
     for end in range(1, n_anchors + 1):
         start = _nearest(space, end, populations)
-        leg, last = _leg(
+        leg, last = leg_between(
             space, start, end, populations[start], rng, lambda part: advance(part / n_anchors)
         )
         legs.append(leg)
@@ -89,7 +89,10 @@ def _nearest(space, end, populations) -> int:
     return int(np.nanargmax(shares))
 
 
-def _leg(space, start, end, states, rng, advance):
+def leg_between(
+    space, start: int, end: int, states: NDArray, rng, advance: Callable[[float], None]
+) -> tuple[Leg, NDArray]:
+    """Levels of one leg, and the states that arrive; arguments as of `schedule`."""
     population = Population.of(space, start, end, states)
     scale, beta = space.first_scale(), 0.0
     levels: list[Level] = []

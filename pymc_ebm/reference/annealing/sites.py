@@ -100,10 +100,6 @@ class SitesByGibbs:
         """There is nothing to learn."""
         return scale
 
-    def moves_between(self, moves: int) -> int:
-        """Sweeps from one kept state to the next."""
-        return moves
-
     def move(self, population: Population, beta: float, scale, rng) -> tuple[Population, float]:
         """Sweep once over all sites of every particle."""
         codes = population.states.copy()

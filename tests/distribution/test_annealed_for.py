@@ -1,0 +1,50 @@
+"""The annealed default reference, from the initial point of a model on."""
+
+import numpy as np
+import pymc as pm
+import pytest
+from scipy.special import gammaln, logsumexp
+
+from pymc_ebm.distribution.annealed_for import annealed_for
+from pymc_ebm.distribution.error_forecast import Unforeseeable
+from pymc_ebm.energy.energy import Energy
+from pymc_ebm.space.box import Support
+
+
+def quartic(x, s):
+    return (x**4).sum(-1) / s**4
+
+
+def test_posterior_of_a_scale_in_eight_dimensions(rng):
+    """Mean and sd against the closed form on a grid, from a start at twice the truth."""
+    n_dim, n = 8, 100
+    data = 0.5 * rng.gamma(0.25, size=(n, n_dim)) ** 0.25 * rng.choice([-1, 1], size=(n, n_dim))
+    with pm.Model():
+        s = pm.HalfNormal("s", 3, initval=1.0)
+        q = annealed_for(
+            Energy(quartic), [s], data, Support(event_shape=(n_dim,)), progressbar=False
+        )
+    assert q.n_groups == 16 and q.level == "absolute"
+    fourth, of_data = (q.points**4).sum(-1), (data**4).sum()
+    grid = np.linspace(0.4, 0.6, 201)
+    found = np.array([logsumexp(q.log_weights - fourth / s**4) for s in grid])
+    truth = n_dim * (np.log(2 * grid) + gammaln(1.25))
+
+    def moments(log_z):
+        log_p = -of_data / grid**4 - n * log_z - grid**2 / 18
+        p = np.exp(log_p - log_p.max()) / np.exp(log_p - log_p.max()).sum()
+        mean = p @ grid
+        return mean, np.sqrt(p @ (grid - mean) ** 2)
+
+    (mean, sd), (true_mean, true_sd) = moments(found), moments(truth)
+    # The forecast allows 0.05 sd; three times that.
+    assert abs(mean - true_mean) < 0.15 * true_sd
+    assert 0.95 < sd / true_sd < 1.05
+
+
+def test_a_row_for_each_observation_is_left_to_others(rng):
+    data = rng.normal(size=(5, 3))
+    with pm.Model():
+        s = pm.HalfNormal("s", 3, shape=5)
+        with pytest.raises(Unforeseeable):
+            annealed_for(Energy(quartic), [s], data, Support(event_shape=(3,)), progressbar=False)
