@@ -10,11 +10,13 @@ from pymc_ebm.fitting._score_matching import score_matching
 from pymc_ebm.fitting.estimate import PointEstimate
 from pymc_ebm.fitting.find_mle import find_MLE, solve
 from pymc_ebm.fitting.problem import Problem
+from pymc_ebm.fitting.solution import Solution
 
 __all__ = [
     "PathIntegral",
     "PointEstimate",
     "Problem",
+    "Solution",
     "exact_gradient",
     "find_MLE",
     "geyer",

@@ -19,8 +19,10 @@ from pymc_ebm.progress import progress
 
 __all__ = ["METHODS", "find_MLE", "solve"]
 
-#: A method is a function (problem, start, *, advance, random_seed, **options) -> Solution.
-METHODS: dict[str, Callable[..., Solution]] = {
+#: A function (problem, start, *, advance, random_seed, **options) -> Solution.
+Method = Callable[..., Solution]
+
+METHODS: dict[str, Method] = {
     "geyer": geyer,
     "gradient_descent": gradient_descent,
     "exact_gradient": exact_gradient,
@@ -29,11 +31,11 @@ METHODS: dict[str, Callable[..., Solution]] = {
     "pseudolikelihood": pseudolikelihood,
 }
 # These do not look at the reference's points.
-_BLIND = {"score_matching", "pseudolikelihood"}
+_BLIND = {score_matching, pseudolikelihood}
 
 
 def find_MLE(
-    method: str = "geyer",
+    method: str | Method = "geyer",
     *,
     model: pm.Model | None = None,
     include_prior: bool = False,
@@ -59,7 +61,10 @@ def find_MLE(
 
     Parameters
     ----------
-    method : str
+    method : str or callable
+        A name, or a function of one's own: ``method(problem, start, *, advance, random_seed,
+        **options)`` gets the compiled `Problem` and the unconstrained start ``(K,)``, calls
+        ``advance(u)`` after every iteration and returns a `Solution`.
     model : pm.Model, optional
         The model of the context by default. Potentials count as likelihood.
     include_prior : bool, default False
@@ -100,9 +105,9 @@ def find_MLE(
     >>> print(f"{fit.se['sigma'] / fit.estimate['sigma'] * np.sqrt(2 * 6):.3f}")
     1.000
     """
-    _check_method(method)
+    own = _function_of(method)
     problem = Problem(pm.modelcontext(model), include_prior)
-    if method in ("geyer", "gradient_descent") and unbounded(problem):
+    if own in (geyer, gradient_descent) and unbounded(problem):
         raise ValueError(
             "The estimated likelihood has no maximum: the statistics of the data lie outside the "
             "hull of those of the reference's points. To mend it, widen or re-centre the reference."
@@ -114,7 +119,7 @@ def find_MLE(
 
 def solve(
     problem: Problem,
-    method: str = "geyer",
+    method: str | Method = "geyer",
     *,
     start: dict[str, Any] | None = None,
     random_seed=None,
@@ -138,27 +143,34 @@ def solve(
     ValueError
         As for `find_MLE`; whether the data lie in the hull of the points is not looked at.
     """
-    _check_method(method)
-    if method in _BLIND and any(reference.selected for reference in problem.references):
+    own = _function_of(method)
+    if own in _BLIND and any(reference.selected for reference in problem.references):
         raise ValueError(
-            f"The method {method!r} knows nothing of the draws that a selection threw away. Use "
-            f"{', '.join(sorted(set(METHODS) - _BLIND))}."
+            f"The method {own.__name__!r} knows nothing of the draws that a selection threw away. "
+            f"Use {', '.join(sorted(n for n, m in METHODS.items() if m not in _BLIND))}."
         )
+    name = method if isinstance(method, str) else getattr(own, "__name__", str(own))
     with progress(progressbar) as bar:
-        task = bar.add_task(f"find_MLE, {method}", total=None)
-        solution = METHODS[method](
+        task = bar.add_task(f"find_MLE, {name}", total=None)
+        solution = own(
             problem,
             problem.start_at(start),
             advance=lambda u: bar.advance(task),
             random_seed=random_seed,
             **options,
         )
-    return _point_estimate(problem, method, solution)
+    return _point_estimate(problem, name, solution)
 
 
-def _check_method(method) -> None:
+def _function_of(method: str | Method) -> Method:
+    if callable(method):
+        return method
     if method not in METHODS:
-        raise ValueError(f"The method {method!r} is unknown. Use one of {', '.join(METHODS)}.")
+        raise ValueError(
+            f"The method {method!r} is unknown. Use one of {', '.join(METHODS)}, or a function "
+            "that returns a Solution."
+        )
+    return METHODS[method]
 
 
 def _point_estimate(problem, method, solution) -> PointEstimate:

@@ -165,7 +165,7 @@ def test_posterior_against_the_exact_model(sampler, data, seed):
 
 
 def test_freight_regression():
-    """CMP regression of reference_problems.md: MLE and log-likelihood to the digits shown."""
+    """CMP regression, by the summed likelihood: MLE and log-likelihood to the digits shown."""
     broken, transfers = np.genfromtxt(
         "tests/data/freight.csv", delimiter=",", names=True, unpack=True
     )
@@ -485,7 +485,7 @@ def test_impossible_data_at_the_start_are_announced(data):
 
 
 def test_cmp_normaliser():
-    """reference_problems.md: log Z(1.5, 1.2) = 1.389641, log Z(3, 2) = 1.968370."""
+    """By the sum: log Z(1.5, 1.2) = 1.389641, log Z(3, 2) = 1.968370."""
     q = ebm.reference.enumeration(np.arange(401))
     log_z = ebm.log_partition(
         cmp_energy, np.log([1.5, 3.0]), np.array([1.2, 2.0]), reference=q

@@ -19,8 +19,9 @@ from pymc_ebm.fitting.problem import Problem
 class Case:
     """A model with its truth.
 
-    `draw(rng, draws, *params)` is exact; `mle(data)` gives the estimates in the order of `names`;
-    `reference(rng)` is a fixed random reference that covers the model.
+    `draw(rng, draws, *params)` is exact; `mle(data)` gives the estimates in the order of `names`,
+    and `information(*params)` that of one observation, ``(K, K)``; `reference(rng)` is a fixed
+    random reference that covers the model, with a density that is known anywhere.
     """
 
     names: list[str]
@@ -29,18 +30,24 @@ class Case:
     priors: Callable
     draw: Callable
     mle: Callable
+    information: Callable
     reference: Callable
 
     def simulate(self, rng, n):
         return self.draw(rng, n, *self.truth)
 
-    def build(self, rng, n, reference=None):
+    def build(self, rng, n):
         """Model and compiled problem with n simulated data."""
         with pm.Model() as model:
             data = pm.Data("data", self.simulate(rng, n))
-            reference = self.reference(rng) if reference is None else reference
+            reference = self.reference(rng)
             ebm.EBM("x", *self.priors(), energy=self.energy, reference=reference, observed=data)
         return model, Problem(model)
+
+    def se(self, data):
+        """Exact standard errors of the estimates."""
+        information = len(data) * np.atleast_2d(self.information(*self.mle(data)))
+        return np.sqrt(np.diag(np.linalg.inv(information)))
 
     def vector(self, by_name):
         return np.array([float(by_name[name]) for name in self.names])
@@ -60,6 +67,7 @@ def gaussian():
         priors=lambda: [pm.HalfFlat("sigma")],
         draw=lambda rng, draws, s: rng.normal(0, s, draws),
         mle=lambda x: np.array([np.sqrt(np.mean(x**2))]),
+        information=lambda s: 2 / s**2,
         reference=lambda rng: from_scipy(stats.norm(0, 4), 4000, rng),
     )
 
@@ -77,6 +85,7 @@ def quartic():
         priors=lambda: [pm.HalfFlat("a")],
         draw=draw,
         mle=lambda x: np.array([len(x) / (4 * np.sum(x**4))]),
+        information=lambda a: 1 / (4 * a**2),
         reference=lambda rng: from_scipy(stats.norm(0, 1.2), 4000, rng),
     )
 
@@ -90,6 +99,12 @@ def exponential_family_mle(statistics, counts, observed, start):
         return log_z - observed @ theta, np.exp(terms - log_z) @ statistics - observed
 
     return minimize(loss, start, jac=True, method="BFGS", options={"gtol": 1e-10}).x
+
+
+def covariance(statistics, counts, theta):
+    """Of the statistics at θ: the information of an exponential family."""
+    terms = np.log(counts) + statistics @ theta
+    return np.cov(statistics.T, aweights=np.exp(terms - logsumexp(terms)), bias=True)
 
 
 def conway():
@@ -116,6 +131,7 @@ def conway():
         mle=lambda x: exponential_family_mle(
             statistics, np.ones(201), np.array([x.mean(), -gammaln(x + 1).mean()]), truth
         ),
+        information=lambda *theta: covariance(statistics, np.ones(201), np.array(theta)),
         reference=reference,
     )
 
@@ -141,9 +157,8 @@ def ising():
 
     def reference(rng):
         p = 0.6
-        y = np.where(rng.random((8000, 4, 4)) < p, 1, -1)
-        log_q = np.where(y == 1, np.log(p), np.log(1 - p)).sum((1, 2))
-        return ebm.reference.from_draws(y, log_q)
+        log_q = lambda y: np.where(y == 1, np.log(p), np.log(1 - p)).sum((1, 2))
+        return ebm.reference.from_draws(np.where(rng.random((8000, 4, 4)) < p, 1, -1), log_q)
 
     return Case(
         names=["beta", "field"],
@@ -154,6 +169,7 @@ def ising():
         priors=lambda: [pm.Flat("beta"), pm.Flat("field")],
         draw=draw,
         mle=lambda s: exponential_family_mle(kinds, counts, statistics(s).mean(0), truth),
+        information=lambda *theta: covariance(kinds, counts, np.array(theta)),
         reference=reference,
     )
 

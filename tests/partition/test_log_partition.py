@@ -226,7 +226,7 @@ def test_zero_variance():
 
 
 def test_ising_by_enumeration():
-    """reference_problems: periodic 4 × 4 at the critical coupling, 15.521915."""
+    """Kaufman's formula: periodic 4 × 4 at the critical coupling, 15.521915."""
     reference = ebm.reference.enumeration(SPINS, shape=(4, 4), complete=True)
     log_z = ebm.log_partition(ising, 0.5 * np.log(1 + np.sqrt(2)), 0.0, reference=reference)
     np.testing.assert_allclose(log_z.eval(), 15.521915, atol=1e-6)
@@ -383,7 +383,7 @@ def _von_mises_fisher(seed):
     ("problem", "truth"),
     [(_selected_gaussian, np.log(0.15865525)), (_von_mises_fisher, np.log(4 * np.pi * np.sinh(1)))],
 )
-def test_importance_sampling_rows_of_reference_problems(problem, truth, seed):
+def test_importance_sampling_of_closed_forms(problem, truth, seed):
     """Within 5 standard errors (once in 1.7 million seeds outside by chance), each ≤ 0.01 nats."""
     energy, value, reference = problem(seed)
     log_z = ebm.log_partition(energy, value, reference=reference)

@@ -190,7 +190,7 @@ def pooled(anchors=(1.3, 2.0, 3.2), shape=(3, 150), rho=0.3):
 def mixture():
     """150 data of two Gaussians with a common scale s, each with a reference of its own.
 
-    By quantiles, so that the expected counts are those of field_notes.md, 86.5 and 63.5.
+    By quantiles, so that the expected counts are 86.5 and 63.5.
     """
     shares, centres, draws = np.array([0.58, 0.42]), np.array([-1.5, 1.5]), 1000
     levels = [(np.arange(n) + 0.5) / n for n in (87, 63)]
@@ -393,7 +393,7 @@ def test_claims_are_the_spread(name, rng, model_with_references):
     for direction in (*np.eye(2), difference):
         ratio = np.sqrt((direction @ claimed @ direction) / (direction @ seen @ direction))
         np.testing.assert_allclose(ratio, 1, rtol=0.1)
-    # field_notes.md: what counting data, or rows of a regression one by one, would claim. A
+    # What counting data, or rows of a regression one by one, would claim. A
     # variance over 2000 references is known to 3.2%.
     if name in ("mixture", "regression"):
         assert np.mean([f.by_n for f in found]) > 1.15 * seen[0, 0]

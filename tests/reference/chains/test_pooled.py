@@ -148,7 +148,7 @@ def test_report_of_pooled_chains(rng, tmp_path):
 
 CRITICAL = np.log(1 + np.sqrt(2)) / 2
 BETAS = np.array([0.2, 0.4, CRITICAL])
-# Kaufman's formula, from reference_problems.md.
+# Kaufman's formula.
 LATTICE_LOG_Z = {
     8: [47.010147, 56.599389, 60.141781],
     16: [188.039888, 225.228847, 238.642257],
@@ -196,7 +196,7 @@ def test_ising_8_by_8(seed):
 
 @pytest.mark.slow
 def test_ising_16_by_16(seed):
-    """The values of reference_problems.md, within 4 standard errors of at most 0.05."""
+    """The values of Kaufman's formula, within 4 standard errors of at most 0.05."""
     found, error = lattice_estimate(16, 5000, seed)
     assert (error <= 0.05).all()
     assert (abs(found - LATTICE_LOG_Z[16]) < 4 * error).all()

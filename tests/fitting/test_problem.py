@@ -1,4 +1,4 @@
-"""The Monte Carlo error of a posterior mode against the spread of modes."""
+"""A model as a problem of minimisation: modes with the prior, and the error of references."""
 
 import numpy as np
 import pymc as pm
