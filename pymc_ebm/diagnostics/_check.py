@@ -1,5 +1,6 @@
 """The questions of `report`, asked before sampling."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -10,7 +11,7 @@ from pymc.blocking import DictToArrayBijection, RaveledVars
 from scipy import optimize
 
 from pymc_ebm.diagnostics._report import judged
-from pymc_ebm.diagnostics.checks import CHECKS
+from pymc_ebm.diagnostics.checks import CHECKS, Check
 from pymc_ebm.diagnostics.checks.maximum import maximum_words
 from pymc_ebm.diagnostics.hull._hull import hull_verdicts
 from pymc_ebm.diagnostics.limits import Limits
@@ -36,6 +37,7 @@ def check(
     draws: int = 100,
     random_seed=0,
     limits: Limits | None = None,
+    checks: Sequence[Check] = CHECKS,
     progressbar: bool = False,
 ) -> ReferenceReport:
     """Say before sampling what would go wrong with the estimated normalisers.
@@ -60,6 +62,8 @@ def check(
         As for ``numpy.random.default_rng``.
     limits : Limits, optional
         What is allowed.
+    checks : sequence of Check
+        The questions, as for `report`.
     progressbar : bool
 
     Returns
@@ -122,7 +126,7 @@ def check(
         where = f"a draw around the mode ({_values(points[i])})"
         if unusable := faults.energies(points[i], where):
             return _failed(*unusable)
-    checks = [c for c in CHECKS if c.before_sampling]
+    checks = [c for c in checks if c.before_sampling]
     record = record_of(_as_posterior(points), normalisers, checks=checks, progressbar=progressbar)
     verdict = judged(record, checks, limits)
     looked = f"Looked at {at_start}, {at_mode} and {draws} draws around it."

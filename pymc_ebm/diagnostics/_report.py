@@ -16,7 +16,9 @@ from pymc_ebm.weights.pareto_tails import khat_threshold
 __all__ = ["judged", "report"]
 
 
-def report(idata: xr.DataTree, *, limits: Limits | None = None) -> ReferenceReport:
+def report(
+    idata: xr.DataTree, *, limits: Limits | None = None, checks: Sequence[Check] = CHECKS
+) -> ReferenceReport:
     """Judge what the estimated normalisers did to a posterior.
 
     First it says what the chains themselves do not allow: with an R-hat above 1.01 or fewer than
@@ -45,6 +47,9 @@ def report(idata: xr.DataTree, *, limits: Limits | None = None) -> ReferenceRepo
         After `compute_reference_stats`; the model is not needed.
     limits : Limits, optional
         What is allowed.
+    checks : sequence of Check
+        The questions, ``[*CHECKS, MyCheck()]`` with one of your own. What it measures is stored if
+        `compute_reference_stats` has had it as well.
 
     Returns
     -------
@@ -80,7 +85,7 @@ def report(idata: xr.DataTree, *, limits: Limits | None = None) -> ReferenceRepo
     >>> ebm.report(idata, limits=ebm.diagnostics.Limits(bits_lost=1.0)).status
     'ok'
     """
-    return judged(Record.read(idata), CHECKS, limits)
+    return judged(Record.read(idata, checks), checks, limits)
 
 
 def judged(record: Record, checks: Sequence[Check], limits: Limits | None) -> ReferenceReport:

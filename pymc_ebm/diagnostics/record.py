@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import arviz
@@ -15,7 +15,7 @@ import xarray as xr
 from pymc.backends.arviz import find_constants, find_observations
 
 from pymc_ebm._version import versions
-from pymc_ebm.diagnostics.checks import CHECKS, Draws
+from pymc_ebm.diagnostics.checks import CHECKS, Check, Draws
 from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
 
 __all__ = ["Record", "check_same_model", "describe"]
@@ -50,8 +50,8 @@ class Record(NamedTuple):
         }
 
     @classmethod
-    def read(cls, idata: xr.DataTree) -> Record:
-        """What was stored in a DataTree.
+    def read(cls, idata: xr.DataTree, checks: Sequence[Check] = CHECKS) -> Record:
+        """What was stored in a DataTree, and of what checks measured that of these.
 
         Raises
         ------
@@ -68,7 +68,7 @@ class Record(NamedTuple):
         mcse = idata["reference_mcse"].to_dataset()
         texts = statistics.attrs
         of_model = {name: texts[name] for name in _OF_MODEL}
-        measured = {c.name: json.loads(texts[c.name]) for c in CHECKS if c.name in texts}
+        measured = {c.name: json.loads(texts[c.name]) for c in checks if c.name in texts}
         draws = Draws(
             idata["posterior"].to_dataset()[list(mcse.data_vars)],
             statistics,

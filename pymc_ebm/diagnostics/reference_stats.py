@@ -40,6 +40,7 @@ def compute_reference_stats(
     var_names: Sequence[str] | None = None,
     extend_inferencedata: bool = True,
     model: pm.Model | None = None,
+    checks: Sequence[Check] = CHECKS,
     progressbar: bool = True,
     backend: str | None = None,
     compile_kwargs: dict[str, Any] | None = None,
@@ -82,6 +83,8 @@ def compute_reference_stats(
         Add the two groups to `idata` and return it. Otherwise return a tree of the two alone.
     model : pm.Model, optional
         The model of the context by default.
+    checks : sequence of Check
+        Whose `measure` is stored for `report`, as JSON text in the attributes.
     progressbar : bool, default True
     backend : str, optional
         "numba", "c" or "jax".
@@ -124,6 +127,7 @@ def compute_reference_stats(
     record = record_of(
         idata,
         Normalisers(model, var_names).required(),
+        checks=checks,
         progressbar=progressbar,
         **resolve_backend_compile_kwargs(backend, compile_kwargs),
     )

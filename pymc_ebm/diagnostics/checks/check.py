@@ -94,7 +94,8 @@ class Words:
 class Check(ABC):
     """One question that a report answers.
 
-    A new one is a subclass in a file of its own, and an instance in the list `CHECKS`.
+    A new one is a subclass, in a list that `compute_reference_stats` and `report` take as
+    ``checks=[*CHECKS, MyCheck()]``; a file and a place in `CHECKS` make it one of the package's.
 
     Attributes
     ----------
