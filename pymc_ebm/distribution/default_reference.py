@@ -21,6 +21,7 @@ from pymc_ebm.energy.initial_values import initial_values
 from pymc_ebm.reference._enumeration import enumeration
 from pymc_ebm.reference._fitted import fitted
 from pymc_ebm.reference.base import Reference
+from pymc_ebm.reference.sizes import enough_points, first_points, most_points, times_needed
 from pymc_ebm.space.sites import Sites
 from pymc_ebm.space.whole_numbers import WholeNumbers
 
@@ -28,13 +29,8 @@ __all__ = ["fit_reference"]
 
 # Up to so many states, times distinct rows of parameters, and numbers in them, all are enumerated.
 _MOST_STATES, _MOST_NUMBERS = 2**20, 2**25
-# Points before the energy is asked how many it needs, and the most that it gets: in all, and times
-# the distinct rows of parameters.
-_FEWEST_DRAWS, _FIRST_DRAWS = 2**10, 2**14
-_MOST_DRAWS, _MOST_ENERGIES = 2**18, 2**21
+# How far the number of fitted points goes up before the error is asked again.
 _MOST_TIMES = 8
-# What a reference may be expected to add, in posterior sds and bits: half of what `report` allows.
-_WANTED_SHARE, _WANTED_BITS = 0.05, 0.1
 # Share of the model that whole numbers at the ends of a range may have, and the range at first:
 # beyond the data by their own spread, or so much.
 _EDGE, _LEAST_SPREAD = 1e-10, 8
@@ -159,8 +155,8 @@ def _fitted_points(wanted: _Wanted) -> Reference:
     rows.
     """
     events, rows, forecast = wanted.events, wanted.rows, wanted.forecast
-    draws = int(max(_FIRST_DRAWS / 2 ** np.round(np.log2(rows) / 2), _FEWEST_DRAWS))
-    most = max(draws, min(_MOST_DRAWS, 2 ** int(np.log2(_MOST_ENERGIES / rows))))
+    draws = first_points(rows)
+    most = max(draws, most_points(rows))
     # The same data give the same reference: fits are reproducible without a seed.
     fit = partial(
         fitted, events.flat, support=events.space, event_ndim=events.event_ndim, random_seed=0
@@ -171,11 +167,11 @@ def _fitted_points(wanted: _Wanted) -> Reference:
             share, bits = forecast(reference)
         except Unforeseeable:
             break
-        times = max((share / _WANTED_SHARE) ** 2, bits / _WANTED_BITS)
+        times = times_needed(share, bits)
         if not times > 1:
             break
         # Sobol points need fewer than so many, so they are asked again on the way.
-        draws = min(most, draws * 2 ** int(np.ceil(np.log2(min(times, _MOST_TIMES)))))
+        draws = enough_points(draws, times, most, most_times=_MOST_TIMES)
         reference = fit(draws)
     return reference
 

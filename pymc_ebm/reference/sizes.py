@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["enough_points", "most_points", "times_needed"]
+__all__ = ["enough_points", "first_points", "most_points", "times_needed"]
 
 
 def times_needed(
@@ -37,6 +37,24 @@ def times_needed(
     """
     times = max((share / wanted_share) ** 2, bits / wanted_bits)
     return times if math.isfinite(times) else math.inf
+
+
+def first_points(rows: int = 1, *, points: int = 2**14, fewest: int = 2**10) -> int:
+    """Points by which an error is first asked for: fewer where many rows need them all.
+
+    Parameters
+    ----------
+    rows : int
+        Distinct rows of parameters.
+    points, fewest : int
+        For one row, and for very many.
+
+    Examples
+    --------
+    >>> first_points() == 2**14, first_points(rows=100) == 2**11
+    (True, True)
+    """
+    return max(points // 2 ** round(math.log2(rows) / 2), fewest)
 
 
 def most_points(rows: int = 1, *, points: int = 2**18, energies: int = 2**21) -> int:
