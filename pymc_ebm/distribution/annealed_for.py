@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pytensor.tensor.variable import TensorVariable
 
-from pymc_ebm.distribution.error_forecast import Unforeseeable, _of_free_values
+from pymc_ebm.distribution.pilot import Unforeseeable, of_free_values
 from pymc_ebm.energy.energy import Energy
 from pymc_ebm.reference.annealing._annealed import annealed
 from pymc_ebm.reference.annealing.climb import NotArrived, climb
@@ -60,7 +60,7 @@ def annealed_for(
     UserWarning
         More error than wanted with the most points.
     """
-    theta, start = _of_free_values(params)
+    theta, start = of_free_values(params)
     if any(energy.batch_shapes(theta(start))):
         raise Unforeseeable
     rng = np.random.default_rng(random_seed)

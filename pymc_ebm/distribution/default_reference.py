@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
 import numpy as np
@@ -13,15 +13,20 @@ from numpy.typing import NDArray
 from pytensor.tensor.variable import TensorVariable
 
 from pymc_ebm.distribution.anchored_chains import anchored_chains
-from pymc_ebm.distribution.error_forecast import ErrorForecast, Unforeseeable
+from pymc_ebm.distribution.error_forecast import ErrorForecast
 from pymc_ebm.distribution.events import Events, events_of
 from pymc_ebm.distribution.integrals import check_convergence, prior_rows, wall_of
+from pymc_ebm.distribution.panels_for import panels_for
+from pymc_ebm.distribution.pilot import PilotLikelihood, Unforeseeable
 from pymc_ebm.energy.energy import Energy
 from pymc_ebm.energy.initial_values import initial_values
 from pymc_ebm.reference._enumeration import enumeration
 from pymc_ebm.reference._fitted import fitted
+from pymc_ebm.reference._panels import Unresolved
 from pymc_ebm.reference.base import Reference
+from pymc_ebm.reference.laws.law_by_uniforms import LawByUniforms
 from pymc_ebm.reference.sizes import enough_points, first_points, most_points, times_needed
+from pymc_ebm.space.box import Support
 from pymc_ebm.space.sites import Sites
 from pymc_ebm.space.whole_numbers import WholeNumbers
 
@@ -51,12 +56,19 @@ class _Wanted:
         return _n_rows(self.energy, self.params)
 
     @cached_property
-    def forecast(self) -> ErrorForecast | None:
-        """What references would add to the posterior; None where that cannot be told."""
+    def pilot(self) -> PilotLikelihood | None:
+        """The likelihood before the model has it; None where that cannot be told."""
         try:
-            return ErrorForecast(self.energy, self.params, self.events.data, self.events.event_ndim)
+            return PilotLikelihood(
+                self.energy, self.params, self.events.data, self.events.event_ndim
+            )
         except Unforeseeable:
             return None
+
+    @cached_property
+    def forecast(self) -> ErrorForecast | None:
+        """What references would add to the posterior; None where that cannot be told."""
+        return None if self.pilot is None else ErrorForecast(self.pilot)
 
 
 def fit_reference(
@@ -147,6 +159,23 @@ def _chains(wanted: _Wanted) -> Reference | None:
     return anchored_chains(wanted.energy, wanted.params, wanted.events, wanted.progressbar)
 
 
+def _panels(wanted: _Wanted) -> Reference | None:
+    """One or two real numbers: panels that resolve the model all over the posterior."""
+    space, pilot = wanted.events.space, wanted.pilot
+    if space.discrete or not isinstance(space, Support) or pilot is None:
+        return None
+    try:
+        reference = panels_for(pilot, space)
+    except (Unforeseeable, Unresolved):
+        return None
+    if reference.n_points > max(most_points(wanted.rows), _MOST_TIMES * first_points(wanted.rows)):
+        return None
+    # Fresh draws of a fitted law serve what asks a reference for draws.
+    flat = wanted.events.flat
+    law = LawByUniforms(space.base_law(flat, np.random.default_rng(0)), flat.shape[1:])
+    return replace(reference, proposal=law)
+
+
 def _fitted_points(wanted: _Wanted) -> Reference:
     """Points fitted to the data, as many as bring their expected error to what is wanted.
 
@@ -180,6 +209,7 @@ def _fitted_points(wanted: _Wanted) -> Reference:
 WAYS: tuple[Callable[[_Wanted], Reference | None], ...] = (
     _all_states,
     _whole_range,
+    _panels,
     _chains,
     _fitted_points,
 )

@@ -15,9 +15,13 @@ from pymc_ebm.fitting.minimise import inverse, minimise
 from pymc_ebm.fitting.problem import Loss, Problem
 from pymc_ebm.fitting.sandwich import compile_scores, sandwich
 from pymc_ebm.fitting.solution import Solution
+from pymc_ebm.reference._from_draws import from_draws
 from pymc_ebm.reference.base import Reference
 
 __all__ = ["noise_contrastive"]
+
+# Draws where the reference is a rule.
+_NOISE = 2**14
 
 
 def noise_contrastive(
@@ -33,7 +37,8 @@ def noise_contrastive(
         J = \sum_n \log(1 + e^{-G(x_n)}) + \sum_m \log(1 + e^{G(y_m)}), \quad
         G(x) = -E(x \mid θ) - \log Z - \log q(x) - \log(M/N)
 
-    The noise is the reference: its points are y_m and its density is q. As M/N grows, the estimate
+    The noise is the reference: its points are y_m and its density is q. In place of panels it is
+    16,384 draws of the law fitted to the data. As M/N grows, the estimate
     goes over to Geyer's with the same points: both weigh them by exp(−E)/q then.
 
     Parameters
@@ -120,6 +125,8 @@ class _Contest:
 
     def set_data(self, u: NDArray) -> float:
         """Take in the data at present; return log Ẑ at u, where log Z starts."""
+        if self.reference.level == "exact" and self.reference.proposal is not None:
+            self.problem.set_reference(self.index, _draws_of_its_law(self.reference))
         reference = self.reference
         x = np.reshape(self.ebm.data(), (-1, *reference.event_shape))
         log_base = None if reference.moves else reference.log_base(x)
@@ -131,6 +138,14 @@ class _Contest:
             )
         self.log_qm.set_value(-log_base)
         return float(self._log_partition(u))
+
+
+def _draws_of_its_law(reference: Reference) -> Reference:
+    """Noise in place of the nodes of a rule, which are no draws."""
+    law = reference.proposal
+    assert law is not None and law.draw is not None
+    points = law.draw(np.random.default_rng(0), _NOISE)
+    return from_draws(points, law.log_density, support=reference.space)
 
 
 def _compile(problem: Problem) -> tuple[Any, ...]:

@@ -23,6 +23,7 @@ from pymc_ebm.space.box import normalise_support
 
 # Nodes of the Gauss rules along each axis, by dimensions, and the most nodes.
 _ORDERS = {1: 7, 2: 3}
+MOST_DIMENSIONS = len(_ORDERS)
 _MOST_NODES = {1: 2**12, 2: 2**15}
 # Coordinates t beyond which an energy may be inf − inf.
 _FAR = 12.0
@@ -143,32 +144,35 @@ def panels(
             f"The energy takes {len(data)} points and no other number of them. Use "
             "ebm.reference.fitted."
         )
-    tolerance = min(1e-5, 2e-3 / len(data)) if tolerance is None else tolerance
-    return _composite(
+    return lay_panels(
         energies,
-        list(anchors),
-        list(far_anchors),
         data,
-        normalise_support(support),
-        np.asarray(breakpoints, dtype=float),
-        (tolerance, far_tolerance),
-        most_nodes or _MOST_NODES[math.prod(event)],
-        most_nats,
+        anchors,
+        far_anchors,
+        support=support,
+        breakpoints=breakpoints,
+        tolerance=tolerance,
+        far_tolerance=far_tolerance,
+        most_nodes=most_nodes,
+        most_nats=most_nats,
     )
 
 
-def _composite(
+def lay_panels(
     energies: PointEnergies,
-    anchors: list,
-    far_anchors: list,
     data: NDArray,
-    support: Space,
-    breakpoints: NDArray,
-    tolerances: tuple[float, float],
-    most_nodes: int,
-    most_nats: float,
+    anchors: Sequence[Sequence],
+    far_anchors: Sequence[Sequence] = (),
+    *,
+    support=None,
+    breakpoints=(),
+    tolerance: float | None = None,
+    far_tolerance: float = 1e-2,
+    most_nodes: int | None = None,
+    most_nats: float = np.inf,
 ) -> Reference:
-    """`panels` of an energy that is compiled, to any number of nodes."""
+    """`panels` of an energy that is compiled, of any number of points."""
+    support = normalise_support(support)
     event = data.shape[1:]
     rows = data.reshape(len(data), -1)
     n_dim = rows.shape[1]
@@ -182,15 +186,18 @@ def _composite(
     ends = np.empty(0)
     if n_dim == 1:
         modes = minima(partial(_along, axes, at(anchors[:1])), axes.end[0])
-        ends = np.concatenate([modes, axes.coordinates(breakpoints.reshape(-1, 1))[:, 0]])
+        ends = np.concatenate(
+            [modes, axes.coordinates(np.reshape(breakpoints, (-1, 1)).astype(float))[:, 0]]
+        )
     grid = Panels(
         axes,
         gauss_kronrod(_ORDERS[n_dim], n_dim),
         floor(axes.end, axes.coordinates(rows), ends),
-        most_nodes,
+        most_nodes or _MOST_NODES[n_dim],
     )
+    tolerance = tolerance or min(1e-5, 2e-3 / len(data))
     near = len(anchors)
-    wanted = np.repeat(tolerances, [near, len(far_anchors)])
+    wanted = np.repeat([tolerance, far_tolerance], [near, len(far_anchors)])
     # First what must be right; what is left of the nodes goes to the others.
     grid.bisect(at(anchors), wanted[:near])
     masses = grid.bisect(at([*anchors, *far_anchors]), wanted)

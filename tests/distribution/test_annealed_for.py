@@ -6,7 +6,7 @@ import pytest
 from scipy.special import gammaln, logsumexp
 
 from pymc_ebm.distribution.annealed_for import annealed_for
-from pymc_ebm.distribution.error_forecast import Unforeseeable
+from pymc_ebm.distribution.pilot import Unforeseeable
 from pymc_ebm.energy.energy import Energy
 from pymc_ebm.space.box import Support
 
