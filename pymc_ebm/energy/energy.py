@@ -13,8 +13,10 @@ from pytensor import config
 from pytensor.graph.replace import graph_replace, vectorize_graph
 from pytensor.tensor.variable import TensorVariable
 
+from pymc_ebm.energy.linearity import is_linear
 from pymc_ebm.energy.parameters import as_parameter, core_ndims
 from pymc_ebm.energy.point_energies import PointEnergies
+from pymc_ebm.energy.products import in_products
 from pymc_ebm.energy.rows import ParameterRows
 from pymc_ebm.energy.split import SplitEnergy, split_value
 
@@ -268,7 +270,8 @@ class Energy:
         event_shape, dtype, types = key
         x = pt.tensor("x", dtype=dtype, shape=(n_points, *event_shape))
         params = [t(f"param_{i}") for i, t in enumerate(types)]
-        return split_value(self._value(x, params, names), x, params)
+        split = split_value(self._value(x, params, names), x, params)
+        return split if is_linear(split) else in_products(split) or split
 
     def _value(self, x, params, names) -> TensorVariable:
         """E at a batch ``(B, *event)``, with the shape contract checked as far as types tell."""

@@ -7,7 +7,7 @@ and sums come out; then its largest parts that depend on x alone are the statist
 from functools import reduce
 
 import pytensor.tensor as pt
-from pytensor.graph.basic import Variable
+from pytensor.graph.basic import Constant, Variable
 from pytensor.graph.replace import graph_replace
 from pytensor.graph.traversal import toposort
 from pytensor.tensor.basic import Join
@@ -78,7 +78,10 @@ def _with_static_shapes(value, x):
     """Replace shapes of intermediate results, which parameters would seem to enter."""
     replacements = {}
     for node in toposort([value], blockers=[x]):
-        if isinstance(node.op, Shape | Shape_i):
+        size = _static_size(node)
+        if size is not None:
+            replacements[node.outputs[0]] = pt.as_tensor(size).astype(node.outputs[0].dtype)
+        elif isinstance(node.op, Shape | Shape_i):
             shape = node.inputs[0].type.shape
             if shape and None not in shape[1:]:
                 full = [x.shape[0] if shape[0] is None else shape[0], *shape[1:]]
@@ -88,6 +91,18 @@ def _with_static_shapes(value, x):
                     else pt.as_tensor(full[node.op.i]).astype("int64")
                 )
     return graph_replace(value, replacements, strict=False) if replacements else value
+
+
+def _static_size(node) -> int | None:
+    """The number behind ``shape(v)[i]`` where it is known, as ``mean`` asks for it."""
+    if not isinstance(node.op, Subtensor) or len(node.inputs) != 2 or node.outputs[0].ndim:
+        return None
+    shape, index = node.inputs[0].owner, node.inputs[1]
+    if shape is not None and isinstance(shape.op, Elemwise):  # a cast
+        shape = shape.inputs[0].owner
+    if shape is None or not isinstance(shape.op, Shape) or not isinstance(index, Constant):
+        return None
+    return shape.inputs[0].type.shape[int(index.data)]
 
 
 class _Expander:

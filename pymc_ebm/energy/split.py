@@ -10,9 +10,11 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 from pytensor.compile.mode import Mode
+from pytensor.compile.rewriting import inline_ofg_node
 from pytensor.graph.basic import Constant, Variable
 from pytensor.graph.replace import graph_replace
 from pytensor.graph.traversal import toposort
+from pytensor.tensor.einsum import Einsum
 from pytensor.tensor.elemwise import DimShuffle
 from pytensor.tensor.variable import TensorVariable
 
@@ -138,6 +140,7 @@ def split_value(
     ValueError
         If E depends on neither x nor a parameter.
     """
+    value = _inlined(value)
     outer = _captured(value, x, params)
     # One of them may depend on another, and derivatives by one must not go through the other.
     captured = [v.type() for v in outer]
@@ -147,6 +150,17 @@ def split_value(
     slots = [s.type(f"statistic_{i}") for i, s in enumerate(statistics)]
     value = graph_replace(value, dict(zip(statistics, slots, strict=True)), strict=False)
     return SplitEnergy(x, list(params), captured, outer, statistics, slots, value)
+
+
+def _inlined(value) -> TensorVariable:
+    """The graph with that of each ``pt.einsum`` in its place, which is then looked through."""
+    while True:
+        nodes = [n for n in toposort([value]) if isinstance(n.op, Einsum)]
+        if not nodes:
+            return value
+        node = nodes[0]
+        [inner] = inline_ofg_node(node)
+        value = graph_replace(value, {node.outputs[0]: inner}, strict=False)
 
 
 def _captured(value, x, params) -> list[Variable]:

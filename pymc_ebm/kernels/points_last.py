@@ -8,7 +8,7 @@ from pytensor.tensor.math import Sum
 from pytensor.tensor.variable import TensorVariable
 
 from pymc_ebm.energy.hoisting import depends
-from pymc_ebm.kernels.routes import is_product
+from pymc_ebm.energy.linearity import is_product
 
 __all__ = ["points_last"]
 

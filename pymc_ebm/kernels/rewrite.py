@@ -10,6 +10,7 @@ from pytensor.graph.basic import Apply, Constant, Variable
 from pytensor.graph.replace import graph_replace, vectorize_graph
 from pytensor.graph.rewriting.basic import MergeOptimizer, graph_rewriter
 
+from pymc_ebm.energy.linearity import coefficients
 from pymc_ebm.kernels.ops import BlockStream, LinearStream, Weigh
 from pymc_ebm.kernels.points_last import points_last
 from pymc_ebm.kernels.routes import route
@@ -60,14 +61,14 @@ def _linear(node: Apply, used: list[int]) -> dict[int, Variable]:
         for a in map(_points_last, arrays)
     ]
     params = [v.type() for v in given.params]
-    coefficients = _coefficients(op, params, arrays)
+    of_rows = _coefficients(op, params, arrays)
     real = dict(zip([*params, *split.captured], given.varying, strict=True))
     gradients = [k for k in used if k > 0]
     stream = LinearStream(statistics, with_gradient=bool(gradients))
     value, *derivatives = stream(
         log_base,
         *statistics,
-        *graph_replace(coefficients, real, strict=False),
+        *graph_replace(of_rows, real, strict=False),
         return_list=True,
     )
     outputs = {0: value.reshape(_batch_shape(node.inputs, op), ndim=op.batch_ndim)}
@@ -75,7 +76,7 @@ def _linear(node: Apply, used: list[int]) -> dict[int, Variable]:
         slots = [d.type() for d in derivatives]
         inputs = [*params, *split.captured]
         wrt = [inputs[op.differentiable[k - 1]] for k in gradients]
-        known = dict(zip(coefficients, slots, strict=True))
+        known = dict(zip(of_rows, slots, strict=True))
         found = grad(None, wrt, known_grads=known, disconnected_inputs="ignore")
         real |= dict(zip(slots, derivatives, strict=True))
         outputs |= dict(zip(gradients, graph_replace(found, real, strict=False), strict=True))
@@ -85,15 +86,9 @@ def _linear(node: Apply, used: list[int]) -> dict[int, Variable]:
 def _coefficients(op: LogPartition, params: list[Variable], arrays) -> list[Variable]:
     """c_k at parameters with their batch dimensions, ``(R,)`` or ``(R, d_k)``."""
     split = op.split
-    # The derivative of a linear function is the same at every point: here at one of zeros.
     shapes = [a.type.shape[1:] for a in arrays]
-    zeros = [
-        pt.zeros((1, *shape), dtype=s.dtype) for s, shape in zip(split.slots, shapes, strict=True)
-    ]
-    rows = grad(split.value.sum(), split.slots, disconnected_inputs="ignore")
-    rows = graph_replace(rows, dict(zip(split.slots, zeros, strict=True)), strict=False)
     rows = vectorize_graph(
-        [r.sum(axis=0) for r in rows], dict(zip(split.params, params, strict=True))
+        coefficients(split, shapes), dict(zip(split.params, params, strict=True))
     )
     found = []
     for row, shape in zip(rows, shapes, strict=True):

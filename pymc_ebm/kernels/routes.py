@@ -7,15 +7,10 @@ from typing import Literal
 import pytensor
 from pytensor.graph.basic import Apply, Variable
 from pytensor.graph.traversal import ancestors
-from pytensor.scalar.basic import Add, Cast, Mul, Neg, Sub, TrueDiv
-from pytensor.tensor.blockwise import Blockwise
-from pytensor.tensor.elemwise import DimShuffle, Elemwise
-from pytensor.tensor.math import Dot, Sum
 from pytensor.tensor.variable import TensorVariable
 
 from pymc_ebm.distributed.sharded_reference import ShardedReference
-from pymc_ebm.energy.hoisting import depends
-from pymc_ebm.energy.split import SplitEnergy
+from pymc_ebm.energy.linearity import is_linear
 from pymc_ebm.partition.op import LogPartition
 
 __all__ = ["Route", "route"]
@@ -106,53 +101,6 @@ def choose(node: Apply) -> Route:
     if is_linear(split):
         return Route("linear", f"the energy is linear in {per_point}")
     return Route("blocks", f"the energy is not linear in {per_point}")
-
-
-def is_linear(split: SplitEnergy) -> bool:
-    """Whether the graph of E is a sum of products of one statistic and things free of x."""
-    if not all(s.dtype.startswith("float") for s in split.slots):
-        return False
-    dependent = depends([split.value], split.slots)
-    seen: dict[Variable, bool] = {}
-
-    def linear(variable) -> bool:
-        if variable not in seen:
-            seen[variable] = variable in split.slots or _linear_step(variable.owner)
-        return seen[variable]
-
-    def _linear_step(node) -> bool:
-        moving = [v for v in node.inputs if v in dependent]
-        if isinstance(node.op, Elemwise):
-            match node.op.scalar_op:
-                case Add() | Sub():
-                    fits = len(moving) == len(node.inputs)
-                case Neg():
-                    fits = True
-                case Mul():
-                    fits = len(moving) == 1
-                case TrueDiv():
-                    fits = moving == [node.inputs[0]]
-                case Cast():
-                    fits = node.outputs[0].dtype == "float64"
-                case _:
-                    fits = False
-        elif isinstance(node.op, Sum):
-            fits = node.op.axis is not None and 0 not in node.op.axis
-        else:
-            fits = isinstance(node.op, DimShuffle) or (
-                is_product(node) and moving == [node.inputs[0]]
-            )
-        return fits and all(linear(v) for v in moving)
-
-    return split.value in dependent and linear(split.value)
-
-
-def is_product(node: Apply) -> bool:
-    """Whether a node is a product of a matrix with a matrix or vector, spelt ``dot`` or ``@``."""
-    op = node.op
-    if isinstance(op, Blockwise):
-        op = op.core_op
-    return isinstance(op, Dot) and node.inputs[0].ndim == 2 and node.inputs[1].ndim <= 2
 
 
 def _node(log_z) -> Apply:
