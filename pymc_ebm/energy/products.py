@@ -62,7 +62,7 @@ def in_products(split: SplitEnergy) -> SplitEnergy | None:
     ends = np.cumsum([0, *(sizes[which.index(k)] for k in range(len(sources)))])
     places = [range(*pair) for pair in pairwise(ends.tolist())]
     columns = _columns([m for m in sorted(found, key=lambda m: (len(m), m)) if m], places)
-    if len(columns) > _MOST_PRODUCTS and any(len(c) > 1 for c in columns):
+    if len(columns) > _MOST_PRODUCTS:
         return None
     statistics = [_products(pt.concatenate([_flat(s) for s in sources], axis=1), columns)]
     coefficients, level = _coefficients(split, columns, [places[k] for k in which])

@@ -7,9 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 import pytensor
-import pytensor.tensor as pt
-from pytensor.gradient import NullTypeGradError
 
+from pymc_ebm.energy.linearity import common_slopes, slopes
 from pymc_ebm.energy.split import VECTORISED
 from pymc_ebm.sampling.target import cached
 from pymc_ebm.space.pairwise import Pairwise, decompose, random_codes
@@ -85,19 +84,16 @@ class _Statistics(NamedTuple):
 
     def coefficients(self, row) -> np.ndarray | None:
         """∂E/∂T_k ``(S,)``, if it is the same at all sample states."""
-        slopes = self.slopes(*row, *self.samples)
-        slopes = np.concatenate([s.reshape(len(s), -1) for s in slopes], axis=1)
-        largest = 1 + np.abs(slopes).max()
-        return slopes[0] if (np.abs(slopes - slopes[0]) <= 1e-12 * largest).all() else None
+        found = self.slopes(*row, *self.samples)
+        return common_slopes(np.concatenate([s.reshape(len(s), -1) for s in found], axis=1))
 
 
 def _statistics(energy, reference, sites, row, rng) -> _Statistics | None:
     split = energy.split(reference.event_shape, reference.points.dtype, row)
     if not split.slots or not all(s.dtype.startswith("float") for s in split.slots):
         return None
-    try:
-        slopes = pt.grad(split.value.sum(), split.slots, disconnected_inputs="ignore")
-    except (NotImplementedError, NullTypeGradError):
+    of_statistics = slopes(split)
+    if of_statistics is None:
         return None
     function = pytensor.function([split.x], split.statistics, mode=VECTORISED)
 
@@ -114,6 +110,6 @@ def _statistics(energy, reference, sites, row, rng) -> _Statistics | None:
         decompose(evaluate, sites.n_values, rng),
         some,
         pytensor.function(
-            [*split.params, *split.slots], slopes, mode=VECTORISED, on_unused_input="ignore"
+            [*split.params, *split.slots], of_statistics, mode=VECTORISED, on_unused_input="ignore"
         ),
     )

@@ -38,7 +38,7 @@ CASES = {
     "Ising, free": (partial(ising, boundary="free"), (0.3, 0.1), SPINS, (2, 4), None, [T, T], True),
     "Ising, masked": (partial(ising, mask=MASK), (0.3, 0.1), SPINS, (3, 3), None, [T, T], True),
     "Ising, field of sites": (
-        ising, (0.3, MATRIX[:3]), SPINS, (3, 3), "(),(r,c)", [T, (None, 3, 3)], True,
+        ising, (0.3, MATRIX[:3]), SPINS, (3, 3), "(),(r,c)", [(None, 10)], True,
     ),
     "Potts": (potts, (0.5,), COLOURS, (2, 3), None, [T], True),
     "Potts, field": (potts, (0.5, 0.2, -0.4), COLOURS, (2, 3), None, [T, T, T], True),
