@@ -75,9 +75,12 @@ def check_convergence(
 
 
 def _stays(energies: NDArray, far: NDArray) -> bool:
-    """Whether energies so far out are too low for an integral, in most places."""
+    """Whether energies so far out are as near it in most places, too low for an integral.
+
+    Those that fall are of another fault, a log density with its sign.
+    """
     change = energies[1:] - energies[0]
-    return bool(np.isfinite(energies).all() and (change < 0.9 * np.log(far)).mean() > 0.9)
+    return bool(np.isfinite(energies).all() and (np.abs(change) < 0.9 * np.log(far)).mean() > 0.9)
 
 
 def wall_of(
