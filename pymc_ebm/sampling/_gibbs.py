@@ -9,18 +9,18 @@ from pymc_ebm.energy.energy import Energy, EnergyFunction, as_energy
 from pymc_ebm.memory import check_memory
 from pymc_ebm.progress import progress
 from pymc_ebm.reference.base import Reference
-from pymc_ebm.sampling.given_change import given_change
-from pymc_ebm.sampling.local_energy import agrees, local_energy
-from pymc_ebm.sampling.output import chain_ess, datatree
-from pymc_ebm.sampling.sites import sites_of
-from pymc_ebm.sampling.sweeps import candidate_sweeps, change_sweeps
-from pymc_ebm.sampling.target import (
+from pymc_ebm.sampling.compiled_energies import (
     BLOCK,
     cached,
     energy_function,
     spell,
     start_points,
 )
+from pymc_ebm.sampling.local_change import local_change_of
+from pymc_ebm.sampling.local_energy import agrees, local_energy
+from pymc_ebm.sampling.output import chain_ess, datatree
+from pymc_ebm.sampling.sites import sites_of
+from pymc_ebm.sampling.sweeps import candidate_sweeps, change_sweeps
 from pymc_ebm.space.clusters import clusters_of
 from pymc_ebm.space.pairwise import random_codes
 from pymc_ebm.space.pairwise_sweeps import pairwise_sweeps
@@ -146,7 +146,7 @@ def gibbs(
     energy_of = energy_function(energy, reference, row)
     start = _first_states(initvals, chains, sites, reference, energy_of, row, rng)
     run = _Run(sites, rng, tune, draws, thin, progressbar)
-    given = given_change(energy, sites, row)
+    given = local_change_of(energy, sites, row)
     x = local = None
     if given is not None:
         some = random_codes(sites.n_values, _CHECKED_DRAWS, rng)

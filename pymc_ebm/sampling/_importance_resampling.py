@@ -11,8 +11,8 @@ import xarray as xr
 from pymc_ebm.energy.energy import Energy, EnergyFunction, as_energy
 from pymc_ebm.memory import check_memory
 from pymc_ebm.reference.base import Reference
+from pymc_ebm.sampling.compiled_energies import energy_function, spell, weights_function
 from pymc_ebm.sampling.output import datatree
-from pymc_ebm.sampling.target import energy_function, spell, weights_function
 from pymc_ebm.weights.normalised import ess, normalise
 
 __all__ = ["importance_resampling"]

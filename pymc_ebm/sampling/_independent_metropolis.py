@@ -13,8 +13,8 @@ from pymc_ebm.energy.energy import Energy, EnergyFunction, as_energy
 from pymc_ebm.memory import check_memory
 from pymc_ebm.progress import progress
 from pymc_ebm.reference.base import Reference
+from pymc_ebm.sampling.compiled_energies import BLOCK, energy_function, spell, start_points
 from pymc_ebm.sampling.output import chain_ess, datatree
-from pymc_ebm.sampling.target import BLOCK, energy_function, spell, start_points
 from pymc_ebm.weights.normalised import normalise
 
 __all__ = ["independent_metropolis"]

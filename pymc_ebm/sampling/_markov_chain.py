@@ -16,14 +16,14 @@ import xarray as xr
 from pymc_ebm.energy.energy import Energy, EnergyFunction, as_energy
 from pymc_ebm.memory import check_memory
 from pymc_ebm.reference.base import Reference
-from pymc_ebm.sampling.output import chain_ess, datatree
-from pymc_ebm.sampling.target import (
+from pymc_ebm.sampling.compiled_energies import (
     cached,
     energy_function,
     spell,
     start_points,
     weights_function,
 )
+from pymc_ebm.sampling.output import chain_ess, datatree
 
 __all__ = ["markov_chain"]
 

@@ -10,7 +10,7 @@ import pytensor
 
 from pymc_ebm.energy.linearity import common_slopes, slopes
 from pymc_ebm.energy.split import VECTORISED
-from pymc_ebm.sampling.target import cached
+from pymc_ebm.sampling.compiled_energies import cached
 from pymc_ebm.space.pairwise import Pairwise, decompose, random_codes
 from pymc_ebm.space.sites import Sites
 

@@ -7,8 +7,8 @@ from typing import Any
 import numba
 import numpy as np
 
-from pymc_ebm.sampling.given_change import GivenChange
-from pymc_ebm.sampling.target import energy_function, spell
+from pymc_ebm.sampling.compiled_energies import energy_function, spell
+from pymc_ebm.sampling.local_change import LocalChange
 from pymc_ebm.space.clusters import draw_code
 from pymc_ebm.space.pairwise_sweeps import Sweeps
 from pymc_ebm.space.sites import Sites
@@ -16,7 +16,7 @@ from pymc_ebm.space.sites import Sites
 __all__ = ["candidate_sweeps", "change_sweeps"]
 
 
-def change_sweeps(given: GivenChange) -> Sweeps:
+def change_sweeps(given: LocalChange) -> Sweeps:
     """Sweeps under an energy that says what a new value of a site changes."""
     kernel: Any = _given_changes
     tables = (given.sites.values, given.sites.n_values, given.function, given.params)

@@ -23,9 +23,9 @@ from pymc_ebm.energies import (
 from pymc_ebm.energy.energy import Energy
 from pymc_ebm.energy.parameters import as_parameter
 from pymc_ebm.energy.split import evaluate
+from pymc_ebm.sampling.compiled_energies import energy_function
 from pymc_ebm.sampling.local_energy import local_energy
 from pymc_ebm.sampling.sites import sites_of
-from pymc_ebm.sampling.target import energy_function
 
 SPINS, COLOURS, BITS = [-1, 1], [0, 1, 2], [0, 1]
 MASK = np.array([[True, True, False], [True, True, True], [False, True, True]])

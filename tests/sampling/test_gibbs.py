@@ -14,9 +14,9 @@ from pymc_ebm.energies import edges, ergm, gwesp
 from pymc_ebm.energies import triangles as ready_triangles
 from pymc_ebm.energy.energy import Energy
 from pymc_ebm.sampling import gibbs
+from pymc_ebm.sampling.compiled_energies import energy_function
 from pymc_ebm.sampling.local_energy import local_energy
 from pymc_ebm.sampling.sites import sites_of
-from pymc_ebm.sampling.target import energy_function
 from pymc_ebm.space.clusters import clusters_of
 
 

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 from numba.core.dispatcher import Dispatcher
 
-from pymc_ebm.sampling.target import spell
+from pymc_ebm.sampling.compiled_energies import spell
 from pymc_ebm.space.sites import Sites
 
-__all__ = ["GivenChange", "given_change"]
+__all__ = ["LocalChange", "local_change_of"]
 
 _TOLERANCE = 1e-8
 
 
 @dataclass(frozen=True, eq=False)
-class GivenChange:
+class LocalChange:
     """E(x with x[site] = value) − E(x) by a compiled function, at one row of parameters.
 
     Attributes
@@ -78,7 +78,7 @@ class GivenChange:
                 )
 
 
-def given_change(energy, sites: Sites, row: Sequence[np.ndarray]) -> GivenChange | None:
+def local_change_of(energy, sites: Sites, row: Sequence[np.ndarray]) -> LocalChange | None:
     """The energy's own `local_change` at one row of parameters, if it has one.
 
     Parameters
@@ -90,7 +90,7 @@ def given_change(energy, sites: Sites, row: Sequence[np.ndarray]) -> GivenChange
 
     Returns
     -------
-    GivenChange or None
+    LocalChange or None
 
     Raises
     ------
@@ -105,4 +105,4 @@ def given_change(energy, sites: Sites, row: Sequence[np.ndarray]) -> GivenChange
             f"The local_change of the energy is a {type(function).__name__}, and Gibbs sampling "
             "calls it from compiled code. Decorate it with numba.njit."
         )
-    return GivenChange(function, sites, tuple(v[()] for v in row))
+    return LocalChange(function, sites, tuple(v[()] for v in row))
