@@ -49,13 +49,13 @@ class EBM(Distribution):
         nats. Low energy is high probability.
     reference : Reference, optional
         The weighted points that estimate log Z. By default one is made from the observed data:
-        one fitted to them, wider than they are (paper, section 3.2), with as many points as bring
-        the error that they are expected to add to a posterior mean below 5% of its sd: at first
-        2¹⁴, fewer for many distinct rows of parameters, and at most 2¹⁸, or 2²¹ divided by the
-        number of such rows; for vectors, matrices and
-        networks of two values, or of the integers that `support` gives, all states where these are
-        few, and else chains at parameters that the data and the prior allow, as
-        `pymc_ebm.reference.pooled` places them.
+        for one or two real numbers `pymc_ebm.reference.panels`, where they resolve the model all
+        over the posterior; else one fitted to them, wider than they are (paper, section 3.2), with
+        as many points as bring the error that they are expected to add to a posterior mean below 5%
+        of its sd: at first 2¹⁴, fewer for many distinct rows of parameters, and at most 2¹⁸, or 2²¹
+        divided by the number of such rows; for vectors, matrices and networks of two values, or of
+        the integers that `support` gives, all states where these are few, and else chains at
+        parameters that the data and the prior allow, as `pymc_ebm.reference.pooled` places them.
     signature : str, optional
         Core dimensions of the parameters, as ``pm.CustomDist`` takes them; the output side may
         be left out: ``"(k),()"``.
