@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pytensor.tensor.variable import TensorVariable
 
 from pymc_ebm.distribution.anchored_chains import anchored_chains
+from pymc_ebm.distribution.annealed_for import annealed_for
 from pymc_ebm.distribution.error_forecast import ErrorForecast
 from pymc_ebm.distribution.events import Events, events_of
 from pymc_ebm.distribution.integrals import check_convergence, prior_rows, wall_of
@@ -36,6 +37,9 @@ __all__ = ["fit_reference"]
 _MOST_STATES, _MOST_NUMBERS = 2**20, 2**25
 # How far the number of fitted points goes up before the error is asked again.
 _MOST_TIMES = 8
+# What nobody can use, fewer effective points than tell their own error, and dimensions in which
+# fitted points may be too few.
+_USABLE_SHARE, _FEWEST_EFFECTIVE, _MANY_DIMENSIONS = 0.1, 1000, 3
 # Share of the model that whole numbers at the ends of a range may have, and the range at first:
 # beyond the data by their own spread, or so much.
 _EDGE, _LEAST_SPREAD = 1e-10, 8
@@ -176,7 +180,62 @@ def _panels(wanted: _Wanted) -> Reference | None:
     return replace(reference, proposal=law)
 
 
-def _fitted_points(wanted: _Wanted) -> Reference:
+def _few_fitted_points(wanted: _Wanted) -> Reference | None:
+    """Points fitted to the data, where they are enough in three and more real dimensions."""
+    forecast = _in_many_dimensions(wanted)
+    if forecast is None:
+        return None
+    try:
+        reference = _fitted_points(wanted, _FEWEST_EFFECTIVE)
+        share, bits = forecast(reference)
+        enough = forecast.effective_points(reference) >= _FEWEST_EFFECTIVE
+    except Unforeseeable:
+        return None
+    return reference if enough and times_needed(share, bits) <= 1 else None
+
+
+def _annealed(wanted: _Wanted) -> Reference | None:
+    """Points annealed to the maximum of the likelihood, in three and more real dimensions.
+
+    Raises
+    ------
+    ValueError
+        They would add more to the posterior than anybody can use.
+    """
+    # Of its own: the first reference finds the maximum, and fitted points may have found none.
+    forecast = _in_many_dimensions(wanted)
+    if forecast is None:
+        return None
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="The runs' spread", category=UserWarning)
+            reference = annealed_for(
+                wanted.energy, wanted.params, wanted.events.flat, wanted.events.space,
+                progressbar=wanted.progressbar,
+            )  # fmt: skip
+        share, _ = forecast(reference)
+    except Unforeseeable:
+        return None
+    if share > _USABLE_SHARE:
+        raise ValueError(
+            f"no default reference serves: {most_points()} points fitted to the data are too few, "
+            f"and {reference.n_points} annealed ones would add {share:.2g} posterior sds to a "
+            "mean. Give reference=ebm.reference.annealed(...) with a larger most_points, or with "
+            "starts= at the modes."
+        )
+    return reference
+
+
+def _in_many_dimensions(wanted: _Wanted) -> ErrorForecast | None:
+    """Forecast for events of three or more real numbers that share their parameters."""
+    events = wanted.events
+    size = math.prod(events.flat.shape[1:])
+    if type(events.space) is not Support or size < _MANY_DIMENSIONS or wanted.rows > 1:
+        return None
+    return None if wanted.pilot is None else ErrorForecast(wanted.pilot)
+
+
+def _fitted_points(wanted: _Wanted, fewest_effective: float = 0.0) -> Reference:
     """Points fitted to the data, as many as bring their expected error to what is wanted.
 
     An error of one row's log Z enters the likelihood as often as the row has data, once in a
@@ -197,7 +256,7 @@ def _fitted_points(wanted: _Wanted) -> Reference:
         except Unforeseeable:
             break
         times = times_needed(share, bits)
-        if not times > 1:
+        if not times > 1 or forecast.effective_points(reference) < fewest_effective:
             break
         # Sobol points need fewer than so many, so they are asked again on the way.
         draws = enough_points(draws, times, most, most_times=_MOST_TIMES)
@@ -211,6 +270,8 @@ WAYS: tuple[Callable[[_Wanted], Reference | None], ...] = (
     _whole_range,
     _panels,
     _chains,
+    _few_fitted_points,
+    _annealed,
     _fitted_points,
 )
 

@@ -64,6 +64,18 @@ class ErrorForecast:
         share = np.sqrt((added / variance[variance > 0]).max())
         return float(share), float((centred * (inverse @ centred)).sum() / (2 * np.log(2)))
 
+    def effective_points(self, reference: Reference) -> float:
+        """Effective number of points at the maximum, the smallest of all rows.
+
+        Raises
+        ------
+        Unforeseeable
+            As for the error.
+        """
+        with np.errstate(all="ignore"):
+            rows = self._pilot.at(self._maximum(reference), reference)
+            return float(min(1 / (row.weights**2).sum() for row in rows))
+
     def largest_share(self, reference: Reference, points: NDArray, sds: float = 4.0) -> float:
         """Largest share of a row's model that some of the points have.
 

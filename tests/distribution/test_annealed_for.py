@@ -6,6 +6,7 @@ import pytest
 from scipy.special import gammaln, logsumexp
 
 from pymc_ebm.distribution.annealed_for import annealed_for
+from pymc_ebm.distribution.default_reference import fit_reference
 from pymc_ebm.distribution.pilot import Unforeseeable
 from pymc_ebm.energy.energy import Energy
 from pymc_ebm.space.box import Support
@@ -48,3 +49,16 @@ def test_a_row_for_each_observation_is_left_to_others(rng):
         s = pm.HalfNormal("s", 3, shape=5)
         with pytest.raises(Unforeseeable):
             annealed_for(Energy(quartic), [s], data, Support(event_shape=(3,)), progressbar=False)
+
+
+@pytest.mark.slow
+def test_the_default_in_twenty_dimensions(rng):
+    """Fitted points are too few there, so the default anneals; log Z against the closed form."""
+    data = rng.gamma(0.25, size=(200, 20)) ** 0.25 * rng.choice([-1, 1], size=(200, 20))
+    with pm.Model():
+        s = pm.HalfNormal("s", 3)
+        q = fit_reference(Energy(quartic), [s], data, None, False)
+    assert q.description.startswith("annealed")
+    energies = (q.points**4).sum(-1)
+    error = logsumexp(q.log_weights - energies) - 20 * (np.log(2) + gammaln(1.25))
+    assert abs(error) < 0.2
