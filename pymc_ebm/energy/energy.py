@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ from pytensor import config
 from pytensor.graph.replace import graph_replace, vectorize_graph
 from pytensor.tensor.variable import TensorVariable
 
+from pymc_ebm.energy.calling import call, call_hint
 from pymc_ebm.energy.linearity import is_linear
 from pymc_ebm.energy.parameters import as_parameter, core_ndims
 from pymc_ebm.energy.point_energies import PointEnergies
@@ -270,47 +270,12 @@ class Energy:
         event_shape, dtype, types = key
         x = pt.tensor("x", dtype=dtype, shape=(n_points, *event_shape))
         params = [t(f"param_{i}") for i, t in enumerate(types)]
-        split = split_value(self._value(x, params, names), x, params)
+        split = split_value(call(self.function, x, params, names), x, params)
         return split if is_linear(split) else in_products(split) or split
-
-    def _value(self, x, params, names) -> TensorVariable:
-        """E at a batch ``(B, *event)``, with the shape contract checked as far as types tell."""
-        try:
-            value = pt.as_tensor(self.function(x, *params))
-        except (IndexError, ValueError, TypeError) as error:
-            scalars = [n for n, p in zip(names, params, strict=True) if not p.ndim]
-            hint = self.call_hint(len(params), error) or (
-                f"If {scalars} hold a vector each observation shares, say so with signature=, for "
-                "example '(k)'."
-            )
-            raise ValueError(
-                f"The energy cannot be called with x of shape (batch, *event) = {x.type.shape} and "
-                f"parameters of {[p.ndim for p in params]} dimensions: {error}. {hint}"
-            ) from error
-        if value.type.ndim != 1 or (
-            x.type.shape[0] is None and value.type.shape[0] not in (None, 1)
-        ):
-            raise ValueError(
-                f"The energy of points of shape {('batch', *x.type.shape[1:])} has shape "
-                f"{value.type.shape}, not ('batch',). Sum over the {x.ndim - 1} event axes and "
-                "keep the batch axis; for a vector parameter write its signature, for example "
-                "'(k)'."
-            )
-        return value if value.dtype.startswith("float") else value.astype("float64")
 
     def call_hint(self, n_params: int, error: Exception) -> str:
         """What to do where E cannot be called; empty where only its shapes may tell."""
-        try:
-            inspect.signature(self.function).bind(*[None] * (1 + n_params))
-        except TypeError:
-            return f"Write it as a function of x and the parameters, {n_params} in all."
-        except ValueError:  # no signature, as of what is written in C
-            pass
-        if "boolean" in str(error):
-            return (
-                "What depends on x or a parameter has no value yet: use pt.switch in place of if."
-            )
-        return ""
+        return call_hint(self.function, n_params, error)
 
 
 def as_energy(energy: Energy | EnergyFunction, signature: str | None = None) -> Energy:

@@ -1,0 +1,45 @@
+"""Calling a user's energy, and what to do where it cannot be called."""
+
+import inspect
+
+import pytensor.tensor as pt
+from pytensor.tensor.variable import TensorVariable
+
+__all__ = ["call", "call_hint"]
+
+
+def call(function, x, params, names) -> TensorVariable:
+    """E at a batch ``(B, *event)``, with the shape contract checked as far as types tell."""
+    try:
+        value = pt.as_tensor(function(x, *params))
+    except (IndexError, ValueError, TypeError) as error:
+        scalars = [n for n, p in zip(names, params, strict=True) if not p.ndim]
+        hint = call_hint(function, len(params), error) or (
+            f"If {scalars} hold a vector each observation shares, say so with signature=, for "
+            "example '(k)'."
+        )
+        raise ValueError(
+            f"The energy cannot be called with x of shape (batch, *event) = {x.type.shape} and "
+            f"parameters of {[p.ndim for p in params]} dimensions: {error}. {hint}"
+        ) from error
+    if value.type.ndim != 1 or (x.type.shape[0] is None and value.type.shape[0] not in (None, 1)):
+        raise ValueError(
+            f"The energy of points of shape {('batch', *x.type.shape[1:])} has shape "
+            f"{value.type.shape}, not ('batch',). Sum over the {x.ndim - 1} event axes and "
+            "keep the batch axis; for a vector parameter write its signature, for example "
+            "'(k)'."
+        )
+    return value if value.dtype.startswith("float") else value.astype("float64")
+
+
+def call_hint(function, n_params: int, error: Exception) -> str:
+    """What to do where E cannot be called; empty where only its shapes may tell."""
+    try:
+        inspect.signature(function).bind(*[None] * (1 + n_params))
+    except TypeError:
+        return f"Write it as a function of x and the parameters, {n_params} in all."
+    except ValueError:  # no signature, as of what is written in C
+        pass
+    if "boolean" in str(error):
+        return "What depends on x or a parameter has no value yet: use pt.switch in place of if."
+    return ""
