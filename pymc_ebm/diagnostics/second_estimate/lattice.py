@@ -1,0 +1,220 @@
+"""Log normalisers over many sites, by annealing independent sites to the model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pymc_ebm.diagnostics.second_estimate.question import Answer, CannotTell, Question
+from pymc_ebm.sampling.clusters import Clusters, clusters_of
+from pymc_ebm.sampling.pairwise import Pairwise, decompose
+from pymc_ebm.sampling.sweeps import pairwise_sweeps
+from pymc_ebm.space.sites import Sites
+
+__all__ = ["over_sites"]
+
+_RUNS = 8
+# Of a site's values, the share of the base that is even over them.
+_EVEN = 0.5
+
+
+def over_sites(
+    question: Question,
+    rng: np.random.Generator,
+    *,
+    anchors: int = 5,
+    levels: int = 40,
+    sweeps: int = 2,
+    first: int = 100,
+    largest: int = 1600,
+) -> Iterator[Answer]:
+    """Annealing from independent sites to the model at a few rows, and pooling what it leaves.
+
+    The sites of the base have the frequencies of the data, half evened out. Each of 8 runs
+    is annealed to every anchor by sweeps of Gibbs sampling, with moves of clusters where the energy
+    allows them, and resampled as it goes; its particles at all anchors together make one
+    estimate at every row.
+
+    Parameters
+    ----------
+    question : Question
+        With `values`.
+    rng : Generator
+    anchors : int
+        Rows far from one another.
+    levels, sweeps : int
+        Of the annealing, and at each level.
+    first, largest : int
+        Particles of a run at an anchor, in the first answer and at most in the last; each answer
+        has four times the particles of the one before.
+
+    Yields
+    ------
+    Answer
+        Its noise is that of the runs.
+
+    Raises
+    ------
+    CannotTell
+        An energy that is no sum over sites and pairs of sites.
+    """
+    assert question.values is not None
+    sites = Sites.of(question.values, (question.n_dim,))
+    chosen = question.far_apart(anchors)
+    models = [_decomposed(question, sites, int(row), rng) for row in chosen]
+    base = _base(question, sites)
+    particles = first
+    while particles <= largest:
+        log_runs = np.empty((_RUNS, question.n_rows))
+        codes, levels_of = [], np.empty((_RUNS, len(chosen)))
+        for a, model in enumerate(models):
+            of_anchor, log_z = _annealed(base, model, sites, particles, levels, sweeps, rng)
+            codes.append(of_anchor)
+            levels_of[:, a] = log_z
+        for g in range(_RUNS):
+            states = np.concatenate([c[g] for c in codes])
+            x = sites.points(states).astype(float)
+            of_anchors = question.log_densities(x, chosen)
+            log_mixture = _pooled(of_anchors, levels_of[g])
+            terms = _in_blocks(question, x, log_mixture)
+            log_runs[g] = terms
+        top = log_runs.max(axis=0)
+        if not np.isfinite(top).all():
+            raise CannotTell("The second estimate found no mass of the model at some draws.")
+        relative = np.exp(log_runs - top)
+        mean = relative.mean(axis=0)
+        yield Answer(
+            np.log(mean) + top,
+            (relative / mean - 1) / _RUNS,
+            f"annealing of {_RUNS * particles * len(chosen)} particles from independent sites",
+            "A phase of the sites that neither annealing nor the data enter may be missed.",
+        )
+        particles *= 4
+
+
+def _decomposed(question: Question, sites: Sites, row: int, rng) -> Pairwise:
+    rows = np.array([row])
+
+    def energies(codes: NDArray) -> NDArray:
+        x = sites.points(codes).astype(float)
+        return np.asarray(question.energy(x, rows), dtype=float)[0][:, None]
+
+    found = decompose(energies, sites.n_values, rng)
+    if found is None:
+        raise CannotTell(
+            "The energy is no sum over sites and pairs of sites, so that its states cannot be "
+            "annealed from independent ones."
+        )
+    return found
+
+
+def _base(question: Question, sites: Sites) -> NDArray:
+    """Energies of the values of each site under independent sites, ``(D, K)``, normalised."""
+    n_sites, most = sites.values.shape
+    shares = np.zeros((n_sites, most))
+    codes = sites.codes(question.data) if len(question.data) else np.empty((0, n_sites), int)
+    codes = codes[(codes >= 0).all(axis=1)]
+    for code in codes:
+        shares[np.arange(n_sites), code] += 1 / len(codes)
+    even = (np.arange(most) < sites.n_values[:, None]) / sites.n_values[:, None]
+    # Sites alike in value share what few data say: one lattice says little of each of its sites.
+    if len(codes) < 30 and (sites.n_values == sites.n_values[0]).all():
+        shares[:] = shares.mean(axis=0)
+    shares = even if not len(codes) else _EVEN * even + (1 - _EVEN) * shares
+    with np.errstate(divide="ignore"):
+        energies = -np.log(shares)
+    return np.where(np.isfinite(energies), energies, 0.0)
+
+
+def _annealed(base, model: Pairwise, sites: Sites, particles, levels, sweeps, rng):
+    """Codes of the particles of every run, ``(8, P, D)``, and log Z of each run, ``(8,)``."""
+    n_sites = len(sites.n_values)
+    n = _RUNS * particles
+    weights = np.exp(-base) * (np.arange(base.shape[1]) < sites.n_values[:, None])
+    edges = np.cumsum(weights, axis=1) / weights.sum(axis=1, keepdims=True)
+    codes = (rng.random((n, n_sites, 1)) > edges).sum(axis=2).clip(0, sites.n_values - 1)
+    log_z = np.zeros(_RUNS)
+    nothing = np.empty((n, 1, n_sites), dtype=sites.values.dtype)
+    changes = np.zeros(n, dtype=np.int64)
+    couplings = Pairwise(0 * model.base, 0 * model.single, model.pairs, model.pair)
+    of_couplings = clusters_of(couplings, sites)
+    of_base, of_model = _of_sites(base, codes), _of_pairs(model, codes)
+    for level in range(1, levels + 1):
+        log_w = (of_base - of_model).reshape(_RUNS, particles) / levels
+        top = log_w.max(axis=1, keepdims=True)
+        w = np.exp(log_w - top)
+        log_z += np.log(w.mean(axis=1)) + top[:, 0]
+        edges = np.cumsum(w, axis=1) / w.sum(axis=1, keepdims=True)
+        places = (rng.random((_RUNS, 1)) + np.arange(particles)) / particles
+        index = [
+            g * particles + np.searchsorted(edges[g], places[g]).clip(0, particles - 1)
+            for g in range(_RUNS)
+        ]
+        codes = np.ascontiguousarray(codes[np.concatenate(index)])
+        beta = level / levels
+        between = Pairwise(
+            beta * model.base,
+            beta * model.single + (1 - beta) * base,
+            model.pairs,
+            beta * model.pair,
+        )
+        clusters = _between(of_couplings, between, beta)
+        move = pairwise_sweeps(between, sites, clusters)
+        width = n_sites + (clusters.n_uniforms if clusters else 0)
+        for _ in range(sweeps):
+            move(codes, rng.random((1, n, width)), -1, 1, nothing, changes)
+        of_base, of_model = _of_sites(base, codes), _of_pairs(model, codes)
+    return codes.reshape(_RUNS, particles, n_sites), log_z
+
+
+def _between(of_couplings: Clusters | None, between: Pairwise, beta: float) -> Clusters | None:
+    """Moves of clusters where the couplings are beta times those that clusters are known of."""
+    if of_couplings is None:
+        return None
+    return of_couplings._replace(
+        bound=-np.expm1(beta * np.log1p(-of_couplings.bound)),
+        field=beta * of_couplings.field + between.single[0],
+    )
+
+
+def _of_sites(table: NDArray, codes: NDArray) -> NDArray:
+    return table[np.arange(codes.shape[1]), codes].sum(axis=1)
+
+
+def _of_pairs(model: Pairwise, codes: NDArray) -> NDArray:
+    """Energies ``(B,)`` of codes ``(B, D)``."""
+    i, j = model.pairs.T
+    energies = model.base[0] + _of_sites(model.single[0], codes)
+    for low in range(0, len(codes), 512):
+        some = codes[low : low + 512]
+        pair = model.pair[0][np.arange(len(i)), some[:, i], some[:, j]]
+        energies[low : low + 512] += pair.sum(axis=1)
+    return energies
+
+
+def _pooled(of_anchors: NDArray, log_z: NDArray, steps: int = 30) -> NDArray:
+    """Log density of what the particles of all anchors follow, ``(B,)``.
+
+    Differences of log Z between anchors by their common particles (Shirts and Chodera's MBAR);
+    the level by annealing.
+    """
+    n = of_anchors.shape[1]
+    found = log_z.copy()
+    for _ in range(steps):
+        mixture = np.logaddexp.reduce(of_anchors - found[:, None], axis=0) - np.log(len(found))
+        found = np.logaddexp.reduce(of_anchors - mixture, axis=1) - np.log(n)
+        found += log_z.mean() - found.mean()
+    return np.logaddexp.reduce(of_anchors - found[:, None], axis=0) - np.log(len(found))
+
+
+def _in_blocks(question: Question, x: NDArray, log_mixture: NDArray) -> NDArray:
+    """Log of the mean weight at every row, ``(J,)``."""
+    rows = np.arange(question.n_rows)
+    size = max(2**22 // len(x), 1)
+    parts = []
+    for low in range(0, len(rows), size):
+        logs = question.log_densities(x, rows[low : low + size]) - log_mixture
+        parts.append(np.logaddexp.reduce(logs, axis=1) - np.log(len(x)))
+    return np.concatenate(parts)
