@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from pymc_ebm.diagnostics.checks import CHECKS, Check, Finding, Words
+from pymc_ebm.diagnostics.checks import CHECKS, Check, EstimatedTwice, Finding, Words
 from pymc_ebm.diagnostics.checks.added_error import added_error
+from pymc_ebm.diagnostics.checks.estimated_twice import agrees
 from pymc_ebm.diagnostics.limits import Limits
 from pymc_ebm.diagnostics.record import Record
 from pymc_ebm.diagnostics.words.reference_report import ReferenceReport, Status
@@ -90,10 +91,17 @@ def report(
 
 def judged(record: Record, checks: Sequence[Check], limits: Limits | None) -> ReferenceReport:
     """The report that checks make of a record."""
-    words, draws = Words(), record.draws
+    words, draws, limits = Words(), record.draws, limits or Limits()
+    twice = record.measured.get(EstimatedTwice.name)
+    every = twice is not None and twice["made"] and not twice["given"]
+    agreed = every and agrees(twice, limits)
     for check in checks:
-        finding = Finding(record.measured.get(check.name), draws)
-        words += check.judge(finding, limits or Limits())
+        said = check.judge(Finding(record.measured.get(check.name), draws), limits)
+        if check.suspects and agreed:
+            said = said.as_notes()
+        elif check.suspects and every and not words.failures:
+            said = said.as_doubts()
+        words += said
     status: Status = "ok"
     if words.premises or words.doubts:
         status = "inconclusive"

@@ -21,6 +21,15 @@ class Limits:
         or half of the draws, where these are fewer.
     fewest_draws : int
         Posterior draws of all chains below which nothing is said of R-hat and effective draws.
+    shift, log_sd_ratio : float
+        Posterior sds by which a mean may move with a second estimate of the normalisers, and the
+        log of the ratio of two sds, twice their standard errors included.
+    most_shift, most_log_sd_ratio : float
+        Where one of these moves further by three standard errors, the estimates contradict each
+        other.
+    effective_share : float
+        Share of the draws that have to stay effective when they are reweighted to the second
+        estimate.
     added_share, most_added_share : float
         Share of its posterior sd that the references may add to a mean or sd: above the first a
         report is inconclusive, above the second it fails.
@@ -60,6 +69,11 @@ class Limits:
     rhat_chance: float = 1e-3
     effective_draws: float = 400
     fewest_draws: int = 400
+    shift: float = 0.15
+    log_sd_ratio: float = 0.10
+    most_shift: float = 0.30
+    most_log_sd_ratio: float = 0.25
+    effective_share: float = 0.05
     added_share: float = 0.1
     most_added_share: float = 0.5
     aimed_share: float = 0.05

@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from pymc.pytensorf import resolve_backend_compile_kwargs
 
-from pymc_ebm.diagnostics.checks import CHECKS, Check, Draws
+from pymc_ebm.diagnostics.checks import CHECKS, Check, Draws, EstimatedTwice
 from pymc_ebm.diagnostics.error.level_error import LevelError
 from pymc_ebm.diagnostics.error.posterior_error import PosteriorError
 from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
@@ -44,6 +44,7 @@ def compute_reference_stats(
     progressbar: bool = True,
     backend: str | None = None,
     compile_kwargs: dict[str, Any] | None = None,
+    second_estimate_seconds: float | None = None,
 ) -> xr.DataTree:
     r"""Compute what the estimated normalisers did, at every draw of the posterior.
 
@@ -90,6 +91,9 @@ def compute_reference_stats(
         "numba", "c" or "jax".
     compile_kwargs : dict, optional
         Passed to ``model.compile_fn``.
+    second_estimate_seconds : float, optional
+        How long the second estimate of the normalisers may take. It stops earlier where its word
+        is clear. By default as long as sampling took, and at least 10 s.
 
     Returns
     -------
@@ -127,7 +131,10 @@ def compute_reference_stats(
     record = record_of(
         idata,
         Normalisers(model, var_names).required(),
-        checks=checks,
+        checks=[
+            EstimatedTwice(second_estimate_seconds) if isinstance(c, EstimatedTwice) else c
+            for c in checks
+        ],
         progressbar=progressbar,
         **resolve_backend_compile_kwargs(backend, compile_kwargs),
     )

@@ -12,6 +12,7 @@ class Anchors(Check):
     """Chains that are tied to no others know nothing of the difference of their log Ẑ."""
 
     name = "anchors"
+    suspects = True
 
     def judge(self, finding: Finding, limits: Limits) -> Words:
         """Of every pooled reference of several anchors."""

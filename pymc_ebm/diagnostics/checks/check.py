@@ -84,6 +84,19 @@ class Words:
     notes: list[str] = field(default_factory=list)
     remedies: list[str] = field(default_factory=list)
 
+    def as_notes(self) -> Words:
+        """Reasons against a posterior as notes, where two estimates of it agree all the same."""
+        against = [*self.failures, *self.doubts]
+        return Words(
+            self.premises,
+            notes=[f"{line} Two estimates agree all the same." for line in against] + self.notes,
+        )
+
+    def as_doubts(self) -> Words:
+        """Reasons for "failed" as reasons for "inconclusive"."""
+        doubts = [*self.failures, *self.doubts]
+        return Words(self.premises, [], doubts, self.notes, self.remedies)
+
     def __iadd__(self, other: Words) -> Words:
         """Add what another check says."""
         for name, lines in vars(other).items():
@@ -103,10 +116,15 @@ class Check(ABC):
         Under which its finding is stored in the attributes of ``reference_stats``.
     before_sampling : bool
         Whether it has something to say of draws around the posterior mode, as `check` makes them.
+    suspects : bool
+        Whether it sees signs of a wrong estimate and not the error itself. They explain a second
+        estimate that contradicts the first; where the two agree they are notes, and where a second
+        one leaves it open they are doubts.
     """
 
     name: ClassVar[str]
     before_sampling: ClassVar[bool] = True
+    suspects: ClassVar[bool] = False
 
     def measure(self, normalisers: Normalisers, draws: Draws) -> Any:
         """What `compute_reference_stats` is to store besides the statistics of every draw.

@@ -16,6 +16,7 @@ class Coverage(Check):
     """Data, modes and halves of the points: see `check_coverage`."""
 
     name = "coverage"
+    suspects = True
 
     def measure(self, normalisers, draws):
         """A `CoverageVerdict` for each normaliser."""

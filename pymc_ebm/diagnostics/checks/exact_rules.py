@@ -12,6 +12,7 @@ class ExactRules(Check):
     """The edge of a truncated space, and the nodes of a quadrature, by statistics of every draw."""
 
     name = "exact_rules"
+    suspects = True
 
     def judge(self, finding: Finding, limits: Limits) -> Words:
         """Of every normaliser; random references have no edge and no nodes."""
@@ -19,7 +20,8 @@ class ExactRules(Check):
         for name in draws.references:
             words += _of_edge(name, draws, limits)
             words += _of_nodes(name, draws, limits)
-        if not draws.random and not (words.failures or words.doubts):
+        whole = all(r["exact"] and r["complete"] for r in draws.references.values())
+        if whole and not (words.failures or words.doubts):
             words.notes.append("Every normaliser is exact and nothing is cut off.")
         return words
 

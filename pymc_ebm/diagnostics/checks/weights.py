@@ -7,11 +7,11 @@ from pymc_ebm.diagnostics.limits import Limits
 from pymc_ebm.diagnostics.words.worst_region import worst_region
 from pymc_ebm.weights.pareto_tails import khat_threshold
 
-__all__ = ["Weights"]
+__all__ = ["Tails", "Weights"]
 
 
 class Weights(Check):
-    """NaN, points without any weight, and k-hat, by the statistics of every draw."""
+    """NaN, and points without any weight, by the statistics of every draw."""
 
     name = "weights"
 
@@ -20,6 +20,19 @@ class Weights(Check):
         words = Words()
         for name in finding.draws.references:
             words += _of_values(name, finding.draws)
+        return words
+
+
+class Tails(Check):
+    """The k-hat of the weights at every draw."""
+
+    name = "tails"
+    suspects = True
+
+    def judge(self, finding: Finding, limits: Limits) -> Words:
+        """Of every normaliser."""
+        words = Words()
+        for name in finding.draws.references:
             words += _of_tails(name, finding.draws, limits)
         return words
 

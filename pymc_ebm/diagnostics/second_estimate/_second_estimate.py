@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from pytensor.graph.basic import Variable
 from pytensor.graph.replace import graph_replace
 
+from pymc_ebm.diagnostics.limits import Limits
 from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
 from pymc_ebm.diagnostics.normalisers.posterior import flat_draws
 from pymc_ebm.diagnostics.second_estimate.compare import Shift, shift_of
-from pymc_ebm.diagnostics.second_estimate.limits import Limits
 from pymc_ebm.diagnostics.second_estimate.question import Answer, CannotTell
 from pymc_ebm.diagnostics.second_estimate.questions import Integrals
 from pymc_ebm.diagnostics.second_estimate.ways import answers_to
@@ -44,6 +44,8 @@ class SecondEstimate:
         Why not, as a sentence, where it was not.
     ways : dict of str
         By normaliser: how it was estimated again.
+    given : tuple of str
+        Normalisers whose draws are what a selection has left, which nothing can repeat.
     unseen : tuple of str
         What the second estimates cannot see either.
     doubts : tuple of str
@@ -61,10 +63,11 @@ class SecondEstimate:
 
     made: bool
     why: str = ""
-    ways: dict[str, str] | None = None
+    ways: dict[str, str] = field(default_factory=dict)
+    given: tuple[str, ...] = ()
     unseen: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
-    shifts: dict[str, dict[str, float]] | None = None
+    shifts: dict[str, dict[str, float]] = field(default_factory=dict)
     change_sd: float = np.nan
     noise_sd: float = np.nan
     effective: float = np.nan
@@ -126,7 +129,9 @@ class _Comparison:
         # Nothing estimated may overrule a sum over all states.
         counted = [n.name for n in normalisers if n.reference.discrete and n.reference.whole]
         self._counted = counted
-        names = [n.name for n in normalisers if n.name not in counted]
+        # What a detector or a likelihood has selected is no integral of the energy alone.
+        self._given = [n.name for n in normalisers if n.reference.selected]
+        names = [n.name for n in normalisers if n.name not in [*counted, *self._given]]
         self._integrals = Integrals(normalisers, names)
         n_draws = posterior.sizes["chain"] * posterior.sizes["draw"]
         self._values, self._stats = flat_draws(posterior), stats
@@ -168,6 +173,7 @@ class _Comparison:
         return {
             "made": True,
             "ways": dict(zip(named, by, strict=True)) | dict.fromkeys(self._counted, _COUNTED),
+            "given": tuple(self._given),
             "unseen": tuple(dict.fromkeys(a.unseen for a in answers if a.unseen)),
             "doubts": tuple(dict.fromkeys(a.doubt for a in answers if a.doubt)),
             "shifts": _by_parameter(shift, self._labels),
@@ -242,8 +248,8 @@ class _Comparison:
 def _decided(shift: Shift, limits: Limits) -> bool:
     """Whether more points would change no word."""
     parts = (
-        (np.abs(shift.mean), shift.mean_se, limits.good_shift),
-        (np.abs(shift.log_sd), shift.log_sd_se, limits.good_log_sd),
+        (np.abs(shift.mean), shift.mean_se, limits.shift),
+        (np.abs(shift.log_sd), shift.log_sd_se, limits.log_sd_ratio),
     )
     good = all((moved + 2 * se <= limit).all() for moved, se, limit in parts)
     bad = any((moved - 2 * se > limit).any() for moved, se, limit in parts)

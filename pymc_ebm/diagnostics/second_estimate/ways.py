@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pymc_ebm.diagnostics.second_estimate.annealed import by_annealing
 from pymc_ebm.diagnostics.second_estimate.counts import over_counts
+from pymc_ebm.diagnostics.second_estimate.lattice import over_sites
 from pymc_ebm.diagnostics.second_estimate.line import on_the_line
 from pymc_ebm.diagnostics.second_estimate.question import Answer, CannotTell, Question
 from pymc_ebm.diagnostics.second_estimate.questions import Integral
@@ -28,11 +30,6 @@ def answers_to(
         Where there is no way; the message says why.
     """
     reference = integral.reference
-    if reference.selected:
-        raise CannotTell(
-            f"The draws of {integral.names[0]} are what a selection has left, which cannot be "
-            "repeated here: its integral is theirs alone."
-        )
     if not reference.discrete:
         if question.n_dim > 1:
             return by_annealing(question, rng)
@@ -42,4 +39,18 @@ def answers_to(
     values = tuple(np.unique(column) for column in question.starts.T)
     if n_states(values) <= MOST_STATES:
         return iter([over_states(replace(question, values=values))])
-    raise CannotTell(f"There is no second way over {n_states(values):.3g} states.")
+    if _bound(question.starts):
+        raise CannotTell(
+            f"The sites of {integral.names[0]} are bound to one another, so that its states cannot "
+            "be reached one site at a time."
+        )
+    return over_sites(replace(question, values=values), rng)
+
+
+def _bound(rows: NDArray) -> bool:
+    """Whether sites obey a linear equation, as in symmetric matrices or at a fixed sum."""
+    free = rows[:, np.ptp(rows, axis=0) > 0]
+    if free.shape[1] < 2:
+        return False
+    spread = np.linalg.eigvalsh(np.cov(free.T))
+    return bool(spread[0] < 1e-9 * spread[-1]) and len(rows) > free.shape[1]

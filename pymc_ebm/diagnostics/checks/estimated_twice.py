@@ -1,0 +1,143 @@
+"""Whether a second estimate of every normaliser gives the same posterior."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from pymc_ebm.diagnostics.checks.check import Check, Finding, Words
+from pymc_ebm.diagnostics.limits import Limits
+from pymc_ebm.diagnostics.second_estimate import second_estimate
+
+__all__ = ["EstimatedTwice", "agrees"]
+
+# Standard errors that count beside a shift: for agreement, and for contradiction.
+_FOR, _AGAINST = 2.0, 3.0
+
+
+@dataclass(frozen=True)
+class EstimatedTwice(Check):
+    """The posterior with a second estimate of its normalisers in place of the first.
+
+    Attributes
+    ----------
+    seconds : float, optional
+        See `compute_reference_stats`.
+    """
+
+    seconds: float | None = None
+
+    name = "second_estimate"
+
+    def measure(self, normalisers, draws):
+        """A `SecondEstimate`, with as much time as sampling took, and 10 s at least."""
+        seconds = self.seconds
+        if seconds is None:
+            seconds = max(10.0, float(draws.posterior.attrs.get("sampling_time", 0.0)))
+        found = second_estimate(draws.posterior, normalisers, draws.statistics, seconds=seconds)
+        return asdict(found)
+
+    def judge(self, finding: Finding, limits: Limits) -> Words:
+        """Agreement, contradiction, or what is not known."""
+        found = finding.measured
+        if found is None:
+            return Words(
+                doubts=["The normalisers were estimated once only."],
+                remedies=["Run compute_reference_stats again."],
+            )
+        words = Words(
+            notes=[
+                f"The draws of {name} are what a selection has left. No second estimate can repeat "
+                "that, so what is said of them rests on the draws alone."
+                for name in found["given"]
+            ]
+        )
+        if not found["made"]:
+            words.doubts.append(f"The normalisers were estimated once only. {found['why']}")
+            words.remedies.append(
+                "Compare the posterior with that of a reference of another kind, a wider one say."
+            )
+            return words
+        if not found["ways"]:
+            return words
+        ways = "; ".join(f"{way} for {name}" for name, way in found["ways"].items())
+        moved = _worst(found["shifts"])
+        unseen = " ".join(found["unseen"])
+        if agrees(found, limits):
+            words.notes.append(
+                f"Estimated twice: with a second estimate of the normalisers ({ways}) {moved}. "
+                f"{unseen}".rstrip()
+            )
+        elif _contradicts(found, limits):
+            words.failures.append(
+                f"Two estimates of the normalisers contradict each other. With the second ({ways}) "
+                f"{moved}.{_elsewhere(found, limits)}"
+            )
+            words.remedies.append(_remedy(found))
+        else:
+            words.doubts.append(
+                f"Two estimates of the normalisers do not settle the posterior. With the second "
+                f"({ways}) {moved}. {' '.join(found['doubts'])} {unseen}".rstrip()
+            )
+            words.remedies.append(_remedy(found))
+        return words
+
+
+def agrees(found: dict[str, Any] | None, limits: Limits) -> bool:
+    """Whether a second estimate of every normaliser gives the same posterior."""
+    if found is None or not found["made"] or found["doubts"] or _lies_elsewhere(found, limits):
+        return False
+    means = [abs(s["mean"]) + _FOR * s["mean_se"] for s in found["shifts"].values()]
+    log_sds = [abs(s["log_sd"]) + _FOR * s["log_sd_se"] for s in found["shifts"].values()]
+    each = max(means, default=0) <= limits.shift and max(log_sds, default=0) <= limits.log_sd_ratio
+    # To first order no mean moves by more, whatever the number of parameters.
+    return each or found["change_sd"] + _FOR * found["noise_sd"] <= limits.shift
+
+
+def _contradicts(found, limits: Limits) -> bool:
+    if found["doubts"]:
+        return False
+    shifts = found["shifts"].values()
+    return _lies_elsewhere(found, limits) or any(
+        abs(s["mean"]) - _AGAINST * s["mean_se"] > limits.most_shift
+        or abs(s["log_sd"]) - _AGAINST * s["log_sd_se"] > limits.most_log_sd_ratio
+        for s in shifts
+    )
+
+
+def _lies_elsewhere(found, limits: Limits) -> bool:
+    few = found["effective"] < limits.effective_share
+    return few and found["change_sd"] > 3 * found["noise_sd"]
+
+
+def _elsewhere(found, limits: Limits) -> str:
+    if not _lies_elsewhere(found, limits):
+        return ""
+    left = f"{100 * found['effective']:.2g}%"
+    return (
+        f" The posterior of the second lies outside the draws, of which {left} stay effective: the "
+        "direction is right, the size is not."
+    )
+
+
+def _worst(shifts) -> str:
+    """The largest shifts, in words."""
+    name = max(shifts, key=lambda n: abs(shifts[n]["mean"]) + _FOR * shifts[n]["mean_se"])
+    mean, mean_se = shifts[name]["mean"], shifts[name]["mean_se"]
+    other = max(shifts, key=lambda n: abs(shifts[n]["log_sd"]) + _FOR * shifts[n]["log_sd_se"])
+    ratio = np.exp(shifts[other]["log_sd"])
+    se = ratio * shifts[other]["log_sd_se"]
+    return (
+        f"the mean of {name} moves by {mean:.2g} ± {mean_se:.1g} of its sd, and the sd of {other} "
+        f"by a factor of {ratio:.3g} ± {se:.1g}"
+    )
+
+
+def _remedy(found) -> str:
+    names = ", ".join(found["ways"])
+    return (
+        f"Give {names} a reference that reaches all of the model: exact where one can be made "
+        "(enumeration, quadrature), and else wider, with heavier tails and more draws."
+    )

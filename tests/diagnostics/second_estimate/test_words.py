@@ -1,0 +1,208 @@
+"""Posteriors that reports have called ok though they are wrong, and the reverse.
+
+Posterior draws are quantiles of the posterior that the model itself has on a grid of its one
+parameter, so no chain has to be run; what a word should be follows from the exact posterior.
+"""
+
+import arviz as az
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+import pytest
+from scipy import signal, stats
+
+import pymc_ebm as ebm
+from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
+from pymc_ebm.energy.split import VECTORISED
+
+
+def gaussian(x, s):
+    return x**2 / (2 * s**2)
+
+
+def posterior(model, grid, draws=1000):
+    """Quantiles of the model's own posterior of its one parameter, in random order."""
+    normalisers = Normalisers(model)
+    [name] = normalisers.parameters
+    total = pt.add(*[f.sum() for f in normalisers.factors.values()], 0.0)
+    logp = normalisers.compile([total], mode=VECTORISED)
+    values = np.array([logp({name: value})[0] for value in grid])
+    weight = np.exp(values - np.nanmax(values))
+    share = np.nancumsum(weight) / np.nansum(weight)
+    quantiles = np.interp((np.arange(draws) + 0.5) / draws, share, grid)
+    shuffled = np.random.default_rng(0).permutation(quantiles)
+    return az.from_dict({"posterior": {name: shuffled.reshape(4, -1)}})
+
+
+def judged(model, grid):
+    idata = posterior(model, grid)
+    return ebm.report(ebm.compute_reference_stats(idata, model=model, progressbar=False))
+
+
+def gaussian_model(reference, data):
+    with pm.Model() as model:
+        s = pm.HalfNormal("s", 5)
+        ebm.EBM("x", s, energy=gaussian, reference=reference, observed=data)
+    return model, np.linspace(0.3, 5, 300)
+
+
+def uniform_over_the_data(rng):
+    data = rng.normal(0, 1, 200)
+    q = pm.Uniform.dist(data.min(), data.max())
+    return gaussian_model(ebm.reference.independent(q, 4096, "sobol", random_seed=1), data)
+
+
+def truncated_before_the_model_ends(rng):
+    q = pm.TruncatedNormal.dist(0, 3, lower=-5, upper=5)
+    data = np.clip(rng.normal(0, 2.2, 40), -4.9, 4.9)
+    return gaussian_model(ebm.reference.independent(q, 4096, random_seed=1), data)
+
+
+def too_narrow(rng):
+    q = ebm.reference.independent(pm.Normal.dist(0, 0.55), 4096, "sobol", random_seed=1)
+    return gaussian_model(q, rng.normal(0, 1, 100))
+
+
+def a_mode_beyond_the_box(rng):
+    wells = lambda x, h: -pt.logaddexp(h - (x / 0.3) ** 2 / 2, -(((x - 30) / 0.3) ** 2) / 2)
+    with pm.Model() as model:
+        h = pm.Normal("h", 0, 1)
+        box = ebm.reference.quadrature(-12, 12)
+        ebm.EBM("x", h, energy=wells, reference=box, observed=rng.normal(0, 0.3, 50))
+    return model, np.linspace(-5, 5, 300)
+
+
+def even_counts_that_end_at_an_odd_one(rng):
+    even = lambda n, m: pt.switch(pt.eq(n % 2, 0), (n - m) ** 2 / 200.0, np.inf)
+    data = 2 * np.clip(np.round(rng.normal(10, 4, 60)), 0, 12).astype(int)
+    with pm.Model() as model:
+        m = pm.Normal("m", 20, 20)
+        ebm.EBM("x", m, energy=even, reference=ebm.reference.enumeration(range(26)), observed=data)
+    return model, np.linspace(-60, 120, 400)
+
+
+def given_draws(draws, log_density, data):
+    return gaussian_model(ebm.reference.from_draws(draws, log_density), data)
+
+
+def tiled_draws(rng):
+    draws = np.tile(rng.normal(0, 3, 60), 16)
+    return given_draws(draws, stats.norm(0, 3).logpdf, rng.normal(0, 2, 200))
+
+
+def dependent_draws(rng):
+    noise = rng.normal(size=4000) * 2 * np.sqrt(1 - 0.995**2)
+    draws = signal.lfilter([1], [1, -0.995], noise)
+    return given_draws(draws, stats.norm(0, 2).logpdf, rng.normal(0, 2, 2000))
+
+
+def a_wrong_density(rng):
+    draws = rng.normal(0, 4, 8192)
+    return given_draws(draws, stats.norm(0, 3).logpdf, rng.normal(0, 2, 100))
+
+
+def a_small_mode_and_many_data(rng):
+    """Of mass 5e-4 e^h: with 10⁵ data the far mode moves the posterior by many sds."""
+    energy = lambda x, h: (
+        -pt.logaddexp(-(x**2) / 2, h + np.log(5e-4 / 0.1) - (((x - 40) / 0.1) ** 2) / 2)
+    )
+    with pm.Model() as model:
+        h = pm.Normal("h", 0, 0.5)
+        q = ebm.reference.independent(pm.Normal.dist(0, 1.5), 4096, "sobol", random_seed=1)
+        ebm.EBM("x", h, energy=energy, reference=q, observed=rng.normal(size=100_000))
+    return model, np.linspace(-3, 3, 61)
+
+
+def a_far_mode_of_one_group_of_rows(rng):
+    group = np.repeat([0, 1], 60)
+    near = rng.normal(size=120) * np.where(group == 0, 0.1, 1.0)
+    width = np.where(group == 0, 0.1, 1.0)
+    energy = lambda x, h, w: pt.switch(
+        w < 0.5,
+        (x / w) ** 2 / 2,
+        -pt.logaddexp(h - x**2 / 2, -((x - 40) ** 2) / 2),
+    )
+    with pm.Model() as model:
+        h = pm.Normal("h", 0, 1)
+        q = ebm.reference.independent(pm.Normal.dist(0, 2), 4096, "sobol", random_seed=1)
+        ebm.EBM("x", h, width, energy=energy, reference=q, observed=near)
+    return model, np.linspace(-5, 5, 200)
+
+
+WRONG = [
+    uniform_over_the_data,
+    truncated_before_the_model_ends,
+    too_narrow,
+    a_mode_beyond_the_box,
+    even_counts_that_end_at_an_odd_one,
+    tiled_draws,
+    dependent_draws,
+    a_wrong_density,
+    a_small_mode_and_many_data,
+    a_far_mode_of_one_group_of_rows,
+]
+
+
+@pytest.mark.parametrize("made", WRONG)
+def test_a_wrong_posterior_is_never_ok(made, rng):
+    report = judged(*made(rng))
+    assert report.status != "ok", report.reasons
+
+
+def heavy_tails_by_default(rng):
+    student = lambda x, nu: (nu + 1) / 2 * pt.log1p(x**2 / nu)
+    with pm.Model() as model:
+        nu = pm.Uniform("nu", 0.5, 10)
+        ebm.EBM("x", nu, energy=student, observed=stats.t(2).rvs(300, random_state=rng))
+    return model, np.linspace(0.6, 9.9, 300)
+
+
+def sorted_draws(rng):
+    draws = np.sort(rng.normal(0, 3, 40_000))
+    return given_draws(draws, stats.norm(0, 3).logpdf, rng.normal(0, 2, 40))
+
+
+def few_values_of_the_energy(rng):
+    steps = lambda x, b: b * pt.floor(3 * x)
+    with pm.Model() as model:
+        b = pm.Normal("b", 0, 1)
+        q = ebm.reference.independent(pm.Uniform.dist(0, 1), 4096, "sobol", random_seed=1)
+        data = rng.uniform(size=100)
+        ebm.EBM("x", b, energy=steps, reference=q, support="unit", observed=data)
+    return model, np.linspace(-2, 2, 300)
+
+
+def a_box_that_cuts_off_next_to_nothing(rng):
+    data = rng.normal(0, 2, 150)
+    return gaussian_model(ebm.reference.quadrature(-12, 18, 200), data)
+
+
+def sound_sobol_points(rng):
+    q = ebm.reference.independent(pm.StudentT.dist(5, 0, 3), 4096, "sobol", random_seed=1)
+    return gaussian_model(q, rng.normal(0, 2, 100))
+
+
+def a_complete_sum(rng):
+    pairs = lambda s, b: -b * (s[..., 1:] * s[..., :-1]).sum(-1)
+    with pm.Model() as model:
+        b = pm.Normal("b", 0, 1)
+        spins = ebm.reference.enumeration([-1, 1], shape=6, complete=True)
+        data = rng.choice([-1, 1], size=(40, 6))
+        ebm.EBM("x", b, energy=pairs, reference=spins, observed=data)
+    return model, np.linspace(-1, 1, 200)
+
+
+RIGHT = [
+    heavy_tails_by_default,
+    sorted_draws,
+    few_values_of_the_energy,
+    a_box_that_cuts_off_next_to_nothing,
+    sound_sobol_points,
+    a_complete_sum,
+]
+
+
+@pytest.mark.parametrize("made", RIGHT)
+def test_a_sound_posterior_is_ok(made, rng):
+    report = judged(*made(rng))
+    assert report.status == "ok", report.reasons
