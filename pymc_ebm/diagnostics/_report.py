@@ -25,22 +25,31 @@ def report(
     First it says what the chains themselves do not allow: with an R-hat above 1.01 or fewer than
     400 effective draws of a parameter it is inconclusive at best.
 
+    Then it puts a second estimate of every normaliser, which shares neither points nor weights with
+    the first, in its place: by quadrature on nodes of its own, by sums over whole numbers or
+    all states, by annealing in several dimensions and over many sites.
+
     ========  =====================================================================================
-    failed    log Ẑ is NaN or −inf at a draw; k-hat is NaN, above 1 at a draw, or above
-              min(1 − 1/log10 M, 0.7) at more than 1% of draws; the added error of a mean or sd is
-              above 50% of the posterior sd; a truncated space cuts off more than 1e-8/c; half the
-              nodes of a quadrature change the log-likelihood by more than 0.5 nats; the mean
-              statistics of the data lie outside the hull of the points' (see `check_hull`); data
-              or a mode of the energy lie where no points are, or halves of the points contradict
-              each other by more than 2 nats of the log-likelihood (see `check_coverage`)
-    ok        every check was made and passed, the added error of every mean and sd is at most 10%
-              of the posterior sd, and at most 0.2 bits of information are lost; exact references
-              are complete or of negligible weight at their edge, and half the nodes of a
-              quadrature change the log-likelihood by less than 0.01 nats
+    ok        with the second estimate no mean moves by more than 0.15 posterior sds and no sd by
+              more than 10%, two standard errors included; the levels of log Z agree; the points
+              add at most 10% of a posterior sd and lose at most 0.2 bits
+    failed    a mean moves by more than 0.3 sds, or an sd by a factor beyond e^0.25, with three
+              standard errors; the posterior lies elsewhere, so that less than 5% of the draws stay
+              effective; log Ẑ is NaN or −inf at a draw; the added error is above 50% of a posterior
+              sd; the mean statistics of the data lie outside the hull of the points' (see
+              `check_hull`)
     ========  =====================================================================================
 
-    Everything else is inconclusive. What no check can see, `check_coverage` lists. Each number is
-    one of `Limits`, and each question one of the list `CHECKS`.
+    Signs of a wrong estimate explain what is found: a high k-hat, weight at the edge of a truncated
+    space, nodes of a quadrature that half of them contradict, data or modes of the energy where no
+    points are, halves of the points that differ (see `check_coverage`). Where two estimates agree
+    they are notes; where these leave it open they are reasons to doubt; where no second estimate
+    can be made they decide, and the report is never ok. Draws that a selection has left
+    (``total_draws``) cannot be estimated again: what is said of them rests on the draws alone.
+
+    Everything else is inconclusive. What two estimates cannot see: a mode that neither data nor any
+    search finds, and an energy or a space that is not the one that was meant. Each number is one of
+    `Limits`, and each question one of the list `CHECKS`.
 
     Parameters
     ----------

@@ -27,6 +27,8 @@ class Limits:
     most_shift, most_log_sd_ratio : float
         Where one of these moves further by three standard errors, the estimates contradict each
         other.
+    level_nats : float
+        Nats by which two estimates of the level of log Z may differ beside three standard errors.
     effective_share : float
         Share of the draws that have to stay effective when they are reweighted to the second
         estimate.
@@ -73,6 +75,7 @@ class Limits:
     log_sd_ratio: float = 0.10
     most_shift: float = 0.30
     most_log_sd_ratio: float = 0.25
+    level_nats: float = 0.05
     effective_share: float = 0.05
     added_share: float = 0.1
     most_added_share: float = 0.5

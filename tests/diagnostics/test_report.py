@@ -71,8 +71,8 @@ def test_exact_and_complete_is_ok(paper):
     ("reference", "status"),
     [
         (quadrature(-1e4, 1e4, 200), "failed"),  # 100 apart, for a model of width 2
-        (quadrature(-20, 20, 20), "failed"),
-        (quadrature(-20, 20, 60), "inconclusive"),
+        (quadrature(-20, 20, 20), "inconclusive"),
+        (quadrature(-20, 20, 60), "ok"),  # half of the nodes do not do, and all of them do
         (quadrature(-20, 20, 100), "ok"),
     ],
 )
@@ -106,12 +106,21 @@ def test_a_truncated_sum_fails(paper):
         ("pareto_k", np.nan),
         ("pareto_k", np.inf),
         ("pareto_k", 1.01),
-        ("log_partition", np.nan),
-        ("log_partition", -np.inf),
         ("edge_weight", 1e-9),
     ],
 )
-def test_one_bad_draw_fails(idata, name, value):
+def test_one_bad_draw_is_a_doubt(idata, name, value):
+    """It fails no posterior that a second estimate does not contradict, and is never silent."""
     changed = idata.copy(deep=True)
     changed["reference_stats"][name][0, 3, 0] = value
+    verdict = report(changed)
+    assert verdict.status == "inconclusive"
+    word = "k-hat" if name == "pareto_k" else "cuts off"
+    assert any(word in reason for reason in verdict.reasons)
+
+
+@pytest.mark.parametrize("value", [np.nan, -np.inf])
+def test_one_draw_without_a_log_partition_fails(idata, value):
+    changed = idata.copy(deep=True)
+    changed["reference_stats"]["log_partition"][0, 3, 0] = value
     assert report(changed).status == "failed"

@@ -65,7 +65,16 @@ class EstimatedTwice(Check):
         ways = "; ".join(f"{way} for {name}" for name, way in found["ways"].items())
         moved = _worst(found["shifts"])
         unseen = " ".join(found["unseen"])
-        if agrees(found, limits):
+        levels = _levels_apart(found, limits)
+        if levels and not _contradicts(found, limits):
+            of_each = ", ".join(f"{d:.2g} ± {se:.1g} nats for {n}" for n, (d, se) in levels.items())
+            words.doubts.append(
+                f"Two estimates of the level of log Z differ, by {of_each}: the points miss a part "
+                f"of the model, and log-likelihoods and predictive draws with it. With the second "
+                f"({ways}) {moved}."
+            )
+            words.remedies.append(_remedy(found))
+        elif agrees(found, limits):
             words.notes.append(
                 f"Estimated twice: with a second estimate of the normalisers ({ways}) {moved}. "
                 f"{unseen}".rstrip()
@@ -87,13 +96,20 @@ class EstimatedTwice(Check):
 
 def agrees(found: dict[str, Any] | None, limits: Limits) -> bool:
     """Whether a second estimate of every normaliser gives the same posterior."""
-    if found is None or not found["made"] or found["doubts"] or _lies_elsewhere(found, limits):
+    if found is None or not found["made"] or found["doubts"]:
+        return False
+    if _lies_elsewhere(found, limits) or _levels_apart(found, limits):
         return False
     means = [abs(s["mean"]) + _FOR * s["mean_se"] for s in found["shifts"].values()]
     log_sds = [abs(s["log_sd"]) + _FOR * s["log_sd_se"] for s in found["shifts"].values()]
     each = max(means, default=0) <= limits.shift and max(log_sds, default=0) <= limits.log_sd_ratio
     # To first order no mean moves by more, whatever the number of parameters.
     return each or found["change_sd"] + _FOR * found["noise_sd"] <= limits.shift
+
+
+def _levels_apart(found, limits: Limits) -> dict[str, list[float]]:
+    apart = lambda d, se: abs(d) > _AGAINST * se + limits.level_nats
+    return {name: [d, se] for name, (d, se) in found["levels"].items() if apart(d, se)}
 
 
 def _contradicts(found, limits: Limits) -> bool:

@@ -55,6 +55,9 @@ class SecondEstimate:
         the log of the ratio of sds, and ``log_sd_se``.
     change_sd, noise_sd, effective : float
         As in `Shift`.
+    levels : dict
+        By normaliser whose log Z is known in full: how far the second estimate of it is above the
+        first, and the standard error of that, in nats.
     draws : int
         Posterior draws that were compared.
     seconds : float
@@ -71,6 +74,7 @@ class SecondEstimate:
     change_sd: float = np.nan
     noise_sd: float = np.nan
     effective: float = np.nan
+    levels: dict[str, list[float]] = field(default_factory=dict)
     draws: int = 0
     seconds: float = 0.0
 
@@ -180,8 +184,35 @@ class _Comparison:
             "change_sd": shift.change_sd,
             "noise_sd": shift.noise_sd,
             "effective": shift.effective,
+            "levels": self._levels(answers, indices),
             "draws": len(change),
         }
+
+    def _levels(self, answers: list[Answer], indices: list[NDArray]) -> dict[str, list[float]]:
+        """By normaliser with a level: log Z by the second estimate less the first, and its error.
+
+        The means over the draws, weighted by c over rows, in nats.
+        """
+        found = {}
+        of = lambda name, names: self._stats[name].sel(ebm=names).stack(s=("chain", "draw"))
+        for integral, answer, index in zip(self._integrals.each, answers, indices, strict=True):
+            if not integral.reference.absolute:
+                continue
+            c = of("amplification", integral.names).isel(s=self._chosen).to_numpy().sum(axis=0)
+            if not c.all():
+                continue
+            first = of("amplification", integral.names) * of("log_partition", integral.names)
+            level = first.isel(s=self._chosen).to_numpy().sum(axis=0) / c
+            log_z = answer.log_z[index]
+            rows = log_z.reshape(len(log_z), -1)
+            shares = self._shares[integral.names[0]].reshape(len(log_z), -1)
+            shares = shares / shares.sum(axis=1, keepdims=True)
+            noise = answer.scaled_noise[:, index].reshape(answer.runs, *shares.shape) * shares
+            own = float(np.sqrt((noise.sum(axis=2).mean(axis=1) ** 2).sum()))
+            others = float(of("log_partition_mcse", integral.names).mean())
+            apart = float(((rows * shares).sum(axis=1) - level).mean())
+            found[", ".join(integral.names)] = [apart, float(np.hypot(own, others))]
+        return found
 
     def _shift(self, answers: list[Answer], indices: list[NDArray]) -> tuple[Shift, NDArray]:
         """What the answers would do to the posterior, and the change of its log-probability."""
@@ -190,6 +221,8 @@ class _Comparison:
             return shift_of(self._flat, none, none[None]), none
         log_z = [a.log_z[index] for a, index in zip(answers, indices, strict=True)]
         change, c = self._change(log_z)
+        names = [i.names[0] for i in self._integrals.each]
+        self._shares = dict(zip(names, c, strict=True))
         bad = ~np.isfinite(change)
         if bad.any():
             raise CannotTell(

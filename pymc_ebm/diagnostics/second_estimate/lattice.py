@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pymc_ebm.diagnostics.second_estimate.question import Answer, CannotTell, Question
-from pymc_ebm.sampling.clusters import Clusters, clusters_of
-from pymc_ebm.sampling.pairwise import Pairwise, decompose
-from pymc_ebm.sampling.sweeps import pairwise_sweeps
+from pymc_ebm.space.clusters import Clusters, clusters_of
+from pymc_ebm.space.pairwise import Pairwise, decompose
+from pymc_ebm.space.pairwise_sweeps import pairwise_sweeps
 from pymc_ebm.space.sites import Sites
 
 __all__ = ["over_sites"]

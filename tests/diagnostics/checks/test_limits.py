@@ -8,9 +8,9 @@ from pymc_ebm.diagnostics import CHECKS, Finding, Limits
 RULE = {"exact": True, "quadrature": True}
 CASES = {
     # check, what is spoilt, the limit that allows it, and what it is without that.
-    "k-hat at a few draws": ("weights", {"pareto_k": np.r_[np.full(98, 0.2), 0.9, 0.9]},
+    "k-hat at a few draws": ("tails", {"pareto_k": np.r_[np.full(98, 0.2), 0.9, 0.9]},
                              {"high_khat_share": 0.02}, "failures"),
-    "k-hat at one draw": ("weights", {"pareto_k": np.r_[np.full(99, 0.2), 1.2]},
+    "k-hat at one draw": ("tails", {"pareto_k": np.r_[np.full(99, 0.2), 1.2]},
                           {"most_khat": 1.5}, "failures"),
     "edge": ("exact_rules", {"edge_weight": 1e-9, "reference": RULE}, {"edge_nats": 1e-6},
              "failures"),

@@ -39,24 +39,25 @@ def status(energy, points, data, at):
 
 @pytest.mark.parametrize("seen", [True, False], ids=["with data", "without data"])
 @pytest.mark.filterwarnings("ignore:The energies of the data are mostly above:UserWarning")
-def test_a_missed_mode_fails(seen, rng):
+def test_a_missed_mode_is_not_ok(seen, rng):
     """30% of the model lie at −6, where a reference around 6 has no points.
 
-    The reference's own weights are as good as equal: nothing but the search tells.
+    The reference's own weights are as good as equal, and what is missed moves no posterior: the
+    level of log Z tells, and the search says why.
     """
     near, far = rng.normal(6, 1, 42), rng.normal(-6, 1, 18)
     found = status(two_normals, (6, 2), np.concatenate([near, far]) if seen else near, 6.0)
     assert found.table["x"]["khat_max"] < 0.5
     assert max(found.added_error["d"].values()) < 0.1
-    assert found.status == "failed"
-    assert any("miss a part of the model" in reason for reason in found.reasons)
-
-
-def test_what_cannot_be_looked_at_is_not_ok(rng):
-    """A sound reference of 21 coordinates, of which only an exact one could tell."""
-    found = status(many, (0, 2.1), rng.normal(0, 2, (10, 21)), 2.0)
     assert found.status == "inconclusive"
-    assert any("is not known" in reason for reason in found.reasons)
+    assert any("level of log Z differ" in reason for reason in found.reasons)
+    assert any("miss a part of the model. " in reason for reason in found.reasons)
+
+
+def test_what_no_search_for_modes_looks_at_is_estimated_twice(rng):
+    """A sound reference of 21 coordinates, of which only a second estimate can tell."""
+    found = status(many, (0, 2.1), rng.normal(0, 2, (10, 21)), 2.0)
+    assert found.status == "ok", found.reasons
     assert max(found.added_error["d"].values()) < 0.1
 
 
