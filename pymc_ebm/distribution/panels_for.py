@@ -19,7 +19,7 @@ _STARTS, _AROUND = 16, 2.0
 _ALONG, _MOST_AXES = (-6.0, -3.0, 3.0, 6.0), 8
 _ON_SPHERE, _RADIUS = 16, 5.0
 # Nats below the mode from which on an anchor is far, and a draw is none of the posterior.
-_FAR, _TYPICAL = 50.0, 20.0
+_FAR, _TYPICAL = 50.0, 12.0
 # Parameters of observations that stand for all of a regression at its mode, and at other places.
 _ROWS_AT_MODE, _ROWS = 64, 4
 # Directions of which the data know less than this share are left to the prior.
