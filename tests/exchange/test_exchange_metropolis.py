@@ -11,7 +11,7 @@ import pytest
 from scipy import stats
 
 import pymc_ebm as ebm
-from pymc_ebm.energies import edges, ergm, triangles
+from pymc_ebm.energies import edges, ergm, to_adjacency, triangles
 from pymc_ebm.partition._log_partition import log_partition
 
 DATA = np.resize([-1.754, 1.754], 20)
@@ -185,11 +185,11 @@ def networks_of_7():
 def test_network_against_enumeration_and_a_pooled_reference(seed):
     """7 nodes, four of them all tied (6 ties, 4 triangles), under N(0, 1) priors of theta.
 
-    Three answers: exact on a grid, by exchange with Gibbs draws, and by NUTS with chains at nine
-    anchors as reference, whose own error is added to that of the draws.
+    Three answers: exact on a grid, by exchange with Gibbs draws, and by chains at nine anchors as
+    reference, on the same grid: its mean and sd lie within 4 of the errors that it is said to add.
     """
     ties, closed, log_counts = networks_of_7()
-    axis = np.linspace(-5, 5, 201)
+    axis = np.linspace(-5, 5, 101)
     grid = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
     log_z = np.array([np.logaddexp.reduce(log_counts + a * ties + b * closed) for a, b in grid])
     # The value of tests/energies/test_networks.py, which sums over the graphs one by one.
@@ -219,17 +219,21 @@ def test_network_against_enumeration_and_a_pooled_reference(seed):
             "x", theta, energy=energy, signature="(k)->(d)", reference=reference, observed=observed
         )
         step = ebm.ExchangeMetropolis(sweeps=100, S=sd)
-        exchanged = sample(step, draws=6000, tune=500, chains=2, random_seed=seed)
-        nuts = pm.sample(
-            2000, tune=1000, chains=2, cores=1, random_seed=seed, progressbar=False,
-            nuts_sampler="pymc", compute_convergence_checks=False,
-        )  # fmt: skip
-        ebm.compute_reference_stats(nuts, progressbar=False)
+        exchanged = sample(step, draws=3000, tune=500, chains=2, random_seed=seed)
+        some = exchanged.isel(draw=slice(None, None, 40))
+        ebm.compute_reference_stats(some, progressbar=False)
+    x = to_adjacency(reference.points).astype(float)
+    statistics = [x.sum((1, 2)) / 2, np.einsum("bij,bjk,bik->b", x, x, x) / 6]
+    estimated = np.array(
+        [np.logaddexp.reduce(reference.log_weights + t @ statistics) for t in grid]
+    )
+    q = p * np.exp(log_z - log_z[p.argmax()] - estimated + estimated[p.argmax()])
+    q /= q.sum()
+    shifts = np.stack([q @ grid - mean, np.sqrt(q @ (grid - q @ grid) ** 2) - sd])
+    assert (abs(shifts) < 4 * some["reference_mcse"]["theta"].to_numpy()).all()
     for k in range(2):
         truth = (mean[k], sd[k])
         assert (z_scores(exchanged["posterior"]["theta"][..., k], truth) < 4).all()
-        added = nuts["reference_mcse"]["theta"][:, k].to_numpy()
-        assert (z_scores(nuts["posterior"]["theta"][..., k], truth, added) < 4).all()
 
 
 def test_a_domain_bounds_the_chain(seed):
