@@ -43,20 +43,19 @@ OF_HULLS = [
 ]
 AMPLIFICATIONS_OF = f"{D}/normalisers/test_amplification.py"
 TESTS = {
-    "weights/normalised": [
-        "tests/weights/test_groups.py",
-        "tests/weights/test_weight_properties.py",
-    ],
-    "weights/groups": ["tests/weights/test_groups.py", "tests/weights/test_weight_properties.py"],
+    "weights/normalised": ["tests/weights/test_groups.py", "tests/weights/test_normalised.py"],
+    "weights/groups": ["tests/weights/test_groups.py", "tests/weights/test_group_properties.py"],
+    "weights/group_sums": ["tests/weights/test_group_sums.py"],
+    "weights/running_totals": ["tests/weights/test_running_totals.py"],
     "weights/pareto_tails": [
         "tests/weights/test_pareto_tails.py",
-        "tests/weights/test_weight_properties.py",
+        "tests/weights/test_running_totals.py",
         *OF_TAILS,
     ],
     "diagnostics/error/posterior_error": [f"{D}/error/test_posterior_error.py"],
     "diagnostics/sums/draw_statistics": [f"{D}/sums/test_draw_statistics.py"],
     "diagnostics/sums/point_sweep": [
-        "tests/weights/test_weight_properties.py",
+        "tests/weights/test_running_totals.py",
         f"{D}/sums/test_point_sweep.py",
         f"{BLOCKS}[unused draws-rows]",
     ],
@@ -76,10 +75,11 @@ TESTS = {
     "diagnostics/hull/coefficients": [f"{D}/hull/test_coefficients.py", f"{D}/hull/test_hull.py"],
     "diagnostics/hull/_hull": [f"{D}/hull/test_hull.py", *OF_HULLS],
     "reference/chains/mbar": ["tests/reference/chains/test_mbar.py"],
-    "partition/_log_partition": [
-        "tests/partition/test_log_partition_properties.py",
+    "partition/estimator": ["tests/partition/test_op.py"],
+    "partition/op": [
+        "tests/partition/test_op.py",
         "tests/energy/test_rows.py",
-        "tests/kernels/test_streaming.py::test_statistics_are_read_where_they_are[few columns]",
+        "tests/kernels/test_ops.py::test_statistics_are_read_where_they_are[few columns]",
         "tests/test_memory.py::test_statistics_count",
         *(
             f"tests/partition/test_log_partition.py::test_{name}"

@@ -192,7 +192,7 @@ def test_network_against_enumeration_and_a_pooled_reference(seed):
     axis = np.linspace(-5, 5, 101)
     grid = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
     log_z = np.array([np.logaddexp.reduce(log_counts + a * ties + b * closed) for a, b in grid])
-    # The value of tests/energies/test_networks.py, which sums over the graphs one by one.
+    # The value of tests/energies/test_ergm.py, which sums over the graphs one by one.
     assert abs(np.logaddexp.reduce(log_counts - ties + 0.3 * closed) - 6.848514) < 1e-6
     log_p = grid @ [6, 4] - log_z - (grid**2).sum(axis=1) / 2
     p = np.exp(log_p - log_p.max())

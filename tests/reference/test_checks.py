@@ -29,21 +29,6 @@ def test_reference_refuses():
         make(log_weights=np.zeros(3))
 
 
-def test_reference_copies_and_fingerprints():
-    y = Y.copy()
-    q = make(y)
-    before = q.fingerprint
-    y[0] = 9
-    assert q.points[0] == -1 and not q.points.flags.writeable
-    assert before == make().fingerprint != make(Y / 2).fingerprint
-    moved = [
-        ref.independent(f, 64, random_seed=1).fingerprint
-        for f in (lambda s: pm.Normal.dist(0, s), lambda s: pm.Normal.dist(s, 1))
-    ]
-    again = ref.independent(lambda t: pm.Normal.dist(0, t), 64, random_seed=1).fingerprint
-    assert moved[0] != moved[1] and moved[0] == again
-
-
 @pytest.mark.parametrize("support", ["odd", (1, 0), (0, np.nan), 3])
 def test_support_refuses(support):
     with pytest.raises(ValueError, match=r"\. "):

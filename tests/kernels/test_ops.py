@@ -2,7 +2,6 @@
 
 import math
 
-import numba
 import numpy as np
 import pymc as pm
 import pytensor
@@ -10,15 +9,15 @@ import pytensor.tensor as pt
 import pytest
 from pytensor.compile.mode import get_mode
 from pytensor.graph.basic import Constant
-from scipy import special
 
 import pymc_ebm as ebm
-from pymc_ebm.kernels import exponential
 from pymc_ebm.kernels.ops import BlockStream, LinearStream, Weigh
 
 STREAMED = get_mode("NUMBA")
+
 # Interpreted: compiling takes longer than a few evaluations.
 PLAIN = get_mode("FAST_COMPILE")
+
 # Blocks have 512 to 2048 points: three blocks or more, the last of them short.
 M = 5003
 
@@ -60,7 +59,9 @@ def some_without_weight():
 
 
 REFERENCE = scalars()
+
 A5, ROWS = np.linspace(-0.5, 0.5, 5), np.linspace(0.5, 3, 40)
+
 CASES = {
     # energy, reference, parameters, signature, route
     "one statistic": (lambda x, s: x**2 / (2 * s**2), scalars, [1.7], None, "linear"),
@@ -321,102 +322,11 @@ def test_an_energy_that_captures_data():
             np.testing.assert_allclose(found, truth, rtol=1e-12)
 
 
-def test_routes_that_stay_plain_say_why():
-    s = pt.dscalar("s")
-    moving = ebm.reference.independent(
-        lambda s: pm.Normal.dist(0.5, 2 + s), draws=100, random_seed=1
-    )
-    log_z = ebm.log_partition(lambda x, s: x**2 / s, s, reference=moving)
-    assert str(ebm.kernels.route(log_z)) == "plain: the points move with the parameters"
-    assert not streams(pytensor.function([s], log_z, mode=STREAMED))
-    each = np.arange(100.0)
-    held = ebm.reference.independent(pm.Normal.dist(0, 1), draws=100, random_seed=1)
-    log_z = ebm.log_partition(lambda x, s: (x + s) ** 2 * pt.constant(each), s, reference=held)
-    assert ebm.kernels.route(log_z).reason == "the energy takes 100 points and no other number"
-    assert not streams(pytensor.function([s], log_z, mode=STREAMED))
-
-
-def test_route_takes_one_normaliser():
-    s = pt.dscalar("s")
-    with pytest.raises(ValueError, match="There are 0 estimated normalisers"):
-        ebm.kernels.route(s**2)
-    log_z = ebm.log_partition(lambda x, s: x**2 / s, s, reference=REFERENCE)
-    assert ebm.kernels.route(log_z.owner) == ebm.kernels.route(2 * log_z)
-
-
 @pytest.mark.parametrize("mode", ["CVM", "JAX"])
 def test_other_back_ends_see_the_plain_graph(mode):
     s = pt.dscalar("s")
     log_z = ebm.log_partition(lambda x, s: x**2 / s, s, reference=REFERENCE)
     assert not streams(pytensor.function([s], log_z, mode=mode))
-
-
-@numba.njit
-def apply_exp(x, out):
-    for i in range(x.size):
-        out[i] = exponential.exp(x[i])
-
-
-@numba.njit
-def apply_tanh(x, out):
-    for i in range(x.size):
-        out[i] = exponential.tanh(x[i])
-
-
-@numba.njit
-def apply_sigmoid(x, out):
-    for i in range(x.size):
-        out[i] = exponential.sigmoid(x[i])
-
-
-def test_exponential():
-    """Against NumPy's, to two units of the last digit, and at the ends of the range."""
-    x = np.concatenate(
-        [np.linspace(-708, 709.7, 400_001), np.linspace(-1, 1, 100_001), np.logspace(-300, 0, 301)]
-    )
-    out = np.empty_like(x)
-    apply_exp(x, out)
-    np.testing.assert_allclose(out, np.exp(x), rtol=4.5e-16)
-    ends = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, -746.0, -1e300, 1e300, -740.0])
-    apply_exp(ends, out[: ends.size])
-    with np.errstate(over="ignore"):
-        np.testing.assert_allclose(out[: ends.size], np.exp(ends), rtol=1e-3)
-
-
-@numba.njit
-def apply_log(x, out):
-    for i in range(x.size):
-        out[i] = exponential.log(x[i])
-
-
-@numba.njit
-def apply_log1p(x, out):
-    for i in range(x.size):
-        out[i] = exponential.log1p(x[i])
-
-
-@pytest.mark.parametrize(("function", "truth"), [(apply_log, np.log), (apply_log1p, np.log1p)])
-def test_logarithms(function, truth):
-    """Against NumPy's, to two units of the last digit, near 0 and near 1, and at the ends."""
-    near = np.logspace(-16, -1, 1000)
-    ends = [0.0, -0.0, -0.5, -1.0, -2.0, np.inf, -np.inf, np.nan, 5e-324, 1e-310, 1.79e308]
-    x = np.concatenate([np.logspace(-307, 308, 100_001), 1 + near, 1 - near, near, -near, ends])
-    out = np.empty_like(x)
-    function(x, out)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        np.testing.assert_allclose(out, truth(x), rtol=4.5e-16)
-
-
-@pytest.mark.parametrize(
-    ("function", "truth"), [(apply_tanh, np.tanh), (apply_sigmoid, special.expit)]
-)
-def test_functions_of_neural_energies(function, truth):
-    """Against NumPy's and SciPy's, to four units of the last digit, small arguments too."""
-    small = np.logspace(-300, 1, 1000)
-    x = np.concatenate([np.linspace(-30, 30, 100_001), small, -small, [np.inf, -np.inf, np.nan]])
-    out = np.empty_like(x)
-    function(x, out)
-    np.testing.assert_allclose(out, truth(x), rtol=9e-16)
 
 
 @pytest.mark.parametrize("op", ["linear", "blocks"])

@@ -1,4 +1,4 @@
-"""Properties of weights and of their sums in blocks, on log weights that hypothesis makes up."""
+"""Sums over blocks of points against those over all points."""
 
 import numpy as np
 from hypothesis import example, given, settings
@@ -6,19 +6,18 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from pymc_ebm.reference.base import Reference
-from pymc_ebm.weights.groups import group_covariance, group_sums, group_variance
+from pymc_ebm.weights.groups import group_variance
 from pymc_ebm.weights.normalised import ess, normalise
 from pymc_ebm.weights.pareto_tails import TopLogWeights, pareto_k
 from pymc_ebm.weights.running_totals import RunningTotals
 
 few = settings(derandomize=True, deadline=None, database=None, max_examples=40)
+
 finite = st.floats(-30, 30)
+
 some_without_weight = st.one_of(finite, st.just(-np.inf))
+
 shifts = st.floats(-1e4, 1e4)
-
-
-def log_weights(elements=finite, most=30):
-    return arrays(float, st.integers(1, most), elements=elements)
 
 
 def rows(elements=finite):
@@ -41,70 +40,6 @@ def pieces(n_points, cuts):
 
 
 cuts = st.lists(st.integers(0, 1000), max_size=4)
-
-
-@few
-@given(rows(some_without_weight), shifts, st.randoms())
-def test_a_constant_and_the_order_of_points(logs, c, random):
-    log_z, weights = normalise(logs)
-    moved_z, moved = normalise(logs + c)
-    np.testing.assert_allclose(moved_z, log_z + c, rtol=1e-12, atol=1e-9)
-    np.testing.assert_allclose(moved, weights, rtol=1e-7, atol=1e-12)
-    order = random.sample(range(logs.shape[1]), logs.shape[1])
-    np.testing.assert_allclose(normalise(logs[:, order])[0], log_z, rtol=1e-12, atol=1e-12)
-    np.testing.assert_allclose(normalise(logs[:, order])[1], weights[:, order], atol=1e-15)
-
-
-@few
-@given(log_weights(), st.randoms())
-def test_effective_points_are_one_to_m(logs, random):
-    """M for equal weights, 1 for one alone, the same in any order, twice as many if all are split.
-
-    A split point is two with half the weight; as one group they vary as the one did.
-    """
-    log_z, weights = normalise(logs)
-    size = ess(weights)
-    assert 1 - 1e-9 <= size <= logs.size * (1 + 1e-9)
-    np.testing.assert_allclose(ess(weights[random.sample(range(logs.size), logs.size)]), size)
-    np.testing.assert_allclose(ess(np.full(logs.size, 1 / logs.size)), logs.size)
-    np.testing.assert_allclose(ess(np.eye(logs.size)), 1)
-    split_z, split = normalise(np.repeat(logs - np.log(2), 2))
-    np.testing.assert_allclose(split_z, log_z, atol=1e-12)
-    np.testing.assert_allclose(ess(split), 2 * size)
-    one = np.arange(logs.size)
-    np.testing.assert_allclose(
-        group_variance(split, np.repeat(one, 2)), group_variance(weights, one)
-    )
-
-
-@few
-@given(influences(), st.randoms())
-def test_variance_of_groups(made, random):
-    """By NumPy's ``var`` over the groups, G² times that of a mean of G; labels mean nothing."""
-    influence, groups, unused = made
-    n_groups = int(groups.max()) + 1
-    sums = np.array([influence[:, groups == g].sum(axis=1) for g in range(n_groups)]).T
-    padded = np.column_stack([sums, np.zeros((len(sums), unused))])
-    expected = padded.shape[1] * padded.var(axis=1, ddof=1)
-    found = group_variance(influence, groups, unused)
-    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
-    np.testing.assert_allclose(group_sums(influence, groups), sums, atol=1e-12)
-    labels = np.array(random.sample(range(n_groups), n_groups))
-    np.testing.assert_allclose(group_variance(influence, labels[groups], unused), found, atol=1e-9)
-    covariance = group_covariance(influence, groups, unused)
-    by_numpy = padded.shape[1] * np.atleast_2d(np.cov(padded))
-    np.testing.assert_allclose(covariance, by_numpy, rtol=1e-9, atol=1e-9)
-
-
-@few
-@given(influences())
-def test_groups_that_are_merged_are_groups(made):
-    """Sums of groups put together in twos are the sums of twos."""
-    influence, groups, _ = made
-    pairs = group_sums(influence, groups // 2)
-    singles = group_sums(influence, groups)
-    ends = np.arange(0, singles.shape[1], 2)
-    np.testing.assert_allclose(np.add.reduceat(singles, ends, axis=1), pairs, atol=1e-10)
 
 
 @few

@@ -1,0 +1,68 @@
+"""Draws of a law, iid, antithetic and Sobol, against closed forms."""
+
+import numpy as np
+import pymc as pm
+import pytest
+from scipy import stats
+from scipy.special import gamma, gammaln, logsumexp
+
+from pymc_ebm import reference as ref
+
+
+def log_z(q, energy, points=None, log_weights=None):
+    """Estimate and standard error by groups."""
+    points = q.points if points is None else points
+    log_weights = q.log_weights if log_weights is None else log_weights
+    terms = log_weights - energy(points)
+    total = logsumexp(terms)
+    phi = np.bincount(q.groups, np.exp(terms - total), minlength=q.n_groups)
+    g = q.n_groups
+    return total, np.sqrt(g / (g - 1) * ((phi - phi.mean()) ** 2).sum())
+
+
+def assert_close(q, energy, truth, se_bound=0.01):
+    value, se = log_z(q, energy)
+    assert se <= se_bound
+    assert abs(value - truth) <= 5 * se + 1e-12
+
+
+@pytest.mark.parametrize("method", ["iid", "antithetic", "sobol"])
+@pytest.mark.parametrize(
+    "energy, truth",
+    [
+        (lambda x: x**4, np.log(2 * gamma(1.25))),
+        (lambda x: x**2 / 2, np.log(2 * np.pi) / 2),
+        (
+            lambda x: np.where(x > 1, x**2 / 2 + np.log(2 * np.pi) / 2, np.inf),
+            stats.norm.logsf(1),
+        ),
+    ],
+    ids=["quartic", "gaussian", "selected"],
+)
+def test_independent(method, energy, truth, seed):
+    q = ref.independent(pm.Normal.dist(0, 1.5), 65536, method, random_seed=seed)
+    assert_close(q, energy, truth)
+
+
+@pytest.mark.filterwarnings("ignore:Use the scale argument:FutureWarning")
+@pytest.mark.parametrize("method", ["iid", "antithetic", "sobol"])
+@pytest.mark.parametrize("heavy", [False, True])
+def test_independent_whitened(method, heavy, seed):
+    cov = np.array([[2.0, 0.7], [0.7, 1.0]])
+    dist = pm.MvStudentT.dist(nu=5, mu=np.zeros(2), scale=cov) if heavy else None
+    dist = pm.MvNormal.dist(np.zeros(2), cov=cov) if dist is None else dist
+    q = ref.independent(dist, 32768, method, random_seed=seed)
+    assert q.event_shape == (2,)
+    assert_close(q, lambda x: (x**2).sum(-1), np.log(np.pi))
+
+
+def test_independent_batched_mixture_and_positive(seed):
+    q = ref.independent(pm.Normal.dist([0.0, 1.0], 2, size=(3, 2)), 8192, random_seed=seed)
+    assert q.event_shape == (3, 2)
+    assert_close(q, lambda x: (x**2 / 4).sum((-1, -2)), 3 * np.log(4 * np.pi), 0.05)
+    mixture = pm.NormalMixture.dist([0.5, 0.5], [-2.0, 2.0], [1.5, 1.5])
+    q = ref.independent(mixture, 16384, random_seed=seed)
+    assert_close(q, lambda x: x**2 / 2, np.log(2 * np.pi) / 2)
+    q = ref.independent(pm.Poisson.dist(3.0), 16384, random_seed=seed, support="nonnegative")
+    assert q.discrete
+    assert_close(q, lambda k: -k * np.log(2) + gammaln(k + 1), 2.0)
