@@ -98,7 +98,7 @@ def two_gaussians():
     model, components = mixture(data, [gaussian] * 2, [grid] * 2, [-1.0, 1.0], 2.0)
     with model:
         idata = pm.sample(
-            draws=500, tune=1000, chains=2, cores=1, nuts_sampler="nutpie", random_seed=1,
+            draws=1000, tune=1000, chains=2, cores=1, nuts_sampler="nutpie", random_seed=1,
             progressbar=False, quiet=True,
         )  # fmt: skip
     return data, truth, model, components, idata
