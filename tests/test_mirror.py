@@ -35,6 +35,7 @@ ELSEWHERE = {
     "kernels.rewrite": "kernels/test_ops.py",  # that puts the kernels in
     "progress": "fitting/test_find_mle.py",
     "reference.chains._chain": "reference/test_contract.py",
+    "reference.composite.error": "distribution/test_panels_for.py",
     "space.clusters": "sampling/test_gibbs.py",
     "space.law": "reference/test_contract.py",
     "space.pairwise_sweeps": "space/test_pairwise.py",
