@@ -12,7 +12,13 @@ from pymc_ebm.reference.laws.proposal import Proposal
 
 
 def from_draws(
-    points, log_density, total_draws: int | None = None, *, support=None, groups=None
+    points,
+    log_density,
+    total_draws: int | None = None,
+    *,
+    support=None,
+    groups=None,
+    selected: bool | None = None,
 ) -> Reference:
     """Draws with their log density, a_m = −log q(y_m) − log(total_draws).
 
@@ -30,6 +36,11 @@ def from_draws(
         As in `Reference`.
     groups : array_like of int, shape (M,), optional
         The group of each draw, 0 to G−1, where draws are dependent; each its own by default.
+    selected : bool, optional
+        Whether something that is not in the energy has chosen the draws out of those of q: a
+        detector, or the likelihood of an event whose posterior they are (q is its prior then). Z is
+        an integral of that as well, no other points can estimate it a second time, and a report
+        rests on these draws alone. By default so where `total_draws` says that some are missing.
 
     Returns
     -------
@@ -72,7 +83,7 @@ def from_draws(
         support=support,
         description="given draws",
         unused_draws=total_draws - n_points,
-        selected=total_draws > n_points,
+        selected=total_draws > n_points if selected is None else selected,
         proposal=Proposal(None, partial(_fixed, log_density)) if callable(log_density) else None,
     )
 

@@ -160,11 +160,12 @@ def _annealed(base, model: Pairwise, sites: Sites, particles, levels, sweeps, rn
             model.pairs,
             beta * model.pair,
         )
+        # Clusters cost as much as several sweeps of single sites: once at each level.
         clusters = _between(of_couplings, between, beta)
-        move = pairwise_sweeps(between, sites, clusters)
-        width = n_sites + (clusters.n_uniforms if clusters else 0)
-        for _ in range(sweeps):
-            move(codes, rng.random((1, n, width)), -1, 1, nothing, changes)
+        for sweep in range(sweeps):
+            last = clusters if sweep == sweeps - 1 else None
+            u = rng.random((1, n, n_sites + (last.n_uniforms if last else 0)))
+            pairwise_sweeps(between, sites, last)(codes, u, -1, 1, nothing, changes)
         of_base, of_model = _of_sites(base, codes), _of_pairs(model, codes)
     return codes.reshape(_RUNS, particles, n_sites), log_z
 

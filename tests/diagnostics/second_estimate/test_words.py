@@ -196,7 +196,21 @@ def a_complete_sum(rng):
     return model, np.linspace(-1, 1, 200)
 
 
+def events_of_a_population(rng):
+    """Each event's own integral, over draws of its posterior under the prior N(0, 5²)."""
+    prior = stats.norm(0, 5)
+    normal = lambda x, m: (x - m) ** 2 / 2 + np.log(2 * np.pi) / 2
+    with pm.Model() as model:
+        m = pm.Normal("m", 0, 5)
+        for i, place in enumerate(rng.normal(1, 1, 2)):
+            draws = rng.normal(place, 0.3, 4000)
+            own = ebm.reference.from_draws(draws, prior.logpdf, selected=True)
+            pm.Potential(f"event{i}", ebm.log_partition(normal, m, reference=own))
+    return model, np.linspace(-3, 5, 200)
+
+
 RIGHT = [
+    events_of_a_population,
     heavy_tails_by_a_fit,
     sorted_draws,
     few_values_of_the_energy,
