@@ -70,7 +70,7 @@ def _event_ndim(energy: Energy, params, data) -> int:
     """x.ndim − energy(x).ndim: what the energy eats."""
     placeholders = [t(f"param_{i}") for i, t in enumerate(energy.core_types(params))]
     try:
-        return data.ndim - pt.as_tensor(energy(pt.constant(data), *placeholders)).ndim
+        return data.ndim - energy(pt.constant(data), *placeholders).ndim
     except (IndexError, ValueError, TypeError) as error:
         hint = energy.call_hint(len(params), error) or (
             "If a parameter is a vector or a matrix that the observations share, write its "
@@ -78,5 +78,5 @@ def _event_ndim(energy: Energy, params, data) -> int:
         )
         raise ValueError(
             f"the energy cannot be called with data of shape {data.shape} and parameters of "
-            f"{[p.ndim for p in placeholders]} dimensions: {error}. {hint}"
+            f"{[p.ndim for p in placeholders]} dimensions: {str(error).rstrip('.')}. {hint}"
         ) from error

@@ -5,7 +5,12 @@ from pymc_ebm.energies._ising import ising
 from pymc_ebm.energies._polynomial import polynomial
 from pymc_ebm.energies._potts import potts
 from pymc_ebm.energies.boltzmann import restricted_boltzmann
-from pymc_ebm.energies.changes import edge_changes, gwesp_changes, star_changes, triangle_changes
+from pymc_ebm.energies.change_statistics import (
+    edge_changes,
+    gwesp_changes,
+    star_changes,
+    triangle_changes,
+)
 from pymc_ebm.energies.conway import conway_maxwell_poisson
 from pymc_ebm.energies.dyads import to_adjacency, to_dyads
 

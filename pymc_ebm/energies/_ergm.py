@@ -8,9 +8,9 @@ import numpy as np
 import pytensor.tensor as pt
 from pytensor.tensor.variable import TensorVariable
 
-from pymc_ebm.energies.changed_by import changed_by
 from pymc_ebm.energies.dyads import adjacency
-from pymc_ebm.energies.tie_changes import (
+from pymc_ebm.energies.local_change import with_local_change
+from pymc_ebm.energies.local_tie_changes import (
     combined_change,
     edge_change,
     gwesp_change,
@@ -92,10 +92,10 @@ def ergm(statistics: Sequence[Callable]) -> Callable[..., TensorVariable]:
         return -pt.dot(pt.stack([statistic(x) for statistic in statistics], axis=-1), theta)
 
     change = combined_change(statistics)
-    return energy if change is None else changed_by(change)(energy)
+    return energy if change is None else with_local_change(change)(energy)
 
 
-@changed_by(edge_change)
+@with_local_change(edge_change)
 def edges(x) -> TensorVariable:
     """Number of ties, Σ_{i<j} x_ij.
 
@@ -117,7 +117,7 @@ def edges(x) -> TensorVariable:
     return pt.as_tensor(x).astype("float64").sum(-1)
 
 
-@changed_by(triangle_change)
+@with_local_change(triangle_change)
 def triangles(x) -> TensorVariable:
     """Number of triangles, Σ_{i<j<k} x_ij x_jk x_ik = tr(A³) / 6, A the adjacency matrix.
 
@@ -140,7 +140,7 @@ def triangles(x) -> TensorVariable:
     return (a * (a @ a)).sum((-2, -1)) / 6
 
 
-@changed_by(star_change)
+@with_local_change(star_change)
 def stars(x, *, k: int = 2) -> TensorVariable:
     r"""Number of k-stars, nodes with k of their ties: :math:`\sum_i \binom{d_i}{k}`.
 
@@ -177,7 +177,7 @@ def stars(x, *, k: int = 2) -> TensorVariable:
     return choose(adjacency(x).sum(-1), k).sum(-1)
 
 
-@changed_by(gwesp_change)
+@with_local_change(gwesp_change)
 def gwesp(x, *, decay: float) -> TensorVariable:
     r"""Geometrically weighted edgewise shared partners, with a fixed decay α.
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytensor.tensor as pt
 from pytensor.tensor.variable import TensorVariable
 
-from pymc_ebm.energies.changed_by import changed_by
+from pymc_ebm.energies.local_change import with_local_change
 
 __all__ = ["restricted_boltzmann"]
 
@@ -25,7 +25,7 @@ def _unit_change(v, site, value, weights, visible_bias, hidden_bias):
     return change
 
 
-@changed_by(_unit_change)
+@with_local_change(_unit_change)
 def restricted_boltzmann(v, weights, visible_bias, hidden_bias) -> TensorVariable:
     r"""Energy of visible units 0 and 1, the hidden units 0 and 1 summed out.
 

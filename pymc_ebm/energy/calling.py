@@ -5,13 +5,21 @@ import inspect
 import pytensor.tensor as pt
 from pytensor.tensor.variable import TensorVariable
 
-__all__ = ["call", "call_hint"]
+__all__ = ["call", "call_hint", "returned"]
+
+
+def returned(function, x, params) -> TensorVariable:
+    """What a user's function gives."""
+    value = function(x, *params)
+    if value is None:
+        raise ValueError("it returned nothing")
+    return pt.as_tensor(value)
 
 
 def call(function, x, params, names) -> TensorVariable:
     """E at a batch ``(B, *event)``, with the shape contract checked as far as types tell."""
     try:
-        value = pt.as_tensor(function(x, *params))
+        value = returned(function, x, params)
     except (IndexError, ValueError, TypeError) as error:
         scalars = [n for n, p in zip(names, params, strict=True) if not p.ndim]
         hint = call_hint(function, len(params), error) or (
@@ -20,7 +28,7 @@ def call(function, x, params, names) -> TensorVariable:
         )
         raise ValueError(
             f"The energy cannot be called with x of shape (batch, *event) = {x.type.shape} and "
-            f"parameters of {[p.ndim for p in params]} dimensions: {error}. {hint}"
+            f"parameters of {[p.ndim for p in params]} dimensions: {str(error).rstrip('.')}. {hint}"
         ) from error
     if value.type.ndim != 1 or (x.type.shape[0] is None and value.type.shape[0] not in (None, 1)):
         raise ValueError(
@@ -40,6 +48,35 @@ def call_hint(function, n_params: int, error: Exception) -> str:
         return f"Write it as a function of x and the parameters, {n_params} in all."
     except ValueError:  # no signature, as of what is written in C
         pass
+    if "returned nothing" in str(error):
+        return "End it with return and the energy."
+    foreign = _functions_of_numbers(function)
+    if foreign:
+        own = [f"pt.{name}" for name in foreign.values() if hasattr(pt, name)]
+        return (
+            f"It uses {', '.join(foreign)} of numbers, and x and the parameters have no value yet: "
+            f"use PyTensor's own{', such as ' + ', '.join(own) if own else ''}."
+        )
     if "boolean" in str(error):
         return "What depends on x or a parameter has no value yet: use pt.switch in place of if."
     return ""
+
+
+def _functions_of_numbers(function) -> dict[str, str]:
+    """Functions of NumPy, SciPy and math that a function names, as written and by their names."""
+    code = getattr(function, "__code__", None)
+    if code is None:
+        return {}
+    found: dict[str, str] = {}
+    known = {**function.__globals__, **inspect.getclosurevars(function).nonlocals}
+    for name in code.co_names + code.co_freevars:
+        value = known.get(name)
+        module = value.__name__ if inspect.ismodule(value) else getattr(value, "__module__", None)
+        if str(module).split(".")[0] not in ("numpy", "scipy", "math"):
+            continue
+        if inspect.ismodule(value):
+            of_module = [n for n in code.co_names if callable(getattr(value, n, None))]
+            found |= {f"{name}.{n}": n for n in of_module}
+        else:
+            found[name] = name
+    return found

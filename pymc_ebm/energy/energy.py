@@ -12,7 +12,7 @@ from pytensor import config
 from pytensor.graph.replace import graph_replace, vectorize_graph
 from pytensor.tensor.variable import TensorVariable
 
-from pymc_ebm.energy.calling import call, call_hint
+from pymc_ebm.energy.calling import call, call_hint, returned
 from pymc_ebm.energy.linearity import is_linear
 from pymc_ebm.energy.parameters import as_parameter, core_ndims
 from pymc_ebm.energy.point_energies import PointEnergies
@@ -76,7 +76,7 @@ class Energy:
 
     def __call__(self, x, *params) -> TensorVariable:
         """What the user's function gives."""
-        return self.function(x, *params)
+        return returned(self.function, x, params)
 
     # Parameters
 

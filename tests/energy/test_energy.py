@@ -7,6 +7,7 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 import pytest
+from scipy import special, stats
 
 import pymc_ebm as ebm
 from pymc_ebm.energy import energy as energy_module
@@ -154,6 +155,10 @@ def test_wrong_shapes_are_refused(energy):
         (lambda x, a, b: x**2, "a function of x and the parameters, 1 in all"),
         (lambda x, s: x**2 if s > 0 else x, "use pt.switch in place of if"),
         (lambda x, s: x[:, 0, 0] * s[0], "signature"),
+        (lambda x, s: None, "End it with return"),
+        (lambda x, s: np.where(x > 0, s * x, 0), r"np\.where of numbers.*pt\.where"),
+        (lambda x, s: special.gammaln(x) * s, r"special\.gammaln of numbers.*pt\.gammaln"),
+        (lambda x, s: -stats.norm.logpdf(x, 0, s), r"stats\.norm of numbers"),
     ],
 )
 @pytest.mark.parametrize("given", [True, False])

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["changed_by"]
+__all__ = ["with_local_change"]
 
 
-def changed_by(local_change: Callable) -> Callable[[Any], Any]:
+def with_local_change(local_change: Callable) -> Callable[[Any], Any]:
     """Decorator that gives a statistic or an energy its `local_change`."""
 
     def attach(function):
