@@ -6,6 +6,8 @@ import pytensor.tensor as pt
 import pytest
 
 import pymc_ebm as ebm
+from pymc_ebm.fitting.find_mle import solve
+from pymc_ebm.fitting.problem import Problem
 
 
 def test_pseudolikelihood_of_scalars_in_a_table_is_the_likelihood(rng):
@@ -45,36 +47,52 @@ def test_pseudolikelihood_of_a_scalar_is_its_likelihood(rng):
         np.testing.assert_allclose(fits[1].se[name], fits[0].se[name], rtol=1e-6)
 
 
+STATES = ebm.reference.enumeration([-1, 1], shape=(4, 4), complete=True)
+
+
+def bonds(s):
+    return (s * (np.roll(s, 1, -1) + np.roll(s, 1, -2))).sum((-1, -2))
+
+
+def neighbours(s):
+    return sum(np.roll(s, k, axis) for k in (1, -1) for axis in (-1, -2))
+
+
+@pytest.fixture(scope="module")
+def lattices():
+    """4 × 4 spins whose number may change: compiled once."""
+    energy = lambda s, b: -b * (s * (pt.roll(s, 1, -1) + pt.roll(s, 1, -2))).sum((-1, -2))
+    with pm.Model() as model:
+        spins = pm.Data("spins", STATES.points[:2])
+        beta = pm.Flat("beta", initval=0.3)
+        ebm.EBM("s", beta, energy=energy, reference=STATES, observed=spins)
+    return Problem(model)
+
+
 @pytest.mark.parametrize(("coupling", "ratio"), [(0.2, 1.25), (0.4, 0.91)])
-def test_pseudolikelihood_needs_the_sandwich(coupling, ratio, rng):
+def test_pseudolikelihood_needs_the_sandwich(lattices, coupling, ratio, rng):
     """The truth is 1.25 and 0.91 times the Hessian's standard error on 4 × 4.
 
     2000 lattices and 2000 simulations give standard errors of a ratio of 2% or less.
     """
-    states = ebm.reference.enumeration([-1, 1], shape=(4, 4), complete=True)
-    pairs = lambda s: (s * (np.roll(s, 1, -1) + np.roll(s, 1, -2))).sum((-1, -2))
-    energy = lambda s, b: -b * (s * (pt.roll(s, 1, -1) + pt.roll(s, 1, -2))).sum((-1, -2))
-    p = np.exp(coupling * pairs(states.points))
-    drawn = states.points[rng.choice(len(p), 2000, p=p / p.sum())]
+    p = np.exp(coupling * bonds(STATES.points))
+    drawn = STATES.points[rng.choice(len(p), 2000, p=p / p.sum())]
     for spins, simulations in ((drawn, 0), (drawn[:8], 2000)):
-        with pm.Model():
-            beta = pm.Flat("beta", initval=coupling)
-            ebm.EBM("s", beta, energy=energy, reference=states, observed=spins)
-            fit = ebm.find_MLE(
-                "pseudolikelihood", progressbar=False, simulations=simulations, random_seed=rng
-            )
+        with lattices.model:
+            pm.set_data({"spins": spins})
+        fit = solve(lattices, "pseudolikelihood", simulations=simulations, random_seed=rng)
         b = float(fit.estimate["beta"])
         # Second derivative of log(2 cosh(b f)) − b f s with f the sum of the four neighbours.
-        field = sum(np.roll(spins, k, axis) for k in (1, -1) for axis in (-1, -2))
+        field = neighbours(spins)
         hessian = (field**2 / np.cosh(b * field) ** 2).sum()
         found = float(fit.se["beta"]) * np.sqrt(hessian)
         if not simulations:
             np.testing.assert_allclose(found, ratio, rtol=0.08)
         else:
             # The ratio at the estimate of eight lattices, by enumeration of all states.
-            q = np.exp(b * pairs(states.points))
+            q = np.exp(b * bonds(STATES.points))
             q /= q.sum()
-            all_field = sum(np.roll(states.points, k, a) for k in (1, -1) for a in (-1, -2))
-            score = (all_field * (np.tanh(b * all_field) - states.points)).sum((1, 2))
+            all_field = neighbours(STATES.points)
+            score = (all_field * (np.tanh(b * all_field) - STATES.points)).sum((1, 2))
             variance = 8 * (q @ score**2 - (q @ score) ** 2)
             np.testing.assert_allclose(found, np.sqrt(variance / hessian), rtol=0.1)
