@@ -17,8 +17,7 @@ MODULES = {
 # that exercises them.
 ELSEWHERE = {
     "_version": "diagnostics/test_record.py",
-    "diagnostics.checks.anchors": "diagnostics/checks/test_limits.py",  # each check by its limits
-    "diagnostics.checks.exact_rules": "diagnostics/checks/test_limits.py",
+    "diagnostics.checks.exact_rules": "diagnostics/checks/test_limits.py",  # checks by their limits
     "diagnostics.checks.level": "diagnostics/checks/test_limits.py",
     "diagnostics.checks.same_data": "diagnostics/checks/test_limits.py",
     "diagnostics.checks.weights": "diagnostics/checks/test_limits.py",
@@ -28,7 +27,7 @@ ELSEWHERE = {
     "diagnostics.second_estimate.limits": "diagnostics/second_estimate/test_line.py",
     "diagnostics.second_estimate.questions": "diagnostics/second_estimate/test_line.py",
     "diagnostics.second_estimate.ways": "diagnostics/second_estimate/test_line.py",
-    "energies.changes": "energies/test_contract.py",
+    "energies.change_statistics": "energies/test_contract.py",
     "energy.initial_values": "distribution/test_default_reference.py",
     "kernels.exponential": "kernels/test_vector_functions.py",  # it makes exp, log and the others
     "kernels.points_last": "kernels/test_ops.py",

@@ -68,7 +68,7 @@ TESTS = {
     "diagnostics/checks/chains": [f"{D}/checks/test_chains.py"],
     "diagnostics/checks/weights": [f"{D}/checks/test_limits.py"],
     "diagnostics/checks/exact_rules": [f"{D}/checks/test_limits.py"],
-    "diagnostics/checks/anchors": [f"{D}/checks/test_limits.py"],
+    "diagnostics/checks/anchors": [f"{D}/checks/test_anchors.py", f"{D}/checks/test_limits.py"],
     "diagnostics/checks/added_error": [f"{D}/checks/test_limits.py"],
     "diagnostics/checks/coverage": [f"{D}/checks/test_coverage.py"],
     "diagnostics/hull/extremes": [f"{D}/hull/test_extremes.py"],
