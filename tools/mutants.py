@@ -1,9 +1,9 @@
 """Mutation test of the array layer: each small fault in a formula must make a test fail.
 
     python tools/mutants.py                  # every module of TESTS
-    python tools/mutants.py weights mbar     # these
-    python tools/mutants.py weights:3,17     # these mutants of one
-    python tools/mutants.py --list weights   # what would be tried
+    python tools/mutants.py groups mbar      # these
+    python tools/mutants.py groups:3,17      # these mutants of one
+    python tools/mutants.py --list groups    # what would be tried
 
 A mutant is one change of one expression: an operator, a comparison, a number, log for exp, min for
 max, a sign, a count N, an amplification c. All mutants of a kind in MATTER are tried, and one in
