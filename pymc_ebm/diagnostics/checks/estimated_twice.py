@@ -98,7 +98,7 @@ def agrees(found: dict[str, Any] | None, limits: Limits) -> bool:
     """Whether a second estimate of every normaliser gives the same posterior."""
     if found is None or not found["made"] or found["doubts"]:
         return False
-    if _lies_elsewhere(found, limits) or _levels_apart(found, limits):
+    if found["elsewhere"] or _lies_elsewhere(found, limits) or _levels_apart(found, limits):
         return False
     means = [abs(s["mean"]) + _FOR * s["mean_se"] for s in found["shifts"].values()]
     log_sds = [abs(s["log_sd"]) + _FOR * s["log_sd_se"] for s in found["shifts"].values()]
@@ -116,10 +116,14 @@ def _contradicts(found, limits: Limits) -> bool:
     if found["doubts"]:
         return False
     shifts = found["shifts"].values()
-    return _lies_elsewhere(found, limits) or any(
-        abs(s["mean"]) - _AGAINST * s["mean_se"] > limits.most_shift
-        or abs(s["log_sd"]) - _AGAINST * s["log_sd_se"] > limits.most_log_sd_ratio
-        for s in shifts
+    return (
+        bool(found["elsewhere"])
+        or _lies_elsewhere(found, limits)
+        or any(
+            abs(s["mean"]) - _AGAINST * s["mean_se"] > limits.most_shift
+            or abs(s["log_sd"]) - _AGAINST * s["log_sd_se"] > limits.most_log_sd_ratio
+            for s in shifts
+        )
     )
 
 
@@ -129,6 +133,11 @@ def _lies_elsewhere(found, limits: Limits) -> bool:
 
 
 def _elsewhere(found, limits: Limits) -> str:
+    if place := found["elsewhere"]:
+        return (
+            f" The log-probability of the second is {place['gain']:.3g} nats higher at "
+            f"{place['parameter']} = {place['at']:.3g} than at any of the draws."
+        )
     if not _lies_elsewhere(found, limits):
         return ""
     left = f"{100 * found['effective']:.2g}%"

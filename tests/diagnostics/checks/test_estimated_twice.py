@@ -34,6 +34,10 @@ CASES = {
         "notes",
     ),
     "the posterior lies elsewhere": ({"effective": 0.02, "change_sd": 20.0}, "failures"),
+    "a higher maximum elsewhere": (
+        {"elsewhere": {"gain": 5.0, "at": 8.0, "parameter": "a"}},
+        "failures",
+    ),
     "few effective draws by noise alone": (
         {"mean": (0.2, 0.1), "effective": 0.02, "change_sd": 3.0, "noise_sd": 2.0},
         "doubts",

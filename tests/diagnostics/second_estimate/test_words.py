@@ -225,3 +225,19 @@ RIGHT = [
 def test_a_sound_posterior_is_ok(made, rng):
     report = judged(*made(rng))
     assert report.status == "ok", report.reasons
+
+
+@pytest.mark.usefixtures("interpreted")
+@pytest.mark.filterwarnings("ignore:The energies of the data are mostly above")
+def test_a_higher_maximum_where_no_draw_is(rng):
+    """A density that is wrong by 20 nats beyond 5 keeps the posterior away from data around 9."""
+    draws = rng.normal(0, 6, 8192)
+    log_q = stats.norm(0, 6).logpdf(draws) - 20 * (draws > 5)
+    with pm.Model() as model:
+        m = pm.Normal("m", 0, 30)
+        q = ebm.reference.from_draws(draws, log_q)
+        energy = lambda x, m: (x - m) ** 2 / 2
+        ebm.EBM("x", m, energy=energy, reference=q, observed=rng.normal(9, 1, 30))
+    found = judged(model, np.linspace(-5, 4, 400))
+    assert found.status == "failed"
+    assert any("nats higher at m" in reason for reason in found.reasons)

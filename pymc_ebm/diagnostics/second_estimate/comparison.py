@@ -1,0 +1,279 @@
+"""The posterior with second estimates in place of the first, at a few of its draws."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+import xarray as xr
+from numpy.typing import NDArray
+from pytensor.graph.basic import Variable
+from pytensor.graph.replace import graph_replace
+
+from pymc_ebm.diagnostics.limits import Limits
+from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
+from pymc_ebm.diagnostics.normalisers.posterior import flat_draws
+from pymc_ebm.diagnostics.second_estimate.compare import Shift, shift_of
+from pymc_ebm.diagnostics.second_estimate.question import Answer, CannotTell
+from pymc_ebm.diagnostics.second_estimate.questions import Integrals
+from pymc_ebm.diagnostics.second_estimate.ways import answers_to
+from pymc_ebm.energy.split import VECTORISED
+
+__all__ = ["Comparison"]
+
+# Rows of all draws together that are estimated again, and the fewest draws.
+_MOST_ROWS, _FEWEST_DRAWS = 10_000, 50
+# Draws where the estimates have noise.
+_DRAWS_OF_ESTIMATES = 64
+# Parameters along which to look beyond the draws.
+_MOST_PARAMETERS = 6
+_COUNTED = "counting its states"
+
+
+class Comparison:
+    """The second estimates of a posterior, and what they change.
+
+    Parameters
+    ----------
+    posterior : xr.Dataset
+    normalisers : Normalisers
+    stats : xr.Dataset
+    draws : int
+        As `second_estimate` takes them.
+    """
+
+    def __init__(self, posterior, normalisers: Normalisers, stats: xr.Dataset, draws: int):
+        self._normalisers = normalisers
+        # Nothing estimated may overrule a sum over all states.
+        counted = [n.name for n in normalisers if n.reference.discrete and n.reference.whole]
+        self._counted = counted
+        # What a detector or a likelihood has selected is no integral of the energy alone.
+        self._given = [n.name for n in normalisers if n.reference.selected]
+        names = [n.name for n in normalisers if n.name not in [*counted, *self._given]]
+        self._integrals = Integrals(normalisers, names)
+        n_draws = posterior.sizes["chain"] * posterior.sizes["draw"]
+        self._values, self._stats = flat_draws(posterior), stats
+        several = [i for i in self._integrals.each if i.node.outputs[0].ndim]
+        if any(not i.reference.discrete and i.n_dim > 1 for i in self._integrals.each):
+            draws = min(draws, _DRAWS_OF_ESTIMATES)
+        if several:
+            one = {n: v[0] for n, v in self._values.items()}
+            rows = max(self._integrals.n_rows(one))
+            draws = min(draws, max(_MOST_ROWS // rows, _FEWEST_DRAWS))
+        self._chosen = np.unique(np.linspace(0, n_draws - 1, draws).astype(int))
+        self._points = [{n: v[s] for n, v in self._values.items()} for s in self._chosen]
+        columns = [v[self._chosen].reshape(len(self._chosen), -1) for v in self._values.values()]
+        self._flat = np.concatenate(columns, axis=1).astype(float)
+        self._labels = [n for n, c in zip(self._values, columns, strict=True) for _ in c.T]
+
+    def result(self, seconds: float, limits: Limits, rng: np.random.Generator) -> dict[str, Any]:
+        """The comparison, with larger and larger estimates until it says something."""
+        began = time.perf_counter()
+        ways, indices, answers = [], [], []
+        inputs = self._integrals.inputs(self._points)
+        for integral, of_integral in zip(self._integrals.each, inputs, strict=True):
+            question, index = self._integrals.question(integral, of_integral)
+            ways.append(answers_to(question, integral, rng))
+            answers.append(next(ways[-1]))
+            indices.append(index)
+        while True:
+            shift, change = self._shift(answers, indices)
+            took = time.perf_counter() - began
+            # The next answers have four times the points.
+            if _decided(shift, limits) or 4 * took > seconds:
+                break
+            larger = [next(way, None) for way in ways]
+            if not any(larger):
+                break
+            answers = [new or old for new, old in zip(larger, answers, strict=True)]
+        named = [n for i in self._integrals.each for n in i.names]
+        by = [a.way for i, a in zip(self._integrals.each, answers, strict=True) for _ in i.names]
+        return {
+            "made": True,
+            "ways": dict(zip(named, by, strict=True)) | dict.fromkeys(self._counted, _COUNTED),
+            "given": tuple(self._given),
+            "unseen": tuple(dict.fromkeys(a.unseen for a in answers if a.unseen)),
+            "doubts": tuple(dict.fromkeys(a.doubt for a in answers if a.doubt)),
+            "shifts": _by_parameter(shift, self._labels),
+            "change_sd": shift.change_sd,
+            "noise_sd": shift.noise_sd,
+            "effective": shift.effective,
+            "levels": self._levels(answers, indices),
+            "elsewhere": self._elsewhere(answers, rng),
+            "draws": len(change),
+        }
+
+    def _levels(self, answers: list[Answer], indices: list[NDArray]) -> dict[str, list[float]]:
+        """By normaliser with a level: log Z by the second estimate less the first, and its error.
+
+        The means over the draws, weighted by c over rows, in nats.
+        """
+        found = {}
+        of = lambda name, names: self._stats[name].sel(ebm=names).stack(s=("chain", "draw"))
+        for integral, answer, index in zip(self._integrals.each, answers, indices, strict=True):
+            if not integral.reference.absolute:
+                continue
+            c = of("amplification", integral.names).isel(s=self._chosen).to_numpy().sum(axis=0)
+            if not c.all():
+                continue
+            first = of("amplification", integral.names) * of("log_partition", integral.names)
+            level = first.isel(s=self._chosen).to_numpy().sum(axis=0) / c
+            log_z = answer.log_z[index]
+            rows = log_z.reshape(len(log_z), -1)
+            shares = self._shares[integral.names[0]].reshape(len(log_z), -1)
+            shares = shares / shares.sum(axis=1, keepdims=True)
+            noise = answer.scaled_noise[:, index].reshape(answer.runs, *shares.shape) * shares
+            own = float(np.sqrt((noise.sum(axis=2).mean(axis=1) ** 2).sum()))
+            others = float(of("log_partition_mcse", integral.names).mean())
+            apart = float(((rows * shares).sum(axis=1) - level).mean())
+            found[", ".join(integral.names)] = [apart, float(np.hypot(own, others))]
+        return found
+
+    def _elsewhere(self, answers: list[Answer], rng: np.random.Generator) -> dict[str, Any]:
+        """Where along a parameter the log-probability is above that of all draws, far from them.
+
+        Empty where it is nowhere, and where that is not looked at: with estimates that have noise,
+        with many parameters or whole numbers among them, or where a sum or an integral at such
+        values does not converge.
+        """
+        exact = answers and all(a.runs == 1 for a in answers)
+        real = all(v.dtype.kind == "f" for v in self._values.values())
+        if not exact or not real or self._flat.shape[1] > _MOST_PARAMETERS:
+            return {}
+        steps = np.array([4.0, 6, 8, 12, 16, 24, 32, 48, 64])
+        middle, sd = self._flat.mean(axis=0), self._flat.std(axis=0)
+        some = self._flat[:: max(len(self._flat) // 40, 1)]
+        along = [middle + side * step * sd * axis for axis in np.eye(len(middle))
+                 for step in steps for side in (-1, 1)]  # fmt: skip
+        places = np.concatenate([some, along])
+        try:
+            logp = self._log_probability([self._point(place) for place in places], rng)
+        except CannotTell:
+            return {}
+        near, far = logp[: len(some)], np.where(np.isnan(logp), -np.inf, logp)[len(some) :]
+        best = int(np.argmax(far))
+        gain = float(far[best] - np.nanmax(near))
+        if not gain > 1:
+            return {}
+        # Draws that are nowhere near a maximum are the sampler's fault where both estimates say so.
+        total = pt.add(*map(pt.sum, self._normalisers.factors.values()), 0.0)
+        of_first = np.ravel(self._at([total], [], [self._point(p) for p in [*some, along[best]]]))
+        if gain - (of_first[-1] - np.nanmax(of_first[:-1])) < 1:
+            return {}
+        column = best // (2 * len(steps))
+        return {"gain": gain, "at": float(along[best][column]), "parameter": self._labels[column]}
+
+    def _point(self, flat: NDArray) -> dict[str, NDArray]:
+        point, first = {}, 0
+        for name, value in self._values.items():
+            size = value[0].size
+            point[name] = flat[first : first + size].reshape(value[0].shape)
+            first += size
+        return point
+
+    def _log_probability(self, points: list[dict], rng: np.random.Generator) -> NDArray:
+        """The model's log-probability with second estimates at any parameters."""
+        slots, factors = self._with_slots()
+        filled = [dict(point) for point in points]
+        for slot, integral, values in zip(
+            slots, self._integrals.each, self._integrals.inputs(points), strict=True
+        ):
+            question, index = self._integrals.question(integral, values)
+            log_z = next(answers_to(question, integral, rng)).log_z[index]
+            for point, z in zip(filled, log_z, strict=True):
+                point[slot.name] = z
+        total = pt.add(*[pt.sum(factor) for factor in factors], 0.0)
+        return np.ravel(self._at([total], slots, filled))
+
+    def _shift(self, answers: list[Answer], indices: list[NDArray]) -> tuple[Shift, NDArray]:
+        """What the answers would do to the posterior, and the change of its log-probability."""
+        if not answers:
+            none = np.zeros(len(self._points))
+            return shift_of(self._flat, none, none[None]), none
+        log_z = [a.log_z[index] for a, index in zip(answers, indices, strict=True)]
+        change, c = self._change(log_z)
+        names = [i.names[0] for i in self._integrals.each]
+        self._shares = dict(zip(names, c, strict=True))
+        bad = ~np.isfinite(change)
+        if bad.any():
+            raise CannotTell(
+                f"The log-probability with a second estimate is not finite at {bad.sum()} of "
+                f"{len(change)} draws."
+            )
+        noise = [
+            -np.stack(
+                [(z[index] * c_of).reshape(len(c_of), -1).sum(axis=1) for z in a.scaled_noise]
+            )
+            for a, index, c_of in zip(answers, indices, c, strict=True)
+        ]
+        runs = min((a.runs for a in answers if a.runs > 1), default=1)
+        return shift_of(self._flat, change, np.concatenate(noise), runs), change
+
+    def _change(self, log_z: list[NDArray]) -> tuple[NDArray, list[NDArray]]:
+        """Δ at the draws, ``(S,)``, and c there by integral, each ``(S, *batch)``."""
+        slots, factors = self._with_slots()
+        total = pt.add(*[pt.sum(factor) for factor in factors], 0.0)
+        gradients = pytensor.grad(total, wrt=slots, disconnected_inputs="ignore")
+        points = [
+            {**point, **{slot.name: z[s] for slot, z in zip(slots, log_z, strict=True)}}
+            for s, point in enumerate(self._points)
+        ]
+        by_draw = self._at(gradients, slots, points)
+        c = [-np.stack(of_node) for of_node in zip(*by_draw, strict=True)]
+        if all((of_node == of_node[0]).all() and of_node[0].sum() for of_node in c):
+            # c is that of any log Z then, so that the log-probability is linear in them.
+            axes = lambda z: tuple(range(1, z.ndim))
+            second = sum(-(a * z).sum(axis=axes(z)) for a, z in zip(c, log_z, strict=True))
+            of_each = self._stats["amplification"] * self._stats["log_partition"]
+            names = [name for i in self._integrals.each for name in i.names]
+            first = of_each.sel(ebm=names).sum("ebm").transpose("chain", "draw").to_numpy().ravel()
+            return second + first[self._chosen], c
+        of_second = self._at([total], slots, points)
+        graphs = self._normalisers.factors.values()
+        of_first = self._at([pt.add(*map(pt.sum, graphs), 0.0)], [], self._points)
+        return np.ravel(of_second).astype(float) - np.ravel(of_first).astype(float), c
+
+    def _with_slots(self) -> tuple[list[Variable], list[Variable]]:
+        """Inputs in the place of every log Ẑ, and the log-probability as a graph of them."""
+        slots, pairs = [], {}
+        for number, integral in enumerate(self._integrals.each):
+            slot = integral.node.outputs[0].type(f"second_log_z_{number}")
+            slots.append(slot)
+            pairs.update({node.outputs[0]: slot for node in integral.nodes})
+        return slots, graph_replace(list(self._normalisers.factors.values()), pairs, strict=False)
+
+    def _at(self, outs, slots, points) -> list[list[NDArray]]:
+        model = self._normalisers.valued
+        inputs = [*model.value_vars, *slots]
+        function = model.compile_fn(outs, inputs=inputs, on_unused_input="ignore", mode=VECTORISED)
+        return [[np.asarray(v, dtype=float) for v in function(point)] for point in points]
+
+
+def _decided(shift: Shift, limits: Limits) -> bool:
+    """Whether more points would change no word."""
+    parts = (
+        (np.abs(shift.mean), shift.mean_se, limits.shift),
+        (np.abs(shift.log_sd), shift.log_sd_se, limits.log_sd_ratio),
+    )
+    good = all((moved + 2 * se <= limit).all() for moved, se, limit in parts)
+    bad = any((moved - 2 * se > limit).any() for moved, se, limit in parts)
+    return good or bad
+
+
+def _by_parameter(shift: Shift, labels: list[str]) -> dict[str, dict[str, float]]:
+    """Of each parameter the element that moves most, counting what is not known of it."""
+    found = {}
+    for name in dict.fromkeys(labels):
+        of_name = np.flatnonzero(np.array(labels) == name)
+        mean = of_name[np.argmax((np.abs(shift.mean) + 2 * shift.mean_se)[of_name])]
+        log_sd = of_name[np.argmax((np.abs(shift.log_sd) + 2 * shift.log_sd_se)[of_name])]
+        found[name] = {
+            "mean": float(shift.mean[mean]),
+            "mean_se": float(shift.mean_se[mean]),
+            "log_sd": float(shift.log_sd[log_sd]),
+            "log_sd_se": float(shift.log_sd_se[log_sd]),
+        }
+    return found
