@@ -13,8 +13,8 @@ MODULES = {
     for path in PACKAGE.rglob("*.py")
     if path.stem != "__init__"
 }
-# Modules, or all of a folder, that neither have a test of their own nor serve one of their room that
-# has, with the test that exercises them.
+# Modules, or all of a folder, that neither have a test of their own nor serve one of their room
+# that has, with the test that exercises them.
 ELSEWHERE = {
     "_version": "diagnostics/test_record.py",
     "diagnostics.checks.exact_rules": "diagnostics/checks/test_limits.py",  # checks by their limits
