@@ -91,7 +91,7 @@ def wall_of(
     most_points: int = 2**12,
 ) -> str | None:
     """Say where the space of an integral moves with the parameters while its points do not."""
-    if reference.discrete or reference.moves or not rows:
+    if reference.discrete or reference.follows_parameters or not rows:
         return None
     points = reference.points[:: max(reference.n_points // most_points, 1)]
     try:

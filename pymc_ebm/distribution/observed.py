@@ -178,7 +178,7 @@ def check_energy(data, energy: Energy, variables, reference):
             UserWarning,
             stacklevel=3,
         )
-    if not reference.moves and not any(batch_shapes):
+    if not reference.follows_parameters and not any(batch_shapes):
         of_points = at(reference.points)
         # Share of (datum, point) pairs in which the datum has the higher energy: one half where
         # the parameters are still far away, less where low energy is high probability.

@@ -122,7 +122,7 @@ def geyer(
             "and networks reference.pooled."
         )
         return replace(best, converged=False, reason=reason, path=path)
-    of_others = [r for r in own if not (r.refittable or r.moves or r.level == "exact")]
+    of_others = [r for r in own if not (r.refittable or r.follows_parameters or r.level == "exact")]
     if recenter and least > mcse_share and of_others:
         reason = (
             f"The draws add {100 * least:.3g}% of a standard error, more than "

@@ -11,8 +11,9 @@ from pytensor.graph.replace import graph_replace
 
 from pymc_ebm.distribution.observed_ebm import ObservedEBM
 from pymc_ebm.fitting.energies_and_data import energies_and_data
+from pymc_ebm.fitting.loss import Loss
 from pymc_ebm.fitting.minimise import inverse, minimise
-from pymc_ebm.fitting.problem import Loss, Problem
+from pymc_ebm.fitting.problem import Problem
 from pymc_ebm.fitting.sandwich import compile_scores, sandwich
 from pymc_ebm.fitting.solution import Solution
 from pymc_ebm.reference._from_draws import from_draws
@@ -129,7 +130,7 @@ class _Contest:
             self.problem.set_reference(self.index, _draws_of_its_law(self.reference))
         reference = self.reference
         x = np.reshape(self.ebm.data(), (-1, *reference.event_shape))
-        log_base = None if reference.moves else reference.log_base(x)
+        log_base = None if reference.follows_parameters else reference.log_base(x)
         if log_base is None:
             raise ValueError(
                 f"The density of the reference of {self.ebm.name} ({reference.description}) is "

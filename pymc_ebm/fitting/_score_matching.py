@@ -10,8 +10,9 @@ from pytensor.graph.replace import graph_replace
 
 from pymc_ebm.distribution.observed_ebm import ObservedEBM
 from pymc_ebm.fitting.energies_and_data import energies_and_data
+from pymc_ebm.fitting.loss import Loss
 from pymc_ebm.fitting.minimise import minimise
-from pymc_ebm.fitting.problem import Loss, Problem
+from pymc_ebm.fitting.problem import Problem
 from pymc_ebm.fitting.sandwich import compile_scores, sandwich
 from pymc_ebm.fitting.solution import Solution
 

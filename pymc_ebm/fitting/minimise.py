@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from scipy.optimize import minimize
 
-from pymc_ebm.fitting.problem import Loss
+from pymc_ebm.fitting.loss import Loss
 
 __all__ = ["Minimum", "inverse", "minimise", "newton_decrement"]
 

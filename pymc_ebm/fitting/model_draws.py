@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from pytensor.graph.replace import graph_replace
 
 from pymc_ebm.energy.parameters import signature_of
-from pymc_ebm.fitting.problem import Problem, directional
+from pymc_ebm.fitting.loss import directional
+from pymc_ebm.fitting.problem import Problem
 
 __all__ = ["ModelDraws"]
 

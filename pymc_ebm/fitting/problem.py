@@ -10,52 +10,18 @@ import pytensor
 import pytensor.tensor as pt
 from numpy.typing import NDArray
 from pymc.initial_point import make_initial_point_fn
-from pymc.pytensorf import compile
-from pytensor.gradient import pushforward
 from pytensor.graph.basic import Apply, Variable
 from pytensor.graph.replace import graph_replace
 from pytensor.graph.traversal import ancestors
 
 from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
 from pymc_ebm.distributed import ShardedReference
+from pymc_ebm.fitting.loss import Loss, columns, directional
 from pymc_ebm.partition.op import LogPartition
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.weights.normalised import ess, normalise
 
-__all__ = ["Loss", "Problem", "columns", "directional"]
-
-
-class Loss:
-    """A scalar graph of the flat parameters u with its compiled derivatives.
-
-    Parameters
-    ----------
-    graph : TensorVariable
-        Scalar, in nats.
-    u : TensorVariable
-        Flat unconstrained parameters, ``(K,)``.
-    """
-
-    def __init__(self, graph, u):
-        self.graph, self.u = graph, u
-
-    @cached_property
-    def value_and_gradient(self) -> Callable[[NDArray], tuple[NDArray, NDArray]]:
-        """Compiled function of u that gives the loss and its gradient, ``(K,)``."""
-        # PyMC's compilation makes a parameter outside its domain a loss of inf, not an exception.
-        return compile([self.u], [self.graph, pt.grad(self.graph, self.u)])
-
-    @cached_property
-    def _times_hessian(self):
-        v = pt.dvector("v")
-        gradient = pt.grad(self.graph, self.u)
-        product = pt.grad((gradient * v).sum(), self.u, disconnected_inputs="ignore")
-        return compile([self.u, v], product, on_unused_input="ignore")
-
-    def hessian(self, u: NDArray) -> NDArray:
-        """Exact second derivatives at u, ``(K, K)``."""
-        columns = [self._times_hessian(u, e) for e in np.eye(len(u))]
-        return (np.array(columns) + np.array(columns).T) / 2
+__all__ = ["Problem"]
 
 
 class Problem:
@@ -205,13 +171,13 @@ class Problem:
             A reference of the other kind, or of another map.
         """
         op = self.nodes[i].op
-        if not reference.moves_like(op.reference):
+        if not reference.follows_like(op.reference):
             raise ValueError(
                 "The new reference does not move with θ by the map of the old one. Exchange fixed "
                 "references, or q(y|θ) with other base points: dataclasses.replace(reference, "
                 "points=...)."
             )
-        if reference.moves:
+        if reference.follows_parameters:
             values = [reference.points]
         else:
             statistics = op.split.statistics_at(reference.points)
@@ -333,13 +299,3 @@ class Problem:
             influence = np.array([sum(row[i] for i in nodes) for row in scores])
             total += reference.covariance(reference.influence(influence))
         return total
-
-
-def directional(graphs: Sequence[Variable], u, v) -> list[Variable]:
-    """Derivatives of graphs along v; zero where u does not enter."""
-    return list(pushforward(list(graphs), u, v, disconnected_outputs="ignore"))
-
-
-def columns(along: Callable, u: NDArray) -> NDArray:
-    """Jacobian ``(P, K)`` from a function (u, v) that gives the derivative along v, ``(P,)``."""
-    return np.stack([along(u, e) for e in np.eye(len(u))], axis=-1)

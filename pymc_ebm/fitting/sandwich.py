@@ -5,8 +5,8 @@ import pytensor
 import pytensor.tensor as pt
 from numpy.typing import NDArray
 
+from pymc_ebm.fitting.loss import columns, directional
 from pymc_ebm.fitting.minimise import inverse
-from pymc_ebm.fitting.problem import columns, directional
 
 __all__ = ["compile_scores", "sandwich"]
 

@@ -84,7 +84,7 @@ def choose(node: Apply) -> Route:
     op = node.op
     split, n_points = op.split, op.reference.n_points
     arrays = op.split_inputs(node.inputs).arrays
-    if op.reference.moves:
+    if op.reference.follows_parameters:
         return Route("plain", "the points move with the parameters")
     if split.x.type.shape[0] is not None:
         return Route(

@@ -30,7 +30,7 @@ def estimator(
     reference: Reference, split: SplitEnergy, params: Sequence, captured: Sequence
 ) -> tuple[LogPartition, list[Variable]]:
     """The Op for an energy at a reference, and its inputs for parameters of one batch shape."""
-    if not reference.moves:
+    if not reference.follows_parameters:
         statistics = _statistics(split, reference)
         arrays = [pt.constant(a) for a in (reference.log_weights, *statistics)]
         log_base = pt.dvector("log_base_weights")

@@ -113,7 +113,7 @@ class LogPartition(OpFromGraph):
         Their values are the same. The gradient of their logsumexp is −Σ_m w̄_m ∂E/∂θ with the
         points where they are (eq. 18), also for q(y|θ), where it is not the derivative of log Ẑ.
         """
-        if not self.reference.moves:
+        if not self.reference.follows_parameters:
             return self.log_weights(*inputs)
         given, params = self.split_inputs(inputs), self.split.params
         [base] = given.arrays

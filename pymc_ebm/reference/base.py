@@ -174,7 +174,7 @@ class Reference(PointWeights, Influences, Words):
         return self.points if self.exact and self.discrete else None
 
     @property
-    def moves(self) -> bool:
+    def follows_parameters(self) -> bool:
         """Whether the points follow θ, so that nothing of the energy is known beforehand."""
         return self.transport is not None
 
@@ -184,7 +184,7 @@ class Reference(PointWeights, Influences, Words):
 
         Not where chains were needed, nor where a selection left the points.
         """
-        return not (self.exact or self.moves or self.pool is not None or self.selected)
+        return not (self.exact or self.follows_parameters or self.pool is not None or self.selected)
 
     @property
     def by_blocks(self) -> bool:

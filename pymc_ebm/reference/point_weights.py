@@ -60,7 +60,7 @@ class PointWeights:
                 f"{n_params}. Give it those of the energy, in their order."
             )
 
-    def moves_like(self, other: PointWeights) -> bool:
+    def follows_like(self, other: PointWeights) -> bool:
         """Whether the points follow θ by the map that moves another one's, or none does."""
         return self.transport is other.transport
 

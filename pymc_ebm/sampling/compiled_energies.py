@@ -79,7 +79,7 @@ def weights_function(
         params = _placeholders(energy, row)
         node = log_partition(energy, *params, reference=reference).owner
         outputs = [node.op.log_weights(*node.inputs)]
-        if reference.moves:
+        if reference.follows_parameters:
             outputs.append(reference.at(params)[0])
         return pytensor.function(params, outputs, mode=VECTORISED, on_unused_input="ignore")
 

@@ -128,7 +128,7 @@ def test_vector_parameters_and_a_smaller_space(client):
 
 def test_contract_of_references(client, reference):
     """As every other way answers in tests/reference/test_contract.py; these are of all shards."""
-    assert reference.level == "absolute" and not reference.moves
+    assert reference.level == "absolute" and not reference.follows_parameters
     said = reference.describe()
     whole = reference.gathered()
     assert (said["n_points"], said["n_groups"]) == (whole.n_points, whole.n_groups)

@@ -167,7 +167,7 @@ class CoverageSearch:
 
     def _improbable(self, theta, data, log_weights, weights) -> int:
         """How many data have an energy that only 0.1% of the model's mass exceeds."""
-        if data is None or self.reference.moves:
+        if data is None or self.reference.follows_parameters:
             return 0
         energies = self.reference.log_weights[:: self._every] - log_weights
         order = np.argsort(energies)

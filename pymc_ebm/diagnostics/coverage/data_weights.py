@@ -46,7 +46,7 @@ def _log_base(ebm: ObservedEBM, values: Sequence[NDArray]) -> NDArray | None:
     """a(x) of data, ``(N,)``; None where the law behind the points is not known."""
     data, energy = ebm.events(), ebm.energy
     energies = energy.of_points(data.shape[1:], data.dtype, ebm.params, len(data))
-    if not ebm.reference.moves:
+    if not ebm.reference.follows_parameters:
         # Only the shapes of one row matter: the anchors have values of their own.
         values = [
             np.reshape(v, (-1, *shape))[0]

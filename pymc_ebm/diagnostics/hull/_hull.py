@@ -226,7 +226,7 @@ def _verdict(
     split = normaliser.nodes[0].op.split
     if reference.whole:
         raise NotApplicable("The reference is exact and complete.")
-    if reference.moves:
+    if reference.follows_parameters:
         raise NotApplicable("The points move with the parameters.")
     if not all(_per_point(slot) for slot in split.slots):
         raise NotApplicable("The energy is not linear in statistics of x.")

@@ -1,0 +1,56 @@
+"""A scalar graph of flat parameters with its derivatives, and derivatives along a direction."""
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+
+import numpy as np
+import pytensor.tensor as pt
+from numpy.typing import NDArray
+from pymc.pytensorf import compile
+from pytensor.gradient import pushforward
+from pytensor.graph.basic import Variable
+
+__all__ = ["Loss", "columns", "directional"]
+
+
+class Loss:
+    """A scalar graph of the flat parameters u with its compiled derivatives.
+
+    Parameters
+    ----------
+    graph : TensorVariable
+        Scalar, in nats.
+    u : TensorVariable
+        Flat unconstrained parameters, ``(K,)``.
+    """
+
+    def __init__(self, graph, u):
+        self.graph, self.u = graph, u
+
+    @cached_property
+    def value_and_gradient(self) -> Callable[[NDArray], tuple[NDArray, NDArray]]:
+        """Compiled function of u that gives the loss and its gradient, ``(K,)``."""
+        # PyMC's compilation makes a parameter outside its domain a loss of inf, not an exception.
+        return compile([self.u], [self.graph, pt.grad(self.graph, self.u)])
+
+    @cached_property
+    def _times_hessian(self):
+        v = pt.dvector("v")
+        gradient = pt.grad(self.graph, self.u)
+        product = pt.grad((gradient * v).sum(), self.u, disconnected_inputs="ignore")
+        return compile([self.u, v], product, on_unused_input="ignore")
+
+    def hessian(self, u: NDArray) -> NDArray:
+        """Exact second derivatives at u, ``(K, K)``."""
+        columns = [self._times_hessian(u, e) for e in np.eye(len(u))]
+        return (np.array(columns) + np.array(columns).T) / 2
+
+
+def directional(graphs: Sequence[Variable], u, v) -> list[Variable]:
+    """Derivatives of graphs along v; zero where u does not enter."""
+    return list(pushforward(list(graphs), u, v, disconnected_outputs="ignore"))
+
+
+def columns(along: Callable, u: NDArray) -> NDArray:
+    """Jacobian ``(P, K)`` from a function (u, v) that gives the derivative along v, ``(P,)``."""
+    return np.stack([along(u, e) for e in np.eye(len(u))], axis=-1)
