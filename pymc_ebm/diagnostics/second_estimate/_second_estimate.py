@@ -109,8 +109,10 @@ def second_estimate(
     began = time.perf_counter()
     limits = Limits() if limits is None else limits
     try:
-        comparison = Comparison(posterior, normalisers, stats, draws)
-        found = comparison.result(seconds, limits, np.random.default_rng(random_seed))
+        # It looks at places far out on purpose, where energies overflow.
+        with np.errstate(over="ignore", invalid="ignore"):
+            comparison = Comparison(posterior, normalisers, stats, draws)
+            found = comparison.result(seconds, limits, np.random.default_rng(random_seed))
     except CannotTell as reason:
         return SecondEstimate(False, str(reason), seconds=time.perf_counter() - began)
     return SecondEstimate(**found, seconds=time.perf_counter() - began)
