@@ -48,14 +48,16 @@ class EBM(Distribution):
         ``energy(x, *params)`` builds a PyTensor graph, ``(*batch, *event) -> (*batch,)``, in
         nats. Low energy is high probability.
     reference : Reference, optional
-        The weighted points that estimate log Z. By default one is made from the observed data:
-        for one or two real numbers `pymc_ebm.reference.panels`, where they resolve the model all
-        over the posterior; else one fitted to them, wider than they are (paper, section 3.2), with
-        as many points as bring the error that they are expected to add to a posterior mean below 5%
-        of its sd: at first 2¹⁴, fewer for many distinct rows of parameters, and at most 2¹⁸, or 2²¹
-        divided by the number of such rows; for vectors, matrices and networks of two values, or of
-        the integers that `support` gives, all states where these are few, and else chains at
-        parameters that the data and the prior allow, as `pymc_ebm.reference.pooled` places them.
+        The weighted points that estimate log Z. By default one is made from the observed data, the
+        first of these that can serve: all states, up to 2²⁰ times the distinct rows of parameters;
+        a range of whole numbers whose ends have no weight; for one or two real numbers
+        `pymc_ebm.reference.panels`, where they resolve the model all over the posterior; for more
+        states, chains at parameters that the data and the prior allow, as
+        `pymc_ebm.reference.pooled` places them; points fitted to the data, wider than they are
+        (paper, section 3.2), with as many as bring the error that they are expected to add to a
+        posterior mean below 5% of its sd: at first 2¹⁴, fewer for many rows, and at most 2¹⁸, or
+        2²¹ divided by the number of rows; where these are too few for three or more real numbers,
+        `pymc_ebm.reference.annealed`.
     signature : str, optional
         Core dimensions of the parameters, as ``pm.CustomDist`` takes them; the output side may
         be left out: ``"(k),()"``.
@@ -80,8 +82,10 @@ class EBM(Distribution):
     Raises
     ------
     ValueError
-        Without `reference` and observed data; data of a shape that does not fit, empty, or
-        outside the support; an energy that breaks its contract (see `log_partition`).
+        Without `reference` and observed data; data of a shape that does not fit, empty, outside the
+        support, or that look constrained; an energy that breaks its contract (see
+        `log_partition`); no default that serves: annealed points that would add more than a tenth
+        of a posterior sd, an integral that diverges, a space that moves with the parameters.
     TypeError
         Complex, string or object data; discrete data with a continuous reference and the reverse;
         a `domain` that returns no condition.
