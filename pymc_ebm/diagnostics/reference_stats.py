@@ -71,8 +71,12 @@ def compute_reference_stats(
     draws of the references add to its posterior mean and sd, along the dimension ``statistic``
     and in the unit of the parameter. They come from the infinitesimal jackknife
     :math:`φ_m = -\operatorname{Cov}_s(g_s, \sum_r c_r(s) \bar w_{mr}(s))` and hold where k-hat
-    is below 0.5. An exact reference adds nothing: its errors are 0 and its k-hat −inf. The
-    attribute ``hull`` has the verdicts of `check_hull`, as JSON text.
+    is below 0.5. An exact reference adds nothing: its errors are 0 and its k-hat −inf.
+
+    What the checks of `report` measure is in the attributes of both groups, as JSON text by the
+    check's name. ``second_estimate`` has, of a second estimate of every normaliser that shares
+    neither points nor weights with the first, the shifts of the posterior means and sds with it;
+    ``hull`` has the verdicts of `check_hull`.
 
     Parameters
     ----------
