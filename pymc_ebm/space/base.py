@@ -157,7 +157,10 @@ class Space(ABC):
         TypeError
             A space in which single sites cannot be changed.
         """
-        raise TypeError(f"{self} has no sites whose values could be changed one at a time.")
+        raise TypeError(
+            f"{self} has no sites whose values could be changed one at a time. Use "
+            "sampling.independent_metropolis or markov_chain, which need none."
+        )
 
     def __eq__(self, other):
         if not isinstance(other, Space):

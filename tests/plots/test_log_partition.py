@@ -119,7 +119,7 @@ def test_errors_name_the_remedy(gaussian):
         plot_log_partition(idata, "mu", model=model)
     with pytest.raises(ValueError, match="no parameter mu"):
         plot_log_partition(idata, point={"mu": 1}, model=model)
-    with pytest.raises(ValueError, match="names of its normalisers"):
+    with pytest.raises(ValueError, match="Its normalisers are x"):
         plot_log_partition(idata, ebm=["y"], model=model)
     with pm.Model() as two:
         a, b = pm.Normal("a"), pm.HalfNormal("b")

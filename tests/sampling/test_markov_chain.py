@@ -326,7 +326,7 @@ def test_what_is_refused(line):
         made = pm.Slice()
     with pytest.raises(TypeError, match=r"step is Slice.*cannot be called"):
         run(1.0, step=made)
-    with pytest.raises(ValueError, match=r"Parameter 0 has shape \(2,\).*once for each row"):
+    with pytest.raises(ValueError, match=r"Parameter 0 has shape \(2,\).*Give one row"):
         run([1.0, 2.0])
     with pytest.raises(ValueError, match=r"initvals have shape \(3,\)"):
         run(1.0, initvals=[0.0, 1.0, 2.0])

@@ -71,11 +71,11 @@ def test_ising_by_enumeration(sampler, spins, seed, chisquare_of_states):
 @every_sampler
 def test_layout(sampler, spins):
     tree = sampler(
-        ising, 0.3, reference=spins, draws=20, chains=3, random_seed=np.int64(7), progressbar=False
+        ising, 0.3, reference=spins, draws=60, chains=3, random_seed=np.int64(7), progressbar=False
     )
     assert isinstance(tree, xr.DataTree)
     x, energy = tree["samples"]["x"], tree["sample_stats"]["energy"]
-    assert x.dims == ("chain", "draw", "x_dim_0", "x_dim_1") and x.shape == (3, 20, 3, 3)
+    assert x.dims == ("chain", "draw", "x_dim_0", "x_dim_1") and x.shape == (3, 60, 3, 3)
     assert x.dtype == spins.points.dtype and energy.dims == ("chain", "draw")
     s = x.to_numpy()
     truth = -0.3 * (s * np.roll(s, 1, -1) + s * np.roll(s, 1, -2)).sum((-1, -2))

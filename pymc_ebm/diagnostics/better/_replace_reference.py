@@ -135,10 +135,10 @@ def _fitting(name: str, new: Reference, old: Reference) -> Reference:
     if new.level == "exact" and not old.complete:
         return new
     fitting = new.restricted_to(old.support)
-    if fitting.support != old.support and fitting.level != "exact":
+    if fitting.space != old.space and fitting.level != "exact":
         raise ValueError(
-            f"The new reference of {name} has the support {new.support}, and the model "
-            f"{old.support}. Give one with the support of the model."
+            f"The new reference of {name} has the support {new.space}, and the model "
+            f"{old.space}. Give one with the support of the model."
         )
     return fitting
 

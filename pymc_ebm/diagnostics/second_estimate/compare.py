@@ -133,4 +133,4 @@ def _by_fit(z: NDArray, change: NDArray) -> tuple[NDArray, NDArray]:
             return after @ slope, np.diag(after)
     slope = z.T @ (change - change.mean()) / n_draws
     second = (z**2 - 1).T @ (change - change.mean()) / n_draws
-    return slope, np.exp(np.clip(second, -2 * _MOST_NATS, 2 * _MOST_NATS))
+    return slope, np.exp(np.clip(second, -_MOST_NATS, _MOST_NATS))
