@@ -60,7 +60,7 @@ class Chains(Check):
         by_chance = _rhat_by_chance(chains, draws, limits.rhat_chance / max(found["elements"], 1))
         if not rhat <= max(limits.rhat, by_chance):
             words.premises.append(
-                f"The chains have not mixed: R-hat of {name} is {rhat:.3g}, and "
+                f"The chains have not mixed: R-hat of {name} is {rhat:.4g}, and "
                 f"{max(limits.rhat, by_chance):.3g} is the most allowed."
             )
         name, size = found["ess"]
