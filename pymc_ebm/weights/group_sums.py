@@ -80,7 +80,10 @@ class GroupSums:
 
     def variance(self) -> NDArray:
         """`group_variance` of the results, once all points are in, ``(*results,)``."""
-        return variance_of_sums(self.sums, self.unused)
+        # One result at a time: its temporary arrays are as long as the groups.
+        rows = self.sums.reshape(-1, self.n_groups)
+        found = [variance_of_sums(row, self.unused) for row in rows]
+        return np.reshape(found, self.sums.shape[:-1])
 
 
 class GroupSpread:

@@ -10,7 +10,7 @@ from scipy import stats
 from scipy.special import gammaln
 
 import pymc_ebm as ebm
-from pymc_ebm.distribution import default_reference
+from pymc_ebm.distribution import anchored_chains
 from pymc_ebm.energies import edges, ergm, to_dyads, triangles
 from pymc_ebm.fitting.find_mle import solve
 
@@ -221,9 +221,9 @@ def test_florentine_marriages(seed, monkeypatch):
     a = np.zeros((16, 16), dtype=int)
     i, j = np.searchsorted(families, ties).T
     a[i, j] = a[j, i] = 1
-    pooled = default_reference.pooled
+    pooled = anchored_chains.pooled
     other = lambda *args, random_seed, **kwargs: pooled(*args, random_seed=seed, **kwargs)
-    monkeypatch.setattr(default_reference, "pooled", other)
+    monkeypatch.setattr(anchored_chains, "pooled", other)
     with pm.Model() as model:
         theta = pm.Normal("theta", 0, 5, shape=2)
         energy = ergm((edges, triangles))

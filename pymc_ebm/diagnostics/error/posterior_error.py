@@ -87,7 +87,9 @@ class PosteriorError:
         """Count the sums and the variance of the log-likelihood at the draw that has ended."""
         for key, of_draw in self._of_draw.items():
             self._mean_variance += float(of_draw.variance()) / len(self._g)
-            self._sums[key].sums += self._g[self._draw][:, None] * of_draw.sums
+            # Row by row: a product of all would be as large as the sums themselves.
+            for row, g in zip(self._sums[key].sums, self._g[self._draw], strict=True):
+                row += g * of_draw.sums
             of_draw.clear()
 
     def result(self) -> xr.Dataset:
