@@ -16,7 +16,7 @@ from pytensor.tensor.random.type import RandomGeneratorType
 
 from pymc_ebm.distribution.default_reference import fit_reference
 from pymc_ebm.distribution.energy_rv import EnergyRV, Spec
-from pymc_ebm.distribution.integrals import prior_rows, wall_of
+from pymc_ebm.distribution.integrals import wall_of
 from pymc_ebm.distribution.observed import (
     as_integers,
     check_energy,
@@ -133,7 +133,7 @@ class EBM(Distribution):
                 reference = fit_reference(energy, variables, data, support, progressbar)
             else:
                 reference = _on_support(reference, support)
-                wall = wall_of(energy, variables, reference, prior_rows(energy, variables))
+                wall = wall_of(energy, variables, reference)
                 if wall:
                     warnings.warn(f"EBM {name!r}: {wall}", UserWarning, stacklevel=2)
             if data is not None:

@@ -12,6 +12,8 @@ from pytensor.tensor.variable import TensorVariable
 
 from pymc_ebm.distribution.events import Events
 from pymc_ebm.energy.energy import Energy
+from pymc_ebm.energy.point_energies import PointEnergies
+from pymc_ebm.energy.split import RUN_ONCE
 from pymc_ebm.reference.base import Reference
 
 __all__ = ["check_convergence", "moving_wall", "prior_rows", "wall_of"]
@@ -22,7 +24,7 @@ Row = list[NDArray]
 def prior_rows(energy: Energy, params: Sequence[TensorVariable], draws: int = 16) -> list[Row]:
     """Draw some rows of parameters from the prior; none where it has no draws."""
     try:
-        drawn = pm.draw(list(params), draws=draws, random_seed=0) if params else []
+        drawn = pm.draw(list(params), draws=draws, random_seed=0, mode=RUN_ONCE) if params else []
     except (MissingInputError, NotImplementedError):  # a flat prior
         return []
     drawn = [np.asarray(d) for d in drawn]
@@ -87,17 +89,29 @@ def wall_of(
     energy: Energy,
     params: Sequence[TensorVariable],
     reference: Reference,
-    rows: Sequence[Row],
+    rows: Sequence[Row] | None = None,
     most_points: int = 2**12,
 ) -> str | None:
-    """Say where the space of an integral moves with the parameters while its points do not."""
-    if reference.discrete or reference.follows_parameters or not rows:
+    """Say where the space of an integral moves with the parameters while its points do not.
+
+    Looked at are `rows` of parameters, by default those of `prior_rows`.
+    """
+    if reference.discrete or reference.follows_parameters:
+        return None
+    rows = prior_rows(energy, params) if rows is None else rows
+    if not rows:
         return None
     points = reference.points[:: max(reference.n_points // most_points, 1)]
     try:
-        at = energy.of_points(reference.event_shape, points.dtype, params).at(points)
+        split = energy.split(reference.event_shape, points.dtype, params)
+        at = PointEnergies(split, RUN_ONCE).at(points)
     except (ValueError, MissingInputError):  # one that takes one number of points
         return None
+    with np.errstate(all="ignore"):
+        if all(np.isfinite(at(row)).all() for row in rows):
+            return None
+    # Only compiled graphs are stable, such as that of log(1 − sigmoid(x)).
+    at = energy.of_points(reference.event_shape, points.dtype, params).at(points)
     found = moving_wall(at, rows)
     if found is None:
         return None

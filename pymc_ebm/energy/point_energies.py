@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytensor
 from numpy.typing import NDArray
+from pytensor.compile.mode import Mode
 
 from pymc_ebm.energy.split import VECTORISED, SplitEnergy
 
@@ -20,12 +21,14 @@ class PointEnergies:
     ----------
     split : SplitEnergy
         Without captured variables.
+    mode : Mode
+        Of PyTensor. `pymc_ebm.energy.split.RUN_ONCE` is for few calls.
     """
 
-    def __init__(self, split: SplitEnergy):
+    def __init__(self, split: SplitEnergy, mode: Mode = VECTORISED):
         self.split = split
         self._function = pytensor.function(
-            [*split.slots, *split.params], split.value, mode=VECTORISED, on_unused_input="ignore"
+            [*split.slots, *split.params], split.value, mode=mode, on_unused_input="ignore"
         )
 
     def statistics(self, points: NDArray) -> list[NDArray]:

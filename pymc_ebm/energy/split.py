@@ -3,12 +3,12 @@
 import hashlib
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pytensor
-import pytensor.tensor as pt
 from pytensor.compile.mode import Mode
 from pytensor.compile.rewriting import inline_ofg_node
 from pytensor.graph.basic import Constant, Variable
@@ -69,20 +69,27 @@ class SplitEnergy:
         points = np.asarray(points).astype(self.x.dtype, copy=False)
         rows = max(_BLOCK // max(math.prod(points.shape[1:]), 1), 1)
         if len(points) <= rows or self.x.type.shape[0] is not None:
-            return evaluate(self.statistics_of(pt.constant(points)))
-        function = pytensor.function([self.x], self.statistics, mode=RUN_ONCE)
-        blocks = [function(points[i : i + rows]) for i in range(0, len(points), rows)]
+            return self._statistics(points)
+        blocks = [self._statistics(points[i : i + rows]) for i in range(0, len(points), rows)]
         # What does not depend on the row has a single one in every block.
         return [
             parts[0] if len(parts[0]) < rows else np.concatenate(parts)
             for parts in zip(*blocks, strict=True)
         ]
 
+    @cached_property
+    def _statistics(self) -> Callable[[np.ndarray], list[np.ndarray]]:
+        return pytensor.function([self.x], self.statistics, mode=RUN_ONCE, on_unused_input="ignore")
+
     def at(self, x) -> TensorVariable:
         """E(x | θ), ``(B,)``, at `x` and the parameter placeholders."""
         return graph_replace(
             self.value, dict(zip(self.slots, self.statistics_of(x), strict=True)), strict=False
         )
+
+    def __getstate__(self):
+        # What is compiled is made again where it is needed.
+        return {name: value for name, value in self.__dict__.items() if name != "_statistics"}
 
     @property
     def fingerprint(self) -> str:

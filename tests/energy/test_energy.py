@@ -7,6 +7,7 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 import pytest
+from pytensor.compile.maker import FunctionMaker
 from scipy import special, stats
 
 import pymc_ebm as ebm
@@ -25,6 +26,20 @@ def splits(monkeypatch):
         return split_value(value, x, params)
 
     monkeypatch.setattr(energy_module, "split_value", counting)
+    return found
+
+
+@pytest.fixture
+def functions(monkeypatch):
+    """Every function that PyTensor makes."""
+    found = []
+    made = FunctionMaker.__init__
+
+    def counting(self, *args, **kwargs):
+        found.append(self)
+        made(self, *args, **kwargs)
+
+    monkeypatch.setattr(FunctionMaker, "__init__", counting)
     return found
 
 
@@ -70,9 +85,10 @@ def vector(rng):
 
 
 @pytest.mark.parametrize("make", [scalar, lattice, regression, vector])
-def test_a_model_calls_its_energy_twice_and_splits_it_once(make, rng, splits):
+def test_a_model_calls_its_energy_twice_and_splits_it_once(make, rng, splits, functions):
     with pm.Model() as model:
         energy = make(rng)
+        assert len(functions) <= 15  # most of them run once and are not compiled
         assert energy.calls <= 2
         assert len(splits) == 1
         calls = energy.calls
