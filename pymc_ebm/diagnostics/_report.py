@@ -35,17 +35,18 @@ def report(
               add at most 10% of a posterior sd and lose at most 0.2 bits
     failed    a mean moves by more than 0.3 sds, or an sd by a factor beyond e^0.25, with three
               standard errors; the posterior lies elsewhere, so that less than 5% of the draws stay
-              effective; log Ẑ is NaN or −inf at a draw; the added error is above 50% of a posterior
-              sd; the mean statistics of the data lie outside the hull of the points' (see
-              `check_hull`)
+              effective, or its maximum; log Ẑ is NaN or −inf at a draw; the mean statistics of the
+              data lie outside the hull of the points' (see `check_hull`), and the second estimate
+              does not give the same posterior all the same
     ========  =====================================================================================
 
     Signs of a wrong estimate explain what is found: a high k-hat, weight at the edge of a truncated
     space, nodes of a quadrature that half of them contradict, data or modes of the energy where no
     points are, halves of the points that differ (see `check_coverage`). Where two estimates agree
-    they are notes; where these leave it open they are reasons to doubt; where no second estimate
-    can be made they decide, and the report is never ok. Draws that a selection has left
-    (``total_draws``) cannot be estimated again: what is said of them rests on the draws alone.
+    they are notes, and else reasons to doubt; alone they fail no posterior. Where no second
+    estimate can be made the report is never ok. Draws that a selection has left (``total_draws``)
+    cannot be estimated again: what is said of them rests on the draws alone, and the headline says
+    so.
 
     Everything else is inconclusive. What two estimates cannot see: a mode that neither data nor any
     search finds, and an energy or a space that is not the one that was meant. Each number is one of
@@ -102,15 +103,10 @@ def judged(record: Record, checks: Sequence[Check], limits: Limits | None) -> Re
     """The report that checks make of a record."""
     words, draws, limits = Words(), record.draws, limits or Limits()
     twice = record.measured.get(EstimatedTwice.name)
-    every = twice is not None and twice["made"] and not twice["given"]
-    agreed = every and agrees(twice, limits)
+    agreed = twice is not None and not twice["given"] and agrees(twice, limits)
     for check in checks:
         said = check.judge(Finding(record.measured.get(check.name), draws), limits)
-        if check.suspects and agreed:
-            said = said.as_notes()
-        elif check.suspects and every and not words.failures:
-            said = said.as_doubts()
-        words += said
+        words += said.as_notes() if check.suspects and agreed else said
     status: Status = "ok"
     if words.premises or words.doubts:
         status = "inconclusive"
@@ -123,6 +119,7 @@ def judged(record: Record, checks: Sequence[Check], limits: Limits | None) -> Re
         {name: _row(draws.of(name), reference) for name, reference in draws.references.items()},
         added_error(draws),
         tuple(name for name, r in draws.references.items() if not r["absolute"]),
+        tuple(twice["given"]) if twice else (),
     )
 
 

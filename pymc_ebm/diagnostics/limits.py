@@ -32,9 +32,8 @@ class Limits:
     effective_share : float
         Share of the draws that have to stay effective when they are reweighted to the second
         estimate.
-    added_share, most_added_share : float
-        Share of its posterior sd that the references may add to a mean or sd: above the first a
-        report is inconclusive, above the second it fails.
+    added_share : float
+        Share of its posterior sd that the references may add to a mean or sd.
     aimed_share : float
         The share that advice on a number of draws aims at.
     bits_lost : float
@@ -43,9 +42,9 @@ class Limits:
         Share of the draws at which k-hat may be above min(1 − 1/log10 M, 0.7).
     most_khat : float
         Largest k-hat at any draw.
-    quadrature_nats, most_quadrature_nats : float
+    quadrature_nats : float
         Nats of the log-likelihood by which half the nodes of a quadrature may differ from all of
-        them: above the first a report is inconclusive, above the second it fails.
+        them.
     effective_nodes : float
         Fewest effective nodes of a quadrature: a Gaussian as wide as the distance of two nodes has
         3.5 of them and an error of 1e-9.
@@ -55,9 +54,6 @@ class Limits:
         Least probability that a point of an anchor's chains belongs to other anchors.
     halves_chance : float
         Chance by which halves of sound points may be as far apart as they are.
-    halves_nats : float
-        Nats of the log-likelihood by which halves that differ beyond that may differ without
-        failing.
     misfit_chance : float
         Chance of so many improbable data below which a misfit of the model is noted.
 
@@ -78,16 +74,13 @@ class Limits:
     level_nats: float = 0.05
     effective_share: float = 0.05
     added_share: float = 0.1
-    most_added_share: float = 0.5
     aimed_share: float = 0.05
     bits_lost: float = 0.2
     high_khat_share: float = 0.01
     most_khat: float = 1.0
     quadrature_nats: float = 0.01
-    most_quadrature_nats: float = 0.5
     effective_nodes: float = 3.0
     edge_nats: float = 1e-8
     overlap: float = 0.03
     halves_chance: float = 1e-4
-    halves_nats: float = 2.0
     misfit_chance: float = 1e-6

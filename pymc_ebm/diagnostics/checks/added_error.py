@@ -28,12 +28,7 @@ class AddedError(Check):
         worst, bits = max(added[worst_name].values()), float(draws.mcse.attrs["bits_lost"])
         words = Words()
         text = f"The references add up to {100 * worst:.3g}% of the posterior sd ({worst_name})"
-        if worst > limits.most_added_share:
-            words.failures.append(
-                f"{text}, and {100 * limits.most_added_share:g}% is the most allowed. "
-                f"{_least_ess(draws)}"
-            )
-        elif worst > limits.added_share:
+        if worst > limits.added_share:
             words.doubts.append(
                 f"{text}, and {100 * limits.added_share:g}% is good. {_least_ess(draws)}"
             )
@@ -69,7 +64,7 @@ def added_error(draws: Draws) -> dict[str, dict[str, float]]:
 
 def _unknown(draws) -> Words:
     if min(draws.references[name]["n_groups"] for name in draws.random) > 1:
-        return Words(failures=["The added error is not a number."])
+        return Words(doubts=["The added error is not a number."])
     return Words(
         doubts=["The added error is unknown: a single group of points shows no spread."],
         remedies=["Make the reference of several independent groups (runs, scramblings)."],

@@ -92,11 +92,6 @@ class Words:
             notes=[f"{line} Two estimates agree all the same." for line in against] + self.notes,
         )
 
-    def as_doubts(self) -> Words:
-        """Reasons for "failed" as reasons for "inconclusive"."""
-        doubts = [*self.failures, *self.doubts]
-        return Words(self.premises, [], doubts, self.notes, self.remedies)
-
     def __iadd__(self, other: Words) -> Words:
         """Add what another check says."""
         for name, lines in vars(other).items():
@@ -117,9 +112,8 @@ class Check(ABC):
     before_sampling : bool
         Whether it has something to say of draws around the posterior mode, as `check` makes them.
     suspects : bool
-        Whether it sees signs of a wrong estimate and not the error itself. They explain a second
-        estimate that contradicts the first; where the two agree they are notes, and where a second
-        one leaves it open they are doubts.
+        Whether it sees signs of a wrong estimate and not the error itself. They are doubts, which
+        explain a second estimate that contradicts the first; where the two agree they are notes.
     """
 
     name: ClassVar[str]

@@ -48,7 +48,7 @@ def _of_reach(name, found) -> Words:
         )
     if found["verdict"] == "missed":
         return Words(
-            failures=[f"The points of {name} miss a part of the model. {found['reason']}"],
+            doubts=[f"The points of {name} miss a part of the model. {found['reason']}"],
             remedies=[
                 f"Give {name} a reference that reaches there: fitted to all of the data, wider, or "
                 "with a component at each mode."
@@ -61,19 +61,17 @@ def _of_halves(name, found, amplification, limits) -> Words:
     if found["halves_p"] >= limits.halves_chance:
         return Words()
     nats = amplification * found["halves_nats"]
-    text = (
-        f"Two halves of the points of {name} differ by {nats:.3g} nats in how the log-likelihood "
-        "changes from one posterior draw to another, beyond what chance explains "
-        f"(p = {found['halves_p']:.1g}): they are no sample of one distribution."
-    )
-    words = Words(
+    return Words(
+        doubts=[
+            f"Two halves of the points of {name} differ by {nats:.3g} nats in how the "
+            "log-likelihood changes from one posterior draw to another, beyond what chance "
+            f"explains (p = {found['halves_p']:.1g}): they are no sample of one distribution."
+        ],
         remedies=[
             f"Run the chains of {name} longer and from several starts, or pool them over anchors "
             "at which they mix."
-        ]
+        ],
     )
-    (words.failures if nats > limits.halves_nats else words.doubts).append(text)
-    return words
 
 
 def _of_fit(name, found, limits) -> Words:

@@ -50,7 +50,8 @@ class EstimatedTwice(Check):
         words = Words(
             notes=[
                 f"The draws of {name} are what a selection has left. No second estimate can repeat "
-                "that, so what is said of them rests on the draws alone."
+                "that, so what is said of them rests on the draws alone: mass that none of them "
+                "has reached would not be seen."
                 for name in found["given"]
             ]
         )

@@ -21,7 +21,7 @@ class ExactRules(Check):
             words += _of_edge(name, draws, limits)
             words += _of_nodes(name, draws, limits)
         whole = all(r["exact"] and r["complete"] for r in draws.references.values())
-        if whole and not (words.failures or words.doubts):
+        if whole and not words.doubts:
             words.notes.append("Every normaliser is exact and nothing is cut off.")
         return words
 
@@ -36,7 +36,7 @@ def _of_edge(name, draws, limits) -> Words:
     words, reference = Words(), draws.references[name]
     cut = _nats(name, "edge_weight", draws)
     if (cut > limits.edge_nats).any():
-        words.failures.append(
+        words.doubts.append(
             f"The truncated space of {name} cuts off mass: weight at its edge times the "
             f"amplification is {cut.max():.3g}, and {limits.edge_nats:g} is the most allowed."
         )
@@ -56,13 +56,11 @@ def _of_nodes(name, draws, limits) -> Words:
     enough = not draws.references[name]["quadrature"] or least >= limits.effective_nodes
     if (coarse <= limits.quadrature_nats).all() and enough:
         return words
-    text = (
+    words.doubts.append(
         f"The nodes of {name} do not resolve the model: half of them change the log-likelihood "
         f"by up to {coarse.max():.3g} nats, where {limits.quadrature_nats:g} is the most "
         f"allowed, and {least:.3g} are effective."
     )
-    resolved = (coarse <= limits.most_quadrature_nats).all() and enough
-    (words.doubts if resolved else words.failures).append(text)
     words.remedies.append(
         f"Raise the order of the quadrature of {name}, or give bounds near the data; "
         "standardise data that are far from 0."

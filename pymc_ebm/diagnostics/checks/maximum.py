@@ -15,6 +15,7 @@ class Maximum(Check):
     """Mean statistics of the data in the hull of those of the points."""
 
     name = "hull"
+    suspects = True
 
     def measure(self, normalisers, draws):
         """A `HullVerdict` for each observed EBM."""

@@ -62,17 +62,17 @@ def _of_tails(name, draws, limits) -> Words:
     where = lambda: worst_region(draws.posterior, stats["pareto_k"])
     unknown = np.isnan(khat) | np.isposinf(khat)
     if unknown.any():
-        words.failures.append(
+        words.doubts.append(
             f"k-hat of {name} is undefined at {unknown.sum()} of {khat.size} draws: a few points "
             f"carry all of the weight (least ESS {stats['ess'].min().item():.3g}). {where()}"
         )
     limit = khat_threshold(reference["n_points"])
     high = np.mean(khat > limit)
     if high > limits.high_khat_share or (khat > limits.most_khat).any():
-        words.failures.append(
+        words.doubts.append(
             f"k-hat of {name} is above {limit:.3g} at {100 * high:.3g}% of draws, at worst "
             f"{np.nanmax(khat):.3g}: the estimate rests on a few points. {where()}"
         )
-    if words.failures:
+    if words.doubts:
         words.remedies.append(reference["remedy"].format(name=name))
     return words

@@ -40,6 +40,8 @@ class ReferenceReport:
     unknown_level : tuple of str
         Normalisers whose log Ẑ is known up to a constant: log-likelihoods, LOO and Bayes factors
         are so too.
+    estimated_once : tuple of str
+        Normalisers that no second estimate can repeat, as of draws that a selection has left.
     """
 
     status: Status
@@ -48,16 +50,19 @@ class ReferenceReport:
     table: dict[str, dict[str, float]]
     added_error: dict[str, dict[str, float]]
     unknown_level: tuple[str, ...] = ()
+    estimated_once: tuple[str, ...] = ()
 
     @property
     def headline(self) -> str:
         """The status, and for what it holds."""
-        if self.status == "failed" or not self.unknown_level:
-            return f"Estimated normalisers: {self.status}"
-        return (
-            f"Estimated normalisers: {self.status} for parameters; log-likelihoods, LOO and Bayes "
-            "factors unknown by a constant"
-        )
+        text = f"Estimated normalisers: {self.status}"
+        if self.status == "failed":
+            return text
+        if self.status == "ok" and self.estimated_once:
+            text += f" by the draws of {', '.join(self.estimated_once)} alone, estimated once"
+        if self.unknown_level:
+            text += " for parameters; log-likelihoods, LOO and Bayes factors unknown by a constant"
+        return text
 
     def __rich__(self) -> RenderableType:
         """Verdict, reasons and remedies, then the two tables."""

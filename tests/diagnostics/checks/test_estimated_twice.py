@@ -6,18 +6,24 @@ import numpy as np
 import pytest
 
 from pymc_ebm.diagnostics import CHECKS, Finding, Limits
+from pymc_ebm.diagnostics._report import judged
+from pymc_ebm.diagnostics.record import Record
 from pymc_ebm.diagnostics.second_estimate import SecondEstimate
 
 [CHECK] = [check for check in CHECKS if check.name == "second_estimate"]
 
 
-def words(draws_of, limits=None, mean=(0.0, 0.0), log_sd=(0.0, 0.0), **changed):
+def finding(mean=(0.0, 0.0), log_sd=(0.0, 0.0), **changed):
     shift = {"mean": mean[0], "mean_se": mean[1], "log_sd": log_sd[0], "log_sd_se": log_sd[1]}
     # A change as large as this bounds no shift.
     sizes = {"change_sd": 1.0, "noise_sd": 0.5, "effective": 0.5}
     given = {"made": True, "ways": {"x": "counting"}, "shifts": {"a": shift}} | sizes | changed
+    return asdict(SecondEstimate(**given))
+
+
+def words(draws_of, limits=None, **found):
     draws = draws_of(np.resize([-1.0, 1.0], (2, 50)))
-    return CHECK.judge(Finding(asdict(SecondEstimate(**given)), draws), limits or Limits())
+    return CHECK.judge(Finding(finding(**found), draws), limits or Limits())
 
 
 CASES = {
@@ -69,9 +75,56 @@ def test_a_limit_moves_the_word(draws_of):
 
 
 def test_a_selection_is_told_and_no_doubt(draws_of):
+    """It is "ok" for as far as one estimate goes, and the headline says so."""
     said = words(draws_of, ways={}, given=("x",), shifts={})
     assert "rests on the draws alone" in said.notes[0]
     assert not said.failures and not said.doubts
+    seen = {"verdict": "covered", "reason": "", "misfits": 0, "n_data": 9, "halves_nats": 0.0,
+            "halves_p": 1.0}  # fmt: skip
+    once = finding(ways={}, given=("x",), shifts={})
+    measured = {"second_estimate": once, "coverage": {"x": seen}}
+    report = judged(Record(draws_of(), measured, {}), CHECKS, None)
+    assert report.status == "ok" and report.estimated_once == ("x",)
+    assert report.headline.endswith("ok by the draws of x alone, estimated once")
+
+
+SIGNS = {
+    "a k-hat": {"pareto_k": 2.0},
+    "a k-hat without an end": {"pareto_k": np.inf},
+    "an added error": {"mcse": (0.7, 0.0)},
+    "an edge": {"edge_weight": 0.1, "reference": {"exact": True, "quadrature": True}},
+    "nodes": {"quadrature_error": 0.1, "reference": {"exact": True, "quadrature": True}},
+    "points that miss data": {"coverage": "missed"},
+    "a hull": {"hull": "outside"},
+}
+SECOND = {
+    "agrees": {},
+    "leaves it open": {"mean": (0.2, 0.1)},
+    "is none": {"made": False, "why": "Why."},
+    "contradicts": {"mean": (1.0, 0.0)},
+}
+
+
+@pytest.mark.parametrize("second", SECOND)
+@pytest.mark.parametrize("sign", SIGNS)
+def test_signs_alone_fail_no_posterior(sign, second, draws_of):
+    """They explain a contradiction; an added error is a doubt where two estimates agree too."""
+    spoilt = dict(SIGNS[sign])
+    seen = {"verdict": spoilt.pop("coverage", "covered"), "reason": "R.", "misfits": 0,
+            "n_data": 9, "halves_nats": 0.0, "halves_p": 1.0}  # fmt: skip
+    hull = {"verdict": spoilt.pop("hull", "inside"), "margin": 2.0, "reason": "R."}
+    draws = draws_of(np.resize([-1.0, 1.0], (2, 50)), **spoilt)
+    measured = {
+        "second_estimate": finding(**SECOND[second]), "coverage": {"x": seen}, "hull": {"x": hull},
+        "chains": None,
+    }  # fmt: skip
+    report = judged(Record(draws, measured, {}), CHECKS, None)
+    expected = {
+        "agrees": "inconclusive" if sign == "an added error" else "ok",
+        "contradicts": "failed",
+    }.get(second, "failed" if sign == "a hull" else "inconclusive")
+    assert report.status == expected, report.reasons
+    assert report.remedies or expected == "ok"
 
 
 def test_statistics_of_before_are_no_second_estimate(draws_of):
