@@ -26,8 +26,11 @@ __all__ = ["SplitEnergy", "evaluate", "split_value"]
 RUN_ONCE = Mode(linker="py", optimizer=None)
 # Numbers of points that statistics are evaluated at together: 8 MiB an array.
 _BLOCK = 2**20
-# NumPy on whole arrays: for functions that are called a few times, each on many points.
-VECTORISED = Mode(linker="py", optimizer="fast_run").excluding("fusion")
+# NumPy on whole arrays: for functions that are called a few times, each on many points. Fused
+# operations, and powers written as products of squares, would be loops over elements in Python.
+VECTORISED = Mode(linker="py", optimizer="fast_run").excluding(
+    "fusion", "local_pow_to_nested_squaring"
+)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,12 +1,14 @@
 """An energy in its statistics: hoisting, values, fingerprints."""
 
 import numpy as np
+import pytensor
 import pytensor.tensor as pt
 import pytest
 from pytensor.graph.traversal import ancestors
+from pytensor.scalar import Composite
 
 from pymc_ebm.energy.energy import Energy
-from pymc_ebm.energy.split import evaluate
+from pymc_ebm.energy.split import VECTORISED, evaluate
 
 
 def neighbours(s):
@@ -108,3 +110,15 @@ def test_fingerprints_and_products_do_not_depend_on_addresses():
         kept.append(Energy(energy).split((), "float64", [1.0] * 3))
         prints.add(kept[-1].fingerprint)
     assert len(prints) == 1
+
+
+def test_powers_are_no_loops_in_python():
+    """A composite operation without a compiler is: 20 µs an element, where NumPy takes 20 ns."""
+    x, a = pt.dvector(), pt.dscalar()
+    energy = a * x**4 + x**3 + pt.abs(x) ** 6
+    slope = pytensor.grad(energy.sum(), x)
+    function = pytensor.function([x, a], [energy, slope], mode=VECTORISED)
+    operations = [node.op for node in function.maker.fgraph.toposort()]
+    assert not any(isinstance(getattr(op, "scalar_op", None), Composite) for op in operations)
+    value, at = function(np.array([2.0]), 0.5)
+    assert value == 8 + 8 + 64 and at == 16 + 12 + 6 * 32
