@@ -81,7 +81,8 @@ def shift_of(draws: NDArray, change: NDArray, noise: NDArray, runs: int = 1) -> 
     0.2
     """
     sd = draws.std(axis=0)
-    moves = sd > 0
+    # By its range: equal values can have an sd by rounding.
+    moves = np.ptp(draws, axis=0) > 0
     z = (draws - draws.mean(axis=0)) / np.where(moves, sd, 1.0)
     change = change - np.max(change)
     weights = np.exp(np.maximum(change, -_MOST_NATS))

@@ -44,3 +44,11 @@ def test_a_parameter_that_never_moves():
     draws = np.column_stack([Z, np.ones(len(Z))])
     shift = shift_of(draws, 0.1 * Z, NONE)
     assert shift.mean[1] == shift.log_sd[1] == 0
+
+
+def test_a_parameter_that_never_moves_does_not_move():
+    """The mean of equal values differs from them by rounding, so that their sd is not 0."""
+    draws = np.full((40, 2), 0.1)
+    assert (draws.std(axis=0) > 0).all()
+    found = shift_of(draws, np.linspace(0, 1, 40), np.zeros((1, 40)))
+    assert not found.mean.any() and not found.log_sd.any()
