@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from pymc_ebm.diagnostics.coverage.data_weights import data_log_weights
 from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
 from pymc_ebm.plots.layout import group, label_panels, panels
+from pymc_ebm.weights.normalised import normalise
 
 __all__ = ["plot_reference_weights"]
 
@@ -95,7 +96,7 @@ def plot_reference_weights(
     names = list(normalisers.references)
     shown = {}
     for name, normaliser in normalisers.at(values).items():
-        log_z = np.logaddexp.reduce(normaliser.log_weights, axis=1, keepdims=True)
+        log_z = normalise(normaliser.log_weights)[0][:, None]
         log_m = np.log(normaliser.reference.n_points)
         points = (normaliser.log_weights - log_z + log_m).ravel()
         shown[name] = (points, of_data.get(name, np.empty(0)) + log_m)

@@ -24,6 +24,7 @@ from pymc_ebm.sampling.compiled_energies import (
     weights_function,
 )
 from pymc_ebm.sampling.output import chain_ess, datatree
+from pymc_ebm.weights.normalised import normalise
 
 __all__ = ["markov_chain"]
 
@@ -244,12 +245,11 @@ def _first_states(initvals, chains, energy, reference, energy_of, row, rng):
     log_weights, points = weights_function(energy, reference, row)
     # On a bound, the transformed state is infinite.
     log_weights = np.where(within(points), log_weights, -np.inf)
-    top = log_weights.max()
-    if not np.isfinite(top):
+    log_z, weights = normalise(log_weights)
+    if not np.isfinite(log_z):
         raise ValueError(
             f"There are no first states at parameters {spell(row)}: the weights of "
             f"{len(log_weights)} reference points are all zero or not a number. Correct the "
             "energy, or give initvals."
         )
-    weights = np.exp(log_weights - top)
-    return points[rng.choice(len(points), size=chains, p=weights / weights.sum())]
+    return points[rng.choice(len(points), size=chains, p=weights)]

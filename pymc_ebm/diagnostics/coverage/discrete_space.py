@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 from pymc_ebm.space.sites import Sites
+from pymc_ebm.weights.normalised import normalise
 
 __all__ = ["DiscreteSpace", "SiteFrequencies"]
 
@@ -86,7 +86,7 @@ class DiscreteSpace:
         trials[np.arange(len(site)), site] = value
         log_p = np.full(self._allowed.shape, -np.inf)
         log_p[site, value] = -self.energies(trials)
-        return self._law(special.softmax(log_p, axis=1))
+        return self._law(normalise(log_p)[1])
 
     def law_by_chains(self, end: NDArray, rng: np.random.Generator) -> SiteFrequencies:
         """The frequencies of the values in the second halves of chains from one place."""

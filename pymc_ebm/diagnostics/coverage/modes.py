@@ -8,9 +8,9 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 from pymc_ebm.space.law import Law
+from pymc_ebm.weights.normalised import ess, normalise
 
 __all__ = ["Mode", "Space", "find_modes"]
 
@@ -142,8 +142,8 @@ def _measured(space, place, law, rng) -> tuple[Mode | None, float]:
     least, reach = np.median(log_g), np.quantile(log_g, _FAR_OUT) - 1e-9
     within = log_g >= least - 1e-9
     log_weights = -space.energies(rows[within]) - log_g[within]
-    log_sum, squares = special.logsumexp(log_weights), special.logsumexp(2 * log_weights)
-    efficiency = np.exp(2 * log_sum - squares) / within.sum()
+    log_sum, weights = normalise(log_weights)
+    efficiency = ess(weights) / within.sum()
     # Chains may have gone to another mode.
     its_own = law.log_density(place[None])[0] >= reach
     if not (its_own and np.isfinite(log_sum) and efficiency >= _LEAST_EFFICIENCY):

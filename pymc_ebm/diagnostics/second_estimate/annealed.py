@@ -12,6 +12,8 @@ from pymc_ebm.diagnostics.second_estimate.mixture import TMixture, fitted_mixtur
 from pymc_ebm.diagnostics.second_estimate.question import Answer, CannotTell, Question
 from pymc_ebm.diagnostics.second_estimate.unbounded import Unbounded
 from pymc_ebm.reference.uniforms import uniforms
+from pymc_ebm.weights.normalised import ess, normalise
+from pymc_ebm.weights.resampling import resampled
 
 __all__ = ["by_annealing"]
 
@@ -64,26 +66,18 @@ def by_annealing(
         z = mixture.draw(u)
         log_q = mixture.log_density(z)
         log_runs = _runs(density, z, log_q, np.arange(question.n_rows))
-        top = log_runs.max(axis=0)
-        if not np.isfinite(top).all():
-            raise CannotTell("The second estimate found no mass of the model at some draws.")
-        relative = np.exp(log_runs - top)
-        mean = relative.mean(axis=0)
-        noise = (relative / mean - 1) / _SCRAMBLINGS
         # The same target by both ways: the refit must not have lost what the annealing found.
-        again = target(z) - log_q
-        level = np.logaddexp.reduce(again) - np.log(len(again))
-        own = np.exp(again - level)
-        se = np.sqrt(own.var() / len(own) + spread**2)
+        log_sum, shares = normalise(target(z) - log_q)
+        level = log_sum - np.log(len(z))
+        se = np.sqrt(len(z) * shares.var() + spread**2)
         apart = abs(level - annealed)
         doubt = ""
         if not apart <= 5 * se + 0.1:
             doubt = (
                 f"The annealing of the second estimate and its refit differ by {apart:.2g} nats."
             )
-        yield Answer(
-            np.log(mean) + top,
-            noise,
+        yield Answer.of_runs(
+            log_runs,
             f"annealing and {len(z)} points of a mixture of {len(mixture.weights)} laws",
             f"Modes in {question.n_dim} dimensions were searched for by "
             f"{'descents' if question.slope else 'random walks'}; a narrow one away from the data "
@@ -141,46 +135,28 @@ def _anneal(target: _Target, base: TMixture, particles: int, rng) -> tuple[NDArr
         raise CannotTell("No particle of the second estimate found any mass of the model.")
     target.levels = np.where(np.isfinite(levels), levels - np.log(particles), levels.max())
     log_p = target(z)
-    run = np.arange(particles) % _RUNS
     log_z, beta = np.zeros(_RUNS), 0.0
     log_w = np.zeros(particles)
     while beta < 1:
         step = _step(log_p - log_q, 1 - beta)
         beta = 1.0 if 1 - beta - step < 1e-9 else beta + step
         log_w = step * (log_p - log_q)
-        index = np.empty(particles, dtype=int)
-        for g in range(_RUNS):
-            mine = np.flatnonzero(run == g)
-            top = log_w[mine].max()
-            if not np.isfinite(top):
-                log_z[g] = -np.inf
-                index[mine] = mine
-                continue
-            w = np.exp(log_w[mine] - top)
-            log_z[g] += np.log(w.mean()) + top
-            edges = np.cumsum(w) / w.sum()
-            places = (rng.random() + np.arange(len(mine))) / len(mine)
-            index[mine] = mine[np.searchsorted(edges, places).clip(0, len(mine) - 1)]
+        log_means, index = resampled(log_w.reshape(_RUNS, -1), rng)
+        log_z += log_means
         z, log_p, log_q = z[index], log_p[index], log_q[index]
         moves = 4 + n_dim // 2
         for _ in range(moves):
             z, log_p, log_q = _move(target, base, z, log_p, log_q, beta, rng)
-    top = log_z.max()
-    relative = np.exp(log_z - top)
-    mean = relative.mean()
-    return z, float(np.log(mean) + top), float(relative.std() / mean / np.sqrt(_RUNS - 1))
+    log_sum, shares = normalise(log_z)
+    spread = float(_RUNS * shares.std() / np.sqrt(_RUNS - 1))
+    return z, float(log_sum - np.log(_RUNS)), spread
 
 
 def _step(log_ratio: NDArray, most: float) -> float:
     """The largest step of the temperature after which half of the particles stay effective."""
 
     def effective(step: float) -> float:
-        log_w = step * log_ratio
-        top = log_w.max()
-        if not np.isfinite(top):
-            return 0.0
-        w = np.exp(log_w - top)
-        return w.sum() ** 2 / (w**2).sum() / len(w)
+        return float(ess(normalise(step * log_ratio)[1])) / len(log_ratio)
 
     if effective(most) >= 0.5:
         return most
@@ -224,9 +200,5 @@ def _runs(density: Unbounded, z: NDArray, log_q: NDArray, rows: NDArray) -> NDAr
     for low in range(0, len(rows), size):
         logs = density.log_densities(z, rows[low : low + size]) - log_q
         by_run = logs.reshape(len(logs), _SCRAMBLINGS, -1)
-        top = by_run.max(axis=2, keepdims=True)
-        top = np.where(np.isfinite(top), top, 0.0)
-        with np.errstate(divide="ignore"):
-            sums = np.log(np.exp(by_run - top).mean(axis=2)) + top[..., 0]
-        found[:, low : low + size] = sums.T
+        found[:, low : low + size] = normalise(by_run)[0].T - np.log(by_run.shape[2])
     return found

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from pymc_ebm.weights.normalised import ess, normalise
+
 __all__ = ["Shift", "shift_of"]
 
 # Share of effective draws from which on reweighting is the better way to see a change.
@@ -84,10 +86,8 @@ def shift_of(draws: NDArray, change: NDArray, noise: NDArray, runs: int = 1) -> 
     # By its range: equal values can have an sd by rounding.
     moves = np.ptp(draws, axis=0) > 0
     z = (draws - draws.mean(axis=0)) / np.where(moves, sd, 1.0)
-    change = change - np.max(change)
-    weights = np.exp(np.maximum(change, -_MOST_NATS))
-    weights /= weights.sum()
-    effective = 1 / (weights**2).sum() / len(change)
+    _, weights = normalise(change)
+    effective = ess(weights) / len(change)
     if effective >= _STABLE:
         mean = weights @ z
         variance = weights @ (z - mean) ** 2

@@ -12,6 +12,7 @@ from pymc_ebm.space.clusters import Clusters, clusters_of
 from pymc_ebm.space.pairwise import Pairwise, decompose
 from pymc_ebm.space.pairwise_sweeps import pairwise_sweeps
 from pymc_ebm.space.sites import Sites
+from pymc_ebm.weights.resampling import resampled
 
 __all__ = ["over_sites"]
 
@@ -80,14 +81,8 @@ def over_sites(
             log_mixture = _pooled(of_anchors, levels_of[g])
             terms = _in_blocks(question, x, log_mixture)
             log_runs[g] = terms
-        top = log_runs.max(axis=0)
-        if not np.isfinite(top).all():
-            raise CannotTell("The second estimate found no mass of the model at some draws.")
-        relative = np.exp(log_runs - top)
-        mean = relative.mean(axis=0)
-        yield Answer(
-            np.log(mean) + top,
-            (relative / mean - 1) / _RUNS,
+        yield Answer.of_runs(
+            log_runs,
             f"annealing of {_RUNS * particles * len(chosen)} particles from independent sites",
             "A phase of the sites that neither annealing nor the data enter may be missed.",
         )
@@ -143,16 +138,9 @@ def _annealed(base, model: Pairwise, sites: Sites, particles, levels, sweeps, rn
     of_base, of_model = _of_sites(base, codes), _of_pairs(model, codes)
     for level in range(1, levels + 1):
         log_w = (of_base - of_model).reshape(_RUNS, particles) / levels
-        top = log_w.max(axis=1, keepdims=True)
-        w = np.exp(log_w - top)
-        log_z += np.log(w.mean(axis=1)) + top[:, 0]
-        edges = np.cumsum(w, axis=1) / w.sum(axis=1, keepdims=True)
-        places = (rng.random((_RUNS, 1)) + np.arange(particles)) / particles
-        index = [
-            g * particles + np.searchsorted(edges[g], places[g]).clip(0, particles - 1)
-            for g in range(_RUNS)
-        ]
-        codes = np.ascontiguousarray(codes[np.concatenate(index)])
+        log_means, index = resampled(log_w, rng)
+        log_z += log_means
+        codes = codes[index]
         beta = level / levels
         between = Pairwise(
             beta * model.base,

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pymc_ebm.diagnostics.second_estimate.question import Answer, CannotTell, Question
+from pymc_ebm.weights.normalised import normalise
 
 __all__ = ["on_the_line"]
 
@@ -238,8 +239,7 @@ class _Panels:
         height = self._question.log_densities(scan.x[:, None], self._chosen)
         # The mass of the scanned places, as a lower sum.
         gaps = np.diff(scan.x)
-        with np.errstate(divide="ignore"):
-            inside = _log_sum(np.minimum(height[:, 1:], height[:, :-1]), gaps)
+        inside = _log_sum(np.minimum(height[:, 1:], height[:, :-1]), gaps)
         start = max(abs(edge - scan.centre), scan.scale)
         steps = start * _GRADE ** np.arange(0.0, 200.0)
         steps = steps[steps < 1e280]
@@ -274,7 +274,5 @@ def _rule(low: NDArray, high: NDArray) -> tuple[NDArray, NDArray]:
 
 def _log_sum(log_values: NDArray, weights: NDArray) -> NDArray:
     """Log Σ w e^l over the last axis, −inf where all are −inf."""
-    top = log_values.max(axis=-1, keepdims=True)
-    top = np.where(np.isfinite(top), top, 0.0)
-    with np.errstate(divide="ignore"):
-        return np.log((np.exp(log_values - top) * weights).sum(axis=-1)) + top[..., 0]
+    with np.errstate(divide="ignore"):  # a panel that cannot be halved
+        return normalise(log_values + np.log(weights))[0]

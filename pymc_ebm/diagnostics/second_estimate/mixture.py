@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, special, stats
 
+from pymc_ebm.weights.normalised import normalise
+
 __all__ = ["TMixture", "fitted_mixture"]
 
 
@@ -124,7 +126,7 @@ def fitted_mixture(
             roots.append(root_of((1 - lean) * spread + lean * overall * 0.1))
         mixture = TMixture(shares / shares.sum(), np.array(means), np.array(roots), freedom)
         logs = mixture.log_components(x)
-        member = np.exp(logs - np.logaddexp.reduce(logs, axis=0))
+        member = normalise(logs.T)[1].T
         pull = (freedom + n_dim) / (freedom + mixture.squares(x)[0])
     assert mixture is not None
     return mixture

@@ -9,6 +9,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from pymc_ebm.weights.normalised import normalise
+
 __all__ = ["Answer", "CannotTell", "Question"]
 
 
@@ -122,6 +124,21 @@ class Answer:
     way: str
     unseen: str = ""
     doubt: str = ""
+
+    @classmethod
+    def of_runs(cls, log_runs: NDArray, way: str, unseen: str = "", doubt: str = "") -> Answer:
+        """The mean of independent runs without bias, whose log Ẑ are ``(G, J)``.
+
+        Raises
+        ------
+        CannotTell
+            A row of which no run has found mass.
+        """
+        runs = len(log_runs)
+        log_sums, shares = normalise(log_runs.T)
+        if not np.isfinite(log_sums).all():
+            raise CannotTell("The second estimate found no mass of the model at some draws.")
+        return cls(log_sums - np.log(runs), shares.T - 1 / runs, way, unseen, doubt)
 
     @property
     def runs(self) -> int:

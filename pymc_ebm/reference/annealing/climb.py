@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pymc_ebm.energy.energy import Energy
-from pymc_ebm.reference.annealing.population import Population, resampled
+from pymc_ebm.reference.annealing.population import Population, chosen_by_weight
 from pymc_ebm.reference.annealing.schedule import leg_between
 from pymc_ebm.reference.annealing.spaces import annealed_space
 from pymc_ebm.space.base import Space
+from pymc_ebm.weights.normalised import ess, normalise
 
 _PARTICLES = 1024
 # In sds of T = ∂E/∂u of one datum: the longest step, where log weights have a variance of 1, and
@@ -78,14 +79,13 @@ def climb(
             with np.errstate(invalid="ignore"):
                 log_w = before - other.potential(1, states)[0]
             log_w = np.where(np.isnan(log_w), -np.inf, log_w)
-            weights = np.exp(log_w - log_w.max()) if np.isfinite(log_w.max()) else log_w * 0
-            if weights.sum() ** 2 > _EFFECTIVE * len(weights) * (weights**2).sum():
+            if ess(normalise(log_w)[1]) > _EFFECTIVE * len(log_w):
                 break
             step = step / 2
             if np.abs(step).max() < 1e-12:
                 raise NotArrived("The energy is not finite around the parameters reached.")
         u, at = u + step, other
-        _, index = resampled(log_w[None], rng)
+        _, index = chosen_by_weight(log_w[None], rng)
         population = Population.of(at, 1, 1, states[index])
         scale = scale.of(population.states)
         for k in range(moves):

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from pymc_ebm.weights.normalised import normalise
+
 _STEP = 1e-5
 
 
@@ -33,9 +35,7 @@ def added_error(
     """
     statistics = energies.statistics(points)
     n_runs = int(runs.max()) + 1
-    log_w = log_weights - energies(statistics, theta)
-    weights = np.exp(log_w - log_w.max())
-    weights /= weights.sum()
+    _, weights = normalise(log_weights - energies(statistics, theta))
     slopes = np.stack([
         (energies(statistics, high) - energies(statistics, low)) / (2 * step)
         for low, high, step in _around(theta)

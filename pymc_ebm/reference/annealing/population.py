@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logsumexp
+
+from pymc_ebm.weights.resampling import resampled
 
 
 @dataclass
@@ -89,37 +90,19 @@ def _moved(accepted, old, new):
     return value, None if old[1] is None else np.where(accepted[:, None], new[1], old[1])
 
 
-def resampled(log_weights: NDArray, rng: np.random.Generator) -> tuple[NDArray, NDArray]:
-    """Log mean weight of each run, and the particles that go on, by systematic resampling.
-
-    Parameters
-    ----------
-    log_weights : ndarray, shape ``(R, n)``
-        Of R independent runs.
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    log_means : ndarray, shape (R,)
-    index : ndarray of int, shape (R · n,)
-        Into the runs' particles one after another.
+def chosen_by_weight(log_weights: NDArray, rng: np.random.Generator) -> tuple[NDArray, NDArray]:
+    """`pymc_ebm.weights.resampling.resampled`, where every run has weight.
 
     Raises
     ------
     ValueError
         A run without weight.
     """
-    runs, n = log_weights.shape
-    log_sums = logsumexp(log_weights, axis=1)
-    if not np.isfinite(log_sums).all():
+    log_means, index = resampled(log_weights, rng)
+    empty = ~np.isfinite(log_means)
+    if empty.any():
         raise ValueError(
-            f"{(~np.isfinite(log_sums)).sum()} of {runs} runs have no particle of finite energy. "
+            f"{empty.sum()} of {len(empty)} runs have no particle of finite energy. "
             "Give data= or starts= where the energy is finite, or more particles."
         )
-    ends = np.exp(log_weights - log_sums[:, None]).cumsum(axis=1)
-    ends[:, -1] = 1.0
-    places = (rng.random((runs, 1)) + np.arange(n)) / n
-    offset = 2.0 * np.arange(runs)[:, None]  # one search for all runs
-    index = np.searchsorted((ends + offset).ravel(), (places + offset).ravel())
-    last = np.repeat(np.arange(1, runs + 1) * n - 1, n)
-    return log_sums - np.log(n), np.minimum(index, last)
+    return log_means, index

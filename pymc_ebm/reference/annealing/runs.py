@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-from pymc_ebm.reference.annealing.population import Population, resampled
+from pymc_ebm.reference.annealing.population import Population, chosen_by_weight
 from pymc_ebm.reference.annealing.schedule import Leg, finite
 
 # Numbers that stay near the processor.
@@ -76,7 +76,7 @@ def _run(space, legs, runs, particles, draws, rng, advance) -> Runs:
         log_z, before = log_partitions[leg.start].copy(), 0.0
         for level in leg.levels:
             climb = finite(population.climb).reshape(runs, particles)
-            log_means, index = resampled(-(level.beta - before) * climb, rng)
+            log_means, index = chosen_by_weight(-(level.beta - before) * climb, rng)
             log_z += log_means
             population, before = population.chosen(index), level.beta
             if level.beta == 1.0:

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
-from scipy.special import logsumexp
 
-from pymc_ebm.reference.annealing.population import Population, resampled
+from pymc_ebm.reference.annealing.population import Population, chosen_by_weight
+from pymc_ebm.weights.normalised import ess, normalise
 
 # Share of the particles that a level leaves effective, and the correlation with where they began
 # that is left when they have moved enough.
@@ -85,7 +85,7 @@ def _nearest(space, end, populations) -> int:
     shares = []
     for start, states in enumerate(populations):
         log_w = -finite(Population.of(space, start, end, states).climb)
-        shares.append(2 * logsumexp(log_w) - logsumexp(2 * log_w))
+        shares.append(ess(normalise(log_w)[1]))
     return int(np.nanargmax(shares))
 
 
@@ -103,7 +103,7 @@ def leg_between(
                 "starts= nearer to where the mass is, or anchors nearer to each other."
             )
         before, beta = beta, _next(population.climb, beta)
-        _, index = resampled(-(beta - before) * finite(population.climb)[None], rng)
+        _, index = chosen_by_weight(-(beta - before) * finite(population.climb)[None], rng)
         population = population.chosen(index)
         scale = scale.of(population.states)
         population, scale, moves = _mix(space, population, beta, scale, rng)
@@ -123,9 +123,7 @@ def _next(climb: NDArray, beta: float) -> float:
     possible = climb[climb < np.inf]
 
     def too_many(step):
-        log_w = -step * possible
-        share = 2 * logsumexp(log_w) - logsumexp(2 * log_w) - np.log(len(climb))
-        return share - np.log(_EFFECTIVE * max(len(possible) / len(climb), 1e-300))
+        return ess(normalise(-step * possible)[1]) - _EFFECTIVE * len(possible)
 
     if len(possible) == 0 or too_many(1 - beta) >= 0:
         return 1.0

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pymc_ebm.reference.annealing.population import Population
 from pymc_ebm.space.sites import Sites
+from pymc_ebm.weights.normalised import normalise
 
 # Numbers of uniforms made at once, and energies asked at once where the energy has other terms.
 _BLOCK = 2**20
@@ -139,10 +140,9 @@ class SitesByGibbs:
             trial = candidates.reshape(-1, self.n_dim)
             with np.errstate(invalid="ignore"):
                 u = population.at(trial).value(beta).reshape(-1, n)
-            weights = np.exp(np.nan_to_num(u.min(axis=1, keepdims=True)) - u)
-            ends = weights.cumsum(axis=1)
+            ends = normalise(-u)[1].cumsum(axis=1)
             chosen = (rng.random((len(codes), 1)) * ends[:, -1:] >= ends).sum(axis=1)
-            possible = np.isfinite(ends[:, -1]) & (ends[:, -1] > 0)
+            possible = ends[:, -1] > 0
             codes[:, site] = np.where(possible, np.minimum(chosen, n - 1), codes[rows, site])
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import gammaln, logsumexp
+from scipy.special import gammaln
+
+from pymc_ebm.weights.normalised import normalise
 
 _NU = 5.0  # degrees of freedom: heavier than a Gaussian, with a finite variance
 
@@ -44,6 +46,6 @@ class StudentMixture:
         square = np.maximum(square + (self.centres**2).sum(axis=1), 0.0)
         spread = _NU * self.scales**2
         terms = self._constant - (_NU + n_dim) / 2 * np.log1p(square / spread)
-        log_q = logsumexp(terms, axis=1)
-        pull = np.exp(terms - log_q[:, None]) * (_NU + n_dim) / (spread + square)
+        log_q, shares = normalise(terms)
+        pull = shares * (_NU + n_dim) / (spread + square)
         return -log_q, pull.sum(axis=1)[:, None] * w - pull @ self.centres

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pymc_ebm.reference.base import Reference
+from pymc_ebm.weights.normalised import normalise
 
 
 def panel_error(reference: Reference, log_weights: NDArray) -> float:
@@ -19,9 +20,8 @@ def panel_error(reference: Reference, log_weights: NDArray) -> float:
         a_m − E(y_m | θ).
     """
     assert reference.coarse_log_weights is not None
-    top = log_weights.max()
-    if not np.isfinite(top):
+    log_z, weights = normalise(log_weights)
+    if not np.isfinite(log_z):
         return np.inf
-    f = np.exp(log_weights - top)
-    change = f * np.expm1(reference.coarse_log_weights - reference.log_weights)
-    return float(np.abs(np.bincount(reference.groups, change)).sum() / f.sum())
+    change = weights * np.expm1(reference.coarse_log_weights - reference.log_weights)
+    return float(np.abs(np.bincount(reference.groups, change)).sum())
