@@ -1,17 +1,15 @@
 """Whether E is linear in statistics of x, E = Σ_k c_k(θ) · T_k(x), and with which coefficients.
 
 Asked here by the kernels, the hull and Gibbs sampling. The graph answers first. Where it does not,
-slopes at given statistics do, or the rank of E over many parameters.
+slopes at given statistics do.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 import pytensor.tensor as pt
-import scipy
 from numpy.typing import NDArray
 from pytensor.gradient import NullTypeGradError
 from pytensor.graph.basic import Apply, Variable
@@ -27,13 +25,11 @@ from pymc_ebm.energy.hoisting import depends
 from pymc_ebm.energy.split import SplitEnergy
 
 __all__ = [
-    "Ranked",
     "coefficients",
     "common_slopes",
     "is_linear",
     "is_product",
     "slopes",
-    "statistics_by_rank",
 ]
 
 
@@ -120,67 +116,3 @@ def common_slopes(values: NDArray, tolerance: float = 1e-9) -> NDArray | None:
     size = np.abs(values).max(axis=-2, keepdims=True)
     same = np.abs(values - values[..., :1, :]) <= tolerance * size
     return values[..., 0, :] if same.all() else None
-
-
-class Ranked(NamedTuple):
-    """E(x, θ) = Σ_p L_p(x) E(x_p, θ) over some of the points x_p.
-
-    Attributes
-    ----------
-    statistics : ndarray
-        L, ``(M, r)``.
-    pivots : ndarray of int
-        ``(r,)``, which points the x_p are.
-    """
-
-    statistics: NDArray
-    pivots: NDArray
-
-
-def statistics_by_rank(energies: NDArray, gap: float = 1e6) -> Ranked | None:
-    r"""Statistics in which E is linear, by the rank of E(x_m | θ_j) over random parameters.
-
-    .. math:: E(x \mid θ) = \sum_p L_p(x) E(x_p \mid θ)
-
-    Holds with probability one for energies that are analytic in θ, so recheck it at the
-    parameters that matter. J must be well above the rank: no gap is found otherwise.
-
-    Parameters
-    ----------
-    energies : ndarray
-        E(x_m | θ_j) in nats, ``(J, M)``, at θ_j drawn at random.
-    gap : float
-        By how much the singular values must fall behind the rank. An energy that is almost of low
-        rank, such as cos(0.05 θ x), falls by steps.
-
-    Returns
-    -------
-    Ranked or None
-        None where no gap is found.
-
-    Examples
-    --------
-    >>> rng = np.random.default_rng(1)
-    >>> x, theta = rng.normal(size=40), rng.normal(size=(20, 2))
-    >>> normal = (x - theta[:, :1]) ** 2 * np.exp(theta[:, 1:])
-    >>> statistics_by_rank(normal).statistics.shape
-    (40, 3)
-    >>> statistics_by_rank(np.log1p((x - theta[:, :1]) ** 2)) is None
-    True
-    """
-    size = np.abs(energies).max(axis=1, keepdims=True)
-    scaled = energies[(size > 0).ravel()] / size[size > 0][:, None]
-    if not np.isfinite(scaled).all() or not len(scaled):
-        return None
-    singular = scipy.linalg.svdvals(scaled)
-    falls = np.flatnonzero(singular[:-1] > gap * singular[1:])
-    if not len(falls):
-        return None
-    rank = int(falls[0]) + 1
-    # Behind the gap there is rounding only, and parameters to spare.
-    if singular[rank:].max() > 1e-10 * singular[0] or 2 * rank > len(scaled):
-        return None
-    *_, order = scipy.linalg.qr(scaled, mode="economic", pivoting=True)
-    pivots = np.sort(order[:rank])
-    solution = np.linalg.lstsq(scaled[:, pivots], scaled, rcond=None)[0]
-    return Ranked(solution.T, pivots)

@@ -9,7 +9,7 @@ from scipy.special import logsumexp, softmax
 
 import pymc_ebm as ebm
 from pymc_ebm.energy.energy import Energy
-from pymc_ebm.energy.linearity import common_slopes, is_linear, statistics_by_rank
+from pymc_ebm.energy.linearity import common_slopes, is_linear
 from pymc_ebm.energy.split import VECTORISED
 
 D, M = 5, 700
@@ -105,31 +105,6 @@ def test_what_is_left_as_it_is_written(energy):
     """Squares of sums lose digits where they are expanded; the others are no polynomials."""
     a = pt.tensor("a", dtype="float64", shape=(D,))
     assert not is_linear(Energy(energy, "(k)").split((D,), "float64", [a]))
-
-
-def test_rank_of_energies(rng):
-    """What Gaussians, Student's t and gamma densities are, of their parameters at random."""
-    x, theta = rng.gamma(2, size=60), np.exp(rng.normal(size=(30, 2)))
-    a, b = theta.T[..., None]
-    for energies, rank in (
-        ((x - a) ** 2 / b, 3),
-        (x**2 / (2 * a**2), 1),
-        (a * x - b * np.log(x) + a * b, 3),
-        (np.log1p((x - a) ** 2 / b), None),
-        (x**a, None),
-        (np.cos(0.05 * a * x), None),
-    ):
-        found = statistics_by_rank(energies)
-        assert (None if found is None else len(found.pivots)) == rank
-        if found is not None:
-            back = energies[:, found.pivots] @ found.statistics.T
-            np.testing.assert_allclose(back, energies, rtol=1e-9, atol=1e-12)
-
-
-def test_more_parameters_than_the_rank_are_needed(rng):
-    """As many energies as parameters always have full rank, and prove nothing."""
-    assert statistics_by_rank(rng.normal(size=(8, 40))) is None
-    assert statistics_by_rank(rng.normal(size=(5, 3)) @ rng.normal(size=(3, 40))) is None
 
 
 def test_common_slopes(rng):
