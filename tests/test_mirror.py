@@ -32,6 +32,7 @@ ELSEWHERE = {
     "progress": "fitting/test_find_mle.py",
     "reference.chains._chain": "reference/test_contract.py",
     "reference.composite.error": "distribution/test_panels_for.py",
+    "sampling.rows": "distribution/test_rows.py",
     "space.clusters": "sampling/test_gibbs.py",
     "space.law": "reference/test_contract.py",
     "space.pairwise_sweeps": "space/test_pairwise.py",

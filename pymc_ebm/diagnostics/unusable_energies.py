@@ -39,7 +39,7 @@ class EnergyFaults:
         for name, sweep, values in self._at(point):
             if sweep.streams and sweep.reference.by_blocks:
                 continue
-            n_rows, n_points = sweep.n_rows(values), sweep.reference.n_points
+            n_rows, n_points = sweep.n_rows(values), sweep.reference.points_per_row
             needed = 8 * _ARRAYS * n_rows * n_points
             if needed > available:
                 fits = int(available / (8 * _ARRAYS * n_rows))
@@ -55,7 +55,7 @@ class EnergyFaults:
         """Reasons and remedies where energies are NaN, or +inf at all points."""
         reasons, remedies = [], []
         for name, sweep, values in self._at(point):
-            n_points, n_rows = sweep.reference.n_points, sweep.n_rows(values)
+            n_points, n_rows = sweep.reference.points_per_row, sweep.n_rows(values)
             bad, weightless = np.zeros(n_points, dtype=bool), np.ones(n_rows, dtype=bool)
             for points, log_weights in sweep.parts(values):
                 bad[points] = np.isnan(log_weights).any(axis=0)

@@ -15,7 +15,7 @@ from pytensor.tensor.random.op import RandomVariable
 from pytensor.tensor.random.type import RandomGeneratorType
 
 from pymc_ebm.distribution.default_reference import fit_reference
-from pymc_ebm.distribution.energy_rv import EnergyRV, Spec
+from pymc_ebm.distribution.energy_rv import EnergyRV, Spec, importance_resampling
 from pymc_ebm.distribution.integrals import wall_of
 from pymc_ebm.distribution.observed import (
     as_integers,
@@ -184,7 +184,7 @@ class EBM(Distribution):
         variables = [as_parameter(p) for p in params]
         energy = as_energy(energy, signature)
         energy.cores(len(variables))  # refuses a signature of another number
-        spec = Spec(energy, reference, domain, sampler or _importance_resampling())
+        spec = Spec(energy, reference, domain, sampler or importance_resampling())
         spec.conditions(variables)  # refuses what is no condition
         return super().dist(variables, spec=spec, **kwargs)
 
@@ -196,6 +196,13 @@ class EBM(Distribution):
         event = ",".join(str(n) for n in spec.reference.event_shape)
         dtype = spec.reference.space.dtype
         op = EnergyRV(spec, signature=f"{signature_of(cores)}->({event})", dtype=dtype)
+        rows = spec.reference.n_rows
+        if (
+            rows is not None
+            and size is None
+            and all(p.ndim == n for p, n in zip(params, cores, strict=True))
+        ):
+            size = (rows,)
         rng = pt.random.shared_rng(seed=None) if rng is None else rng
         return op(*params, size=size, rng=rng, return_next_rng=True)[1]
 
@@ -222,12 +229,6 @@ def _check_keywords(cls, given) -> None:
             )
         )
         raise TypeError(f"EBM knows no keyword {keyword}=. {hint}")
-
-
-def _importance_resampling() -> Callable:
-    from pymc_ebm.sampling import importance_resampling  # brings numba and ArviZ
-
-    return importance_resampling
 
 
 def _refuse_captured(node, variables):

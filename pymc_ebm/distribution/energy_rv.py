@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,9 +17,10 @@ from pytensor.tensor.random.op import RandomVariable
 from pymc_ebm.energy.energy import Energy
 from pymc_ebm.energy.parameters import without_unit_batch
 from pymc_ebm.partition._log_partition import log_partition
+from pymc_ebm.reference._rows import RowsReference
 from pymc_ebm.reference.base import Reference
 
-__all__ = ["EnergyRV", "Spec"]
+__all__ = ["EnergyRV", "Spec", "importance_resampling"]
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,8 @@ class EnergyRV(RandomVariable):
     def rng_fn(self, rng, *args):
         """Draw by the sampler; all draws that share a row of parameters in one call."""
         *params, size = args
+        if isinstance(self.spec.reference, RowsReference):
+            return self._draw_rows(rng, params, size, self.spec.reference)
         rows = self.spec.energy.rows_of(params, () if size is None else tuple(size))
         draws = np.empty((len(rows.kinds), *self.spec.reference.event_shape), dtype=self.dtype)
         for kind in range(len(rows)):
@@ -70,13 +74,35 @@ class EnergyRV(RandomVariable):
             draws[mine] = self._draw(rng, rows.row(kind), int(mine.sum()))
         return draws.reshape((*rows.batch, *self.spec.reference.event_shape))
 
-    def _draw(self, rng, row, n_draws: int):
+    def _draw_rows(self, rng, params, size, reference: RowsReference):
+        """Draws where each row has points of its own, along the last batch axis."""
+        from pymc_ebm.sampling.rows import resample_rows  # brings numba and ArviZ
+
+        energy, rows = self.spec.energy, (reference.n_rows,)
+        batch = np.broadcast_shapes(
+            *energy.batch_shapes(params), rows if size is None else tuple(size), rows
+        )
+        params = [
+            np.broadcast_to(v, (*batch, *core)).reshape(-1, reference.n_rows, *core)
+            for v, core in zip(params, energy.core_shapes(params), strict=True)
+        ]
+        draws = np.empty((math.prod(batch[:-1]), reference.n_rows, *reference.event_shape))
+        for i in range(len(draws)):
+            some = [v[i] for v in params]
+            if self.spec.sampler is importance_resampling():
+                draws[i] = resample_rows(energy, some, reference, rng)
+            else:
+                for r in range(reference.n_rows):
+                    draws[i, r] = self._draw(rng, [v[r] for v in some], 1, reference.row(r))[0]
+        return draws.astype(self.dtype).reshape((*batch, *reference.event_shape))
+
+    def _draw(self, rng, row, n_draws: int, reference: Reference | None = None):
         """Independent draws at one row: as many chains, one draw of each."""
         spec = self.spec
         draws = spec.sampler(
             spec.energy,
             *row,
-            reference=spec.reference,
+            reference=reference or spec.reference,
             draws=1,
             chains=n_draws,
             random_seed=rng,
@@ -85,6 +111,13 @@ class EnergyRV(RandomVariable):
             return_inferencedata=False,
         )
         return draws.reshape((n_draws, *spec.reference.event_shape))
+
+
+def importance_resampling() -> Callable:
+    """How draws are made where nothing is said."""
+    from pymc_ebm.sampling import importance_resampling  # brings numba and ArviZ
+
+    return importance_resampling
 
 
 @_logprob.register(EnergyRV)

@@ -93,11 +93,18 @@ def check_values(data, reference):
             f"the observed data have shape {data.shape}, but an event of the reference has shape "
             f"{event_shape}. The last axes of the data must be the event."
         )
+    batch = data.shape[: data.ndim - len(event_shape)]
+    if reference.n_rows is not None and batch[-1:] != (reference.n_rows,):
+        raise ValueError(
+            f"the observed data are of {batch[-1] if batch else 1} rows, shape {data.shape}, and "
+            f"the reference has points of {reference.n_rows} rows. Give one row of points for each "
+            "observation."
+        )
     flat = data.reshape((-1, *event_shape))
     if reference.states is None:
         check_inside(reference.space, flat)
         return
-    unknown = ~reference.space.contains(flat)
+    unknown = ~np.ravel(reference.space.contains(data))
     if unknown.any():
         first = int(np.argmax(unknown))
         raise ValueError(

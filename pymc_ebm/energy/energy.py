@@ -152,9 +152,16 @@ class Energy:
         """Whether each parameter has batch dimensions."""
         return [p.ndim > n for p, n in zip(params, self.cores(len(params)), strict=True)]
 
-    def rows(self, params: Sequence[TensorVariable]) -> ParameterRows:
-        """The distinct rows of parameters' graphs, and how to go back to all of them."""
-        return ParameterRows.of_graphs(params, self.cores(len(params)))
+    def rows(self, params: Sequence[TensorVariable], n_rows: int | None = None) -> ParameterRows:
+        """The distinct rows of parameters' graphs, and how to go back to all of them.
+
+        Parameters
+        ----------
+        params : sequence of TensorVariable
+        n_rows : int, optional
+            The last batch axis, of rows that differ in more than their parameters.
+        """
+        return ParameterRows.of_graphs(params, self.cores(len(params)), n_rows)
 
     def rows_of(self, values: Sequence, batch: tuple[int, ...] = ()) -> ParameterRows:
         """The distinct rows of parameters' values, for data of the batch shape `batch`."""

@@ -49,8 +49,15 @@ class ParameterRows:
     batch: Any = None
 
     @classmethod
-    def of_graphs(cls, variables: Sequence[TensorVariable], cores: Sequence[int]) -> ParameterRows:
-        """Rows that are the same whatever the parameters' values are (see `distinct_rows`)."""
+    def of_graphs(
+        cls, variables: Sequence[TensorVariable], cores: Sequence[int], n_rows: int | None = None
+    ) -> ParameterRows:
+        """Rows that are the same whatever the parameters' values are (see `distinct_rows`).
+
+        With `n_rows` none are, and that is the length of the last batch axis.
+        """
+        if n_rows is not None:
+            return cls(_of_joint_batch(variables, cores, n_rows), None)
         ranks = {p.ndim - n for p, n in zip(variables, cores, strict=True)}
         same = None
         if ranks in ({1}, {0, 1}):
@@ -173,13 +180,23 @@ def _origin(variable) -> np.ndarray | None:
     raise _Unknown
 
 
-def _of_joint_batch(variables: Sequence, cores: Sequence[int]) -> list[TensorVariable]:
+def _of_joint_batch(
+    variables: Sequence, cores: Sequence[int], n_rows: int | None = None
+) -> list[TensorVariable]:
     """Give every parameter the joint batch shape, so that each row has its own derivative."""
-    if all(p.ndim == n for p, n in zip(variables, cores, strict=True)):
+    lengths = {p.type.shape[p.ndim - n - 1] for p, n in zip(variables, cores, strict=True)
+               if p.ndim > n} - {None, 1}  # fmt: skip
+    if n_rows is not None and not lengths <= {n_rows}:
+        raise ValueError(
+            f"The parameters have {min(lengths - {n_rows})} rows on their last batch axis, and the "
+            f"reference has points of {n_rows} rows. Give one row of parameters for each, or one "
+            "for all."
+        )
+    if n_rows is None and all(p.ndim == n for p, n in zip(variables, cores, strict=True)):
         return list(variables)
     heads = [p[(..., *[0] * n)] if n else p for p, n in zip(variables, cores, strict=True)]
     # The values of the heads are not read, only their joint shape.
-    joint = pt.broadcast_arrays(*heads)[0]
+    joint = pt.broadcast_arrays(*heads, *([] if n_rows is None else [pt.zeros(n_rows)]))[-1]
     shape = [joint.shape[i] for i in range(joint.ndim)]
     return [
         pt.broadcast_to(p, (*shape, *[p.shape[p.ndim - n + i] for i in range(n)]))

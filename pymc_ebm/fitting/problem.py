@@ -180,8 +180,7 @@ class Problem:
         if reference.follows_parameters:
             values = [reference.points]
         else:
-            statistics = op.split.statistics_at(reference.points)
-            values = [reference.log_weights, *statistics]
+            values = [reference.log_weights, *op.split.statistics_at(reference.points)]
         for array, value in zip(self._arrays[i], values, strict=True):
             array.set_value(value.astype(array.type.dtype))
         self.references[i] = reference
@@ -251,8 +250,8 @@ class Problem:
         node = self.nodes[i]
         log_weights = node.op.held_log_weights if held else node.op.log_weights
         weights = pt.special.softmax(log_weights(*node.inputs), axis=-1)
-        influence = self.amplification_graphs[i][..., None] * weights
-        return influence.reshape((-1, influence.shape[-1])).sum(axis=0)
+        c = self.amplification_graphs[i]
+        return self.references[i].amplified(c.ravel(), weights.reshape((-1, weights.shape[-1])))
 
     def _compile_influence(self, held: bool):
         v = pt.dvector("v")

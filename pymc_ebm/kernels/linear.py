@@ -16,7 +16,7 @@ from pymc_ebm.kernels import exponential
 from pymc_ebm.kernels.ops import LinearStream
 
 # Raised where the code below changes, as PyTensor keeps compiled functions on disk.
-_VERSION = 6
+_VERSION = 7
 # Most points of a block, and the numbers that their statistics may have: they stay in the second
 # level of cache.
 _BLOCK, _BLOCK_NUMBERS, _FEWEST = 512, 2**14, 64
@@ -29,8 +29,8 @@ _NARROW = 16
 @register_funcify_and_cache_key(LinearStream)
 def _funcify(op, node, **kwargs):
     """Compile the sweep for the shapes and number types of an Op's statistics."""
-    kinds = [_kind(s.type) for s in op.statistics_of(node.inputs)]
-    source = _source(kinds, op.with_gradient, op.width)
+    kinds = [_kind(s.type, op.n_rows) for s in op.statistics_of(node.inputs)]
+    source = _source(kinds, op.with_gradient, op.width, op.n_rows is not None)
     key = sha256(str(("LinearStream", _VERSION, source)).encode()).hexdigest()
     names = {
         "np": np,
@@ -44,8 +44,10 @@ def _funcify(op, node, **kwargs):
     return numba_njit(function, error_model="numpy"), key
 
 
-def _kind(tensor_type) -> str:
+def _kind(tensor_type, n_rows: int | None) -> str:
     """How the sweep treats a statistic, one of the keys of `_WAYS`."""
+    if n_rows is not None:
+        return "own column" if tensor_type.ndim == 2 else "own columns"
     if tensor_type.ndim == 1:
         return "column"
     return "narrow" if tensor_type.shape[0] <= _NARROW else "wide"
@@ -77,6 +79,22 @@ _WAYS = {
             "for j in range(t{k}.shape[0]): g{k}[r, j] += weighted_sum(weights, t{k}[j][low:high])"
         ),
     ),
+    # (R, M) and (R, d, M), of each row's own.
+    "own column": _Way(
+        block="",
+        row="subtract(c{k}[r], t{k}[r % n_own, low:high], row)",
+        row_gradient="g{k}[r] += weighted_sum(weights, t{k}[r % n_own, low:high])",
+    ),
+    "own columns": _Way(
+        block="",
+        row=(
+            "for j in range(t{k}.shape[1]): subtract(c{k}[r, j], t{k}[r % n_own, j, low:high], row)"
+        ),
+        row_gradient=(
+            "for j in range(t{k}.shape[1]): "
+            "g{k}[r, j] += weighted_sum(weights, t{k}[r % n_own, j, low:high])"
+        ),
+    ),
     # (d, M): products of matrices.
     "wide": _Way(
         block="s{k} = np.ascontiguousarray(t{k}[:, low:high]).astype(np.float64)",
@@ -87,7 +105,7 @@ _WAYS = {
 }
 
 
-def _source(kinds: list[str], with_gradient: bool, width: int) -> str:
+def _source(kinds: list[str], with_gradient: bool, width: int, own: bool = False) -> str:
     """Python text of the sweep.
 
     Parameters
@@ -98,7 +116,10 @@ def _source(kinds: list[str], with_gradient: bool, width: int) -> str:
         Whether to make the derivatives by the coefficients too.
     width : int
         Numbers per point.
+    own : bool
+        Whether each row has points of its own.
     """
+    base = "log_base[r % n_own, low:high]" if own else "log_base[low:high]"
     every = range(len(kinds))
     fill = lambda part: [
         line.format(k=k) for k in every if (line := getattr(_WAYS[kinds[k]], part))
@@ -138,13 +159,13 @@ def _source(kinds: list[str], with_gradient: bool, width: int) -> str:
         rows = f"""
         for r in range(n_rows):
             row, weights = room[:size], weights_room[:size]
-            copy(log_base[low:high], row)
+            copy({base}, row)
             {join_lines(one_row.splitlines(), 12)}
         """
     most = f"min({_TILE}, n_rows) * {block}" if "wide" in kinds else f"{block}"
     body = f"""
     def linear_stream({", ".join(arguments)}):
-        n_points, n_rows = log_base.shape[0], c0.shape[0]
+        n_own, n_points, n_rows = log_base.shape[0], log_base.shape[-1], c0.shape[0]
         top = np.full(n_rows, -np.inf)
         total = np.zeros(n_rows)
         {join_lines(each("g{k} = np.zeros(c{k}.shape)"), 8)}

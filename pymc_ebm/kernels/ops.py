@@ -39,19 +39,40 @@ class LinearStream(_Stream):
     ----------
     statistics : sequence of TensorVariable
     with_gradient : bool
+    n_rows : int, optional
+        Rows that have points of their own: a is ``(R, M)`` then, statistics are ``(R, M)`` or
+        ``(R, d_k, M)``, and the rows of coefficients are R or a multiple of it.
     """
 
-    def __init__(self, statistics: Sequence[TensorVariable], with_gradient: bool):
+    def __init__(
+        self,
+        statistics: Sequence[TensorVariable],
+        with_gradient: bool,
+        n_rows: int | None = None,
+    ):
         self.with_gradient = with_gradient
-        self.width = sum(math.prod(s.type.shape[:-1]) for s in statistics)
-        log_base = pt.dvector("log_base_weights")
+        self.n_rows = n_rows
+        first = 0 if n_rows is None else 1
+        self.width = sum(math.prod(s.type.shape[first:-1]) for s in statistics)
         slots = [pt.tensor(dtype=s.dtype, shape=(*s.type.shape[:-1], None)) for s in statistics]
-        coefficients = [pt.tensor(dtype="float64", shape=(None, *s.type.shape[:-1])) for s in slots]
-        energy = sum(
-            pt.outer(c, s) if s.ndim == 1 else c @ s
-            for c, s in zip(coefficients, slots, strict=True)
-        )
-        outputs = value_and_gradient(log_base - energy, coefficients if with_gradient else [])
+        coefficients = [
+            pt.tensor(dtype="float64", shape=(None, *s.type.shape[first:-1])) for s in slots
+        ]
+        if n_rows is None:
+            log_base = pt.dvector("log_base_weights")
+            energy = sum(
+                pt.outer(c, s) if s.ndim == 1 else c @ s
+                for c, s in zip(coefficients, slots, strict=True)
+            )
+            log_weights = log_base - energy
+        else:
+            log_base = pt.dmatrix("log_base_weights")
+            energy = 0.0
+            for c, s in zip(coefficients, slots, strict=True):
+                by_row = c.reshape((-1, n_rows, *c.type.shape[1:], 1))
+                energy += by_row * s if s.ndim == 2 else (by_row * s).sum(axis=-2)
+            log_weights = (log_base - energy).reshape((-1, log_base.shape[1]))
+        outputs = value_and_gradient(log_weights, coefficients if with_gradient else [])
         super().__init__([log_base, *slots, *coefficients], list(outputs))
 
     def statistics_of(self, inputs: Sequence[Variable]) -> Sequence[Variable]:

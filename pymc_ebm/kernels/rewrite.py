@@ -56,15 +56,21 @@ def _linear(node: Apply, used: list[int]) -> dict[int, Variable]:
     op, split = node.op, node.op.split
     given = op.split_inputs(node.inputs)
     log_base, *arrays = given.arrays
+    # Points of each row's own have an axis of rows before theirs.
+    n_rows = op.reference.n_rows
+    points_axis = 0 if n_rows is None else 1
+    shapes = [a.type.shape[points_axis + 1 :] for a in arrays]
     statistics = [
-        a if a.ndim <= 2 else a.reshape((math.prod(a.type.shape[:-1]), a.shape[-1]))
-        for a in map(_points_last, arrays)
+        a.reshape((*a.type.shape[:points_axis], math.prod(shape), a.shape[-1]))
+        if len(shape) > 1
+        else a
+        for a, shape in zip([_points_last(a, points_axis) for a in arrays], shapes, strict=True)
     ]
     params = [v.type() for v in given.params]
-    of_rows = _coefficients(op, params, arrays)
+    of_rows = _coefficients(op, params, shapes)
     real = dict(zip([*params, *split.captured], given.varying, strict=True))
     gradients = [k for k in used if k > 0]
-    stream = LinearStream(statistics, with_gradient=bool(gradients))
+    stream = LinearStream(statistics, with_gradient=bool(gradients), n_rows=n_rows)
     value, *derivatives = stream(
         log_base,
         *statistics,
@@ -83,10 +89,9 @@ def _linear(node: Apply, used: list[int]) -> dict[int, Variable]:
     return {k: v.astype(node.outputs[k].dtype) for k, v in outputs.items()}
 
 
-def _coefficients(op: LogPartition, params: list[Variable], arrays) -> list[Variable]:
+def _coefficients(op: LogPartition, params: list[Variable], shapes) -> list[Variable]:
     """c_k at parameters with their batch dimensions, ``(R,)`` or ``(R, d_k)``."""
     split = op.split
-    shapes = [a.type.shape[1:] for a in arrays]
     rows = vectorize_graph(
         coefficients(split, shapes), dict(zip(split.params, params, strict=True))
     )
@@ -163,11 +168,11 @@ def _blocks(node: Apply, used: list[int]) -> dict[int, Variable]:
     return {k: v.astype(node.outputs[k].dtype) for k, v in outputs.items()}
 
 
-def _points_last(array: Variable) -> Variable:
+def _points_last(array: Variable, axis: int = 0) -> Variable:
     """Statistics ``(M, *event)`` as ``(*event, M)``; of a constant, a view of its numbers."""
     if isinstance(array, Constant):
-        return pt.constant(np.moveaxis(array.data, 0, -1))
-    return pt.moveaxis(array, 0, -1)
+        return pt.constant(np.moveaxis(array.data, axis, -1))
+    return pt.moveaxis(array, axis, -1)
 
 
 def _batch_shape(inputs, op) -> list[Variable]:

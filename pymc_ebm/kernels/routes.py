@@ -86,17 +86,20 @@ def choose(node: Apply) -> Route:
     arrays = op.split_inputs(node.inputs).arrays
     if op.reference.follows_parameters:
         return Route("plain", "the points move with the parameters")
+    n_rows = op.reference.n_rows
+    if n_rows is not None and not (split.params and split.slots and is_linear(split)):
+        return Route("plain", "each row has points of its own, and the energy is not linear")
     if split.x.type.shape[0] is not None:
         return Route(
             "plain", f"the energy takes {split.x.type.shape[0]} points and no other number"
         )
-    if not split.slots or any(a.type.shape[0] not in (None, n_points) for a in arrays):
+    if not split.slots or any(a.type.shape[0] not in (None, n_rows or n_points) for a in arrays):
         return Route("plain", "a part of the energy is the same for every point")
     if any(None in a.type.shape[1:] for a in arrays):
         return Route("plain", "the size of a point is not known")
     if not all(isinstance(v, TensorVariable) for v in node.inputs):
         return Route("plain", "the energy uses a variable that is not an array")
-    width = sum(math.prod(s.type.shape[1:]) for s in arrays[1:])
+    width = sum(math.prod(s.type.shape[1 if n_rows is None else 2 :]) for s in arrays[1:])
     per_point = f"{width} number{'s' if width != 1 else ''} per point"
     if is_linear(split):
         return Route("linear", f"the energy is linear in {per_point}")

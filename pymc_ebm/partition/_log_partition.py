@@ -38,7 +38,9 @@ def log_partition(
     -------
     TensorVariable
         log Ẑ in nats, of the parameters' joint batch shape: one normaliser for each row, and
-        only one for rows made of the same constants, such as a group index or covariates.
+        only one for rows made of the same constants, such as a group index or covariates. Of a
+        reference with points of each row's own (`pymc_ebm.reference.rows`) the last batch axis is
+        that of its rows.
         Differentiable twice; −inf, with a finite gradient, where every weight is zero.
 
     Raises
@@ -70,7 +72,7 @@ def log_partition(
     split = energy.split(
         reference.event_shape, reference.points.dtype, variables, reference.n_points
     )
-    rows = energy.rows(variables)
+    rows = energy.rows(variables, reference.n_rows)
     op, inputs = estimator(reference, split, rows.distinct, split.outer)
     check_log_weights(op, inputs, names)
     return rows.back(op(*inputs, return_list=True)[0])

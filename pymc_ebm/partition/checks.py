@@ -37,7 +37,7 @@ def check_log_weights(op, inputs, names) -> None:
     shapes = [s.type.shape[1:] for s in split.slots] or [reference.event_shape]
     width = max(math.prod(n or 1 for n in shape) for shape in shapes)
     check_memory(
-        reference.n_points,
+        reference.points_per_row,
         5 + 3 * n_rows * width,
         f"The energy is evaluated at all of them for {n_rows} row{'s' * (n_rows > 1)} of "
         "parameters: use fewer draws.",
@@ -48,10 +48,10 @@ def check_log_weights(op, inputs, names) -> None:
         for n, v in zip(names, known, strict=False)
     )
     rows = values.reshape(-1, values.shape[-1])
-    if values.shape[-1] != reference.n_points:
+    if values.shape[-1] != reference.points_per_row:
         raise ValueError(
-            f"The energies of {reference.n_points} points have shape {values.shape}. An energy "
-            "maps (*batch, *event) to (*batch,)."
+            f"The energies of {reference.points_per_row} points have shape {values.shape}. An "
+            "energy maps (*batch, *event) to (*batch,)."
         )
     for bad, what, remedy in (
         (

@@ -15,6 +15,7 @@ from pytensor.tensor.variable import TensorVariable
 from pymc_ebm.energy.split import SplitEnergy
 from pymc_ebm.memory import check_memory
 from pymc_ebm.partition.op import LogPartition, batch_ndim
+from pymc_ebm.reference._rows import RowsReference
 from pymc_ebm.reference.base import Reference
 
 __all__ = ["estimator", "with_reference"]
@@ -49,6 +50,35 @@ def estimator(
     op = LogPartition(
         [*inputs, *split.captured, *placeholders],
         log_weights.astype("float64"),
+        split=split,
+        reference=reference,
+    )
+    return op, [*params, *captured, *arrays]
+
+
+@estimator.register
+def _of_rows(
+    reference: RowsReference, split: SplitEnergy, params: Sequence, captured: Sequence
+) -> tuple[LogPartition, list[Variable]]:
+    """The Op whose arrays have an axis of rows before that of points."""
+    if split.x.type.shape[0] is not None:
+        raise ValueError(
+            f"The energy takes {split.x.type.shape[0]} points only, and rows have points of their "
+            "own. Write it for any number of events."
+        )
+    arrays = [pt.constant(a) for a in _statistics_of_rows(split, reference)]
+    log_base, *slots = [
+        pt.tensor(dtype=a.dtype, shape=(reference.n_rows, *a.type.shape[1:])) for a in arrays
+    ]
+    one = pt.dvector("log_base_weights")
+    inputs = [p.type() for p in params]
+    log_weights = vectorize_graph(
+        (one - split.value).astype("float64"),
+        dict(zip([*split.params, *split.slots, one], [*inputs, *slots, log_base], strict=True)),
+    )
+    op = LogPartition(
+        [*inputs, *split.captured, log_base, *slots],
+        log_weights,
         split=split,
         reference=reference,
     )
@@ -100,6 +130,26 @@ def _statistics(split: SplitEnergy, reference: Reference) -> list[np.ndarray]:
             "energy that sums over the event.",
         )
         arrays = [_points_last_in_memory(a) for a in split.statistics_at(reference.points)]
+        held[split.fingerprint] = [weakref.ref(a) for a in arrays]
+    return arrays
+
+
+def _statistics_of_rows(split: SplitEnergy, reference: RowsReference) -> list[np.ndarray]:
+    """Log base weights and statistics by row, ``(R, M, ...)``, once for all graphs."""
+    held = _STATISTICS.setdefault(reference, {})
+    found = [alive() for alive in held.get(split.fingerprint, [])]
+    arrays = [a for a in found if a is not None]
+    if not arrays or len(arrays) < len(found):
+        flat = [
+            np.broadcast_to(s, (reference.n_points, *np.shape(s)[1:]))
+            for s in split.statistics_at(reference.points)
+        ]
+        arrays = [reference.by_row(reference.log_weights)]
+        # The points last in memory, as the kernels read them.
+        arrays += [
+            np.moveaxis(np.ascontiguousarray(np.moveaxis(reference.by_row(s), 1, -1)), -1, 1)
+            for s in flat
+        ]
         held[split.fingerprint] = [weakref.ref(a) for a in arrays]
     return arrays
 

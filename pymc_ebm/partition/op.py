@@ -75,7 +75,8 @@ class LogPartition(OpFromGraph):
         self.split = split
         self.reference = reference
         varying = self.split_inputs(inputs).varying
-        self.batch_ndim = batch_ndim(inputs, split)
+        # Without parameters, rows of points are a batch all the same.
+        self.batch_ndim = max(batch_ndim(inputs, split), log_weights.ndim - 1)
         self.energy_fingerprint = split.fingerprint
         # Integers have no gradient; reference arrays are constants.
         self.differentiable = [

@@ -97,7 +97,7 @@ def plot_reference_weights(
     shown = {}
     for name, normaliser in normalisers.at(values).items():
         log_z = normalise(normaliser.log_weights)[0][:, None]
-        log_m = np.log(normaliser.reference.n_points)
+        log_m = np.log(normaliser.reference.points_per_row)
         points = (normaliser.log_weights - log_z + log_m).ravel()
         shown[name] = (points, of_data.get(name, np.empty(0)) + log_m)
     return _draw(names, shown, pc_kwargs)

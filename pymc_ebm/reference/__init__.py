@@ -6,6 +6,7 @@ from pymc_ebm.reference._from_draws import from_draws
 from pymc_ebm.reference._independent import independent
 from pymc_ebm.reference._panels import Unresolved, panels
 from pymc_ebm.reference._quadrature import quadrature
+from pymc_ebm.reference._rows import rows
 from pymc_ebm.reference.annealing._annealed import annealed
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.reference.chains._chain import chain
@@ -30,4 +31,5 @@ __all__ = [
     "panels",
     "pooled",
     "quadrature",
+    "rows",
 ]

@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy as np
 
+from pymc_ebm.reference._rows import RowsReference, rows_of_points
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.reference.laws.proposal import Proposal
 
@@ -25,13 +26,15 @@ def from_draws(
     Parameters
     ----------
     points : array_like, shape ``(M, *event)``
-        Draws of q, in the units of x.
+        Draws of q, in the units of x. ``(R, M, *event)``, or a list of R arrays, are draws of each
+        row of parameters, as `rows` has them.
     log_density : array_like, shape (M,), or callable
         log q(y_m) in nats, or a function that gives it for any places, ``(N, *event)`` to (N,).
-        With the function the report can tell whether the draws reach the data.
+        With the function the report can tell whether the draws reach the data. ``(R, M)``, or a
+        list of R arrays, for draws of each row.
     total_draws : int, optional
         How many draws were made, when those of weight 0 were thrown away (a detector's selection,
-        say); M by default.
+        say); M by default. One number for each row, where rows have draws of their own.
     support : optional
         As in `Reference`.
     groups : array_like of int, shape (M,), optional
@@ -60,7 +63,16 @@ def from_draws(
     >>> q = from_draws(kept, stats.norm(0, 2).logpdf, total_draws=4096, support=(1, np.inf))
     >>> q.support.lower
     1.0
+
+    Samples of three events, each of its own: one normaliser for every row.
+
+    >>> events = np.array([[-1.0], [0.0], [2.0]]) + y[:300].reshape(3, 100)
+    >>> from_draws(events, stats.norm(events.mean(axis=1)[:, None], 2).logpdf(events)).n_rows
+    3
     """
+    own = _of_rows(points, log_density)
+    if own is not None:
+        return _rows_of_draws(*own, total_draws, support, groups, selected)
     points = np.asarray(points)
     n_points = len(points) if points.ndim else 0
     if total_draws is None:
@@ -85,6 +97,39 @@ def from_draws(
         unused_draws=total_draws - n_points,
         selected=total_draws > n_points if selected is None else selected,
         proposal=Proposal(None, partial(_fixed, log_density)) if callable(log_density) else None,
+    )
+
+
+def _of_rows(points, log_density) -> tuple[list, list] | None:
+    """Draws and log densities of each row, where each row has its own."""
+    ragged = isinstance(log_density, (list, tuple)) and len(log_density) and np.ndim(log_density[0])
+    if callable(log_density) or not (ragged or np.ndim(log_density) == 2):
+        return None
+    if len(points) != len(log_density):
+        raise ValueError(
+            f"There are points of {len(points)} rows and log densities of {len(log_density)}. Give "
+            "one array of each for every row."
+        )
+    return [np.asarray(p) for p in points], [np.asarray(q, dtype=float) for q in log_density]
+
+
+def _rows_of_draws(points, log_q, total_draws, support, groups, selected) -> RowsReference:
+    sizes = np.array([len(p) for p in points])
+    totals = sizes if total_draws is None else np.broadcast_to(total_draws, sizes.shape)
+    for r, (n, q, total) in enumerate(zip(sizes, log_q, totals, strict=True)):
+        if q.shape != (n,) or total < n or n == 0:
+            raise ValueError(
+                f"Row {r} has {n} points, a log density of shape {q.shape} and {total} draws made. "
+                "Give one or more points, one log density of each, and no fewer draws."
+            )
+    return rows_of_points(
+        points,
+        [-q - np.log(total) for q, total in zip(log_q, totals, strict=True)],
+        groups=groups,
+        unused=totals - sizes,
+        support=support,
+        selected=bool((totals > sizes).any()) if selected is None else selected,
+        description=f"given draws of {len(points)} rows",
     )
 
 

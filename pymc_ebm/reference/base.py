@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,6 +108,9 @@ class Reference(PointWeights, Influences, Words):
     remake: Callable[..., Reference] | None = None
     selected: bool = False
 
+    # Of which draws tell their own error.
+    fewest_points: ClassVar[int] = 25
+
     def __post_init__(self):
         keep = lambda name, value: object.__setattr__(self, name, value)
         keep("points", _frozen(self.points))
@@ -132,6 +135,16 @@ class Reference(PointWeights, Influences, Words):
     def n_points(self) -> int:
         """The number of points, M."""
         return self.points.shape[0]
+
+    @property
+    def n_rows(self) -> int | None:
+        """Rows of parameters that have points of their own; None where all have the same."""
+        return None
+
+    @property
+    def points_per_row(self) -> int:
+        """Points that estimate the normaliser of one row of parameters."""
+        return self.n_points
 
     @cached_property
     def n_groups(self) -> int:

@@ -11,8 +11,6 @@ if TYPE_CHECKING:
 
 __all__ = ["check_shapes", "check_values"]
 
-FEWEST_POINTS = 25
-
 
 def check_shapes(reference: Reference) -> None:
     """Raise where the arrays of a reference disagree, or are none of points."""
@@ -27,9 +25,10 @@ def check_shapes(reference: Reference) -> None:
                 f"{name} has shape {array.shape}, and there are {reference.n_points} points. "
                 f"Give one value per point, shape ({reference.n_points},)."
             )
-    if reference.n_points == 0 or (reference.n_points < FEWEST_POINTS and not reference.exact):
+    fewest = 1 if reference.exact else reference.fewest_points
+    if reference.n_points < fewest:
         raise ValueError(
-            f"The reference has {reference.n_points} points, fewer than {FEWEST_POINTS}. "
+            f"The reference has {reference.n_points} points, fewer than {fewest}. "
             "Use more draws (the default is 4096)."
         )
     if reference.points.dtype.kind not in "biuf":

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from pymc_ebm.reference.chains.pool import Pool
 from pymc_ebm.weights.group_sums import GroupSpread, GroupSums
 from pymc_ebm.weights.groups import group_covariance, group_variance
+from pymc_ebm.weights.normalised import ess
 
 __all__ = ["Influences"]
 
@@ -19,6 +20,32 @@ class Influences:
     exact: bool
     unused_draws: int
     pool: Pool | None
+
+    def amplified(self, c, weights):
+        """Influence of the weights on the log-likelihood, Σ_r c_r w̄_mr.
+
+        Parameters
+        ----------
+        c : ndarray or graph, shape (R,)
+        weights : ndarray or graph, shape (R, M)
+            Normalised.
+
+        Returns
+        -------
+        ndarray or graph
+            One number for each point.
+        """
+        return c @ weights
+
+    def tail(self, c: NDArray, log_weights: NDArray, weights: NDArray) -> NDArray:
+        """Log weights of which k-hat is asked: those of the row with the least effective points.
+
+        Parameters
+        ----------
+        c : ndarray, shape (R,)
+        log_weights, weights : ndarray, shape (R, M)
+        """
+        return log_weights[int(np.argmin(ess(weights)))]
 
     def influence(self, of_weights: NDArray) -> NDArray:
         """Influence of the points on a result, from that of their weights, ``(..., M)``.

@@ -126,6 +126,11 @@ def check_coverage(
         if reference.level == "exact":
             verdicts[normaliser.name] = CoverageVerdict("covered", "The reference is exact.")
             continue
+        if reference.n_rows is not None:
+            verdicts[normaliser.name] = CoverageVerdict(
+                "not checked", "Each row has points of its own, too few for a search."
+            )
+            continue
         search = CoverageSearch(normalisers, normaliser)
         findings = [search.at(row, rng) for row in rows]
         verdict, reason = _judge(findings, reference, far_above, chance)

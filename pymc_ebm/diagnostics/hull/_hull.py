@@ -226,6 +226,8 @@ def _verdict(
     split = normaliser.nodes[0].op.split
     if reference.whole:
         raise NotApplicable("The reference is exact and complete.")
+    if reference.n_rows is not None:
+        raise NotApplicable("Each row has points of its own.")
     if reference.follows_parameters:
         raise NotApplicable("The points move with the parameters.")
     if not all(_per_point(slot) for slot in split.slots):

@@ -35,10 +35,12 @@ class NormaliserValues(NamedTuple):
         used = shares != 0  # 0 × −inf is NaN
         reference, value = self.reference, float(shares[used] @ log_z[used])
         return value, float(
-            np.sqrt(reference.level_variance(reference.influence(shares @ weights)))
+            np.sqrt(
+                reference.level_variance(reference.influence(reference.amplified(shares, weights)))
+            )
         )
 
     def influence(self) -> NDArray:
         """Influence of the points on the log-likelihood, but for its sign, ``(M,)``."""
         _, weights = normalise(self.log_weights)
-        return self.reference.influence(self.amplification @ weights)
+        return self.reference.influence(self.reference.amplified(self.amplification, weights))

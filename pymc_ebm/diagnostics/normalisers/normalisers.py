@@ -191,7 +191,7 @@ class Normalisers(Sequence[Normaliser]):
         outputs = self._log_weights_and_amplification(point)
         return {
             n.name: NormaliserValues(
-                np.asarray(log_weights).reshape(-1, n.reference.n_points),
+                np.asarray(log_weights).reshape(-1, n.reference.points_per_row),
                 np.asarray(c, dtype=float).reshape(-1),
                 n.reference,
             )

@@ -48,7 +48,9 @@ class Comparison:
     def __init__(self, posterior, normalisers: Normalisers, stats: xr.Dataset, draws: int):
         self._normalisers = normalisers
         # Nothing estimated may overrule a sum over all states.
-        counted = [n.name for n in normalisers if n.reference.discrete and n.reference.whole]
+        counted = [
+            n.name for n in normalisers if n.reference.states is not None and n.reference.whole
+        ]
         self._counted = counted
         # What a detector or a likelihood has selected is no integral of the energy alone.
         self._given = [n.name for n in normalisers if n.reference.selected]

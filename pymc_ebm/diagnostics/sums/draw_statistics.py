@@ -40,18 +40,19 @@ def draw_statistics(
     rows = sweep.all(values)
     log_z, weights = normalise(rows)
     sizes = ess(weights)
-    worst = int(np.argmin(sizes))
-    influence = reference.influence(c @ weights)
+    influence = reference.influence(reference.amplified(c, weights))
     add_influence(slice(0, reference.n_points), influence)
     shares = shares_of(c)
     coarse = reference.coarser(rows)
     return {
         "log_partition": shared(shares, log_z),
         "log_partition_mcse": np.sqrt(
-            reference.level_variance(reference.influence(shares @ weights))
+            reference.level_variance(reference.influence(reference.amplified(shares, weights)))
         ),
-        "ess": sizes[worst],
-        "pareto_k": -np.inf if reference.level == "exact" else pareto_k(rows[worst]),
+        "ess": sizes.min(),
+        "pareto_k": -np.inf
+        if reference.level == "exact"
+        else pareto_k(reference.tail(c, rows, weights)),
         "amplification": c.sum(),
         "loglik_variance": reference.variance(influence),
         "zero_weight_share": np.isneginf(rows).mean(axis=1).max(),

@@ -55,7 +55,7 @@ class PointSweep:
 
     def fits(self, values: Sequence[NDArray]) -> bool:
         """Whether the log weights of all rows and points are few enough to hold at once."""
-        n_rows, n_points = self.n_rows(values), self.reference.n_points
+        n_rows, n_points = self.n_rows(values), self.reference.points_per_row
         if n_rows * n_points <= 8 * _BLOCK:
             return True
         if self.streams and self.reference.by_blocks:
@@ -70,7 +70,7 @@ class PointSweep:
     def all(self, values: Sequence[NDArray]) -> NDArray:
         """Log weights of all points, ``(R, M)``."""
         log_weights = np.asarray(self._function(*values, *self._arrays))
-        return log_weights.reshape(-1, self.reference.n_points)
+        return log_weights.reshape(-1, self.reference.points_per_row)
 
     def blocks(self, values: Sequence[NDArray]) -> Iterator[tuple[slice, NDArray]]:
         """Slices of the points and their log weights, ``(R, B)``."""
@@ -83,7 +83,7 @@ class PointSweep:
     def parts(self, values: Sequence[NDArray]) -> Iterator[tuple[slice, NDArray]]:
         """`blocks` where the log weights are many, and else all of them at once."""
         if self.fits(values):
-            yield slice(0, self.reference.n_points), self.all(values)
+            yield slice(0, self.reference.points_per_row), self.all(values)
         else:
             yield from self.blocks(values)
 
