@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pymc_ebm.diagnostics.normalisers.own_scale import on_own_scale
 from pymc_ebm.fitting.model_draws import ModelDraws
 from pymc_ebm.fitting.problem import Problem
-from pymc_ebm.reference._quadrature import half_rule
+from pymc_ebm.reference._quadrature import gauss_legendre, half_rule
 from pymc_ebm.sampling._independent_metropolis import independent_metropolis
 
 __all__ = ["PathIntegral", "path_integral"]
@@ -113,7 +113,7 @@ def path_integral(
     model_draws = ModelDraws(problem)
     model_draws.check_linear(ends[0])
     rng = np.random.default_rng(random_seed)
-    positions, weights = np.polynomial.legendre.leggauss(nodes)
+    positions, weights = gauss_legendre(nodes)
     positions, weights = (1 + positions) / 2, weights / 2
     slopes, variances = [], []
     for t in positions:

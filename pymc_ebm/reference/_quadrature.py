@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
+from scipy.special import roots_legendre
 
 from pymc_ebm.memory import check_memory
 from pymc_ebm.reference.base import Reference
@@ -59,7 +62,7 @@ def quadrature(lower, upper, order: int = 200, *, complete: bool | None = None) 
     )
     _check(low, high, order)
     n_dim = len(low)
-    # The rule of one dimension comes from square matrices.
+    # The half rule of one dimension comes from a square matrix.
     check_memory(
         order**n_dim,
         4 + 6 * n_dim + 4 * order**2 / order**n_dim,
@@ -105,6 +108,17 @@ def _check(lower, upper, order):
         )
 
 
+# A rule of a thousand nodes takes a tenth of a second, and each dimension asks for it twice.
+@cache
+def gauss_legendre(order: int) -> tuple[np.ndarray, np.ndarray]:
+    """Nodes and weights on (−1, 1), read-only."""
+    rule = roots_legendre(order)
+    for array in rule:
+        array.flags.writeable = False
+    return rule
+
+
+@cache
 def half_rule(order: int) -> np.ndarray:
     """Weights on (−1, 1) of the rule that interpolates at every second Gauss–Legendre node.
 
@@ -112,21 +126,22 @@ def half_rule(order: int) -> np.ndarray:
 
     Examples
     --------
-    >>> t, _ = np.polynomial.legendre.leggauss(9)
+    >>> t, _ = gauss_legendre(9)
     >>> round(float(half_rule(9) @ t**4), 6)
     0.4
     """
-    half = np.polynomial.legendre.leggauss(order)[0][::2]
+    half = gauss_legendre(order)[0][::2]
     moments = np.zeros(len(half))
     moments[0] = 2.0
     weights = np.zeros(order)
     weights[::2] = np.linalg.solve(np.polynomial.legendre.legvander(half, len(half) - 1).T, moments)
+    weights.flags.writeable = False
     return weights
 
 
 def _half_log_weights(log_weights, order):
     """Log weights of the half rule; −inf at every second node."""
-    fine = np.polynomial.legendre.leggauss(order)[1]
+    fine = gauss_legendre(order)[1]
     # The slopes of the map are the same in both rules.
     with np.errstate(divide="ignore"):
         return log_weights + np.log(half_rule(order)) - np.log(fine)
@@ -134,7 +149,7 @@ def _half_log_weights(log_weights, order):
 
 def _rule(lower: float, upper: float, order: int):
     """Nodes, log weights and edge marks in one dimension."""
-    t, weight = np.polynomial.legendre.leggauss(order)
+    t, weight = gauss_legendre(order)
     edge = np.zeros(order, dtype=bool)
     if np.isinf(lower) and np.isinf(upper):
         x = t / (1 - t**2)
