@@ -107,16 +107,11 @@ def fit_reference(
 def _all_states(wanted: _Wanted) -> Reference | None:
     """Few states: the sum itself."""
     space = wanted.events.space
-    if not isinstance(space, Sites):
-        return None
-    size = space.n_states * max(len(space.values), 1)
+    size = space.n_states * max(math.prod(space.event_shape or ()), 1)
     if space.n_states * wanted.rows > _MOST_STATES or size > _MOST_NUMBERS:
         return None
-    columns = [v[:n] for v, n in zip(space.values, space.n_values, strict=True)]
-    if not space.event_shape:
-        return enumeration(columns[0], complete=True, support=space)
-    states = enumeration(columns, complete=True).points.reshape(-1, *space.event_shape)
-    return enumeration(states, complete=True, support=space)
+    states = space.all_states()
+    return None if states is None else enumeration(states, complete=True, support=space)
 
 
 def _whole_range(wanted: _Wanted) -> Reference | None:
@@ -164,9 +159,9 @@ def _chains(wanted: _Wanted) -> Reference | None:
 
 
 def _panels(wanted: _Wanted) -> Reference | None:
-    """One or two real numbers: panels that resolve the model all over the posterior."""
+    """One or two real numbers, a circle or a sphere: nodes that resolve the model."""
     space, pilot = wanted.events.space, wanted.pilot
-    if space.discrete or not isinstance(space, Support) or pilot is None:
+    if space.discrete or pilot is None:
         return None
     try:
         reference = panels_for(pilot, space)
@@ -181,7 +176,7 @@ def _panels(wanted: _Wanted) -> Reference | None:
 
 
 def _few_fitted_points(wanted: _Wanted) -> Reference | None:
-    """Points fitted to the data, where they are enough in three and more real dimensions."""
+    """Points fitted to the data, where they are enough and nothing exact is left to take."""
     forecast = _in_many_dimensions(wanted)
     if forecast is None:
         return None
@@ -195,7 +190,7 @@ def _few_fitted_points(wanted: _Wanted) -> Reference | None:
 
 
 def _annealed(wanted: _Wanted) -> Reference | None:
-    """Points annealed to the maximum of the likelihood, in three and more real dimensions.
+    """Points annealed to the maximum of the likelihood, where fitted ones are too few.
 
     Raises
     ------
@@ -227,10 +222,12 @@ def _annealed(wanted: _Wanted) -> Reference | None:
 
 
 def _in_many_dimensions(wanted: _Wanted) -> ErrorForecast | None:
-    """Forecast for events of three or more real numbers that share their parameters."""
+    """Forecast for events of many real numbers, or of a curved space, that share parameters."""
     events = wanted.events
     size = math.prod(events.flat.shape[1:])
-    if type(events.space) is not Support or size < _MANY_DIMENSIONS or wanted.rows > 1:
+    sums = isinstance(events.space, Sites | WholeNumbers)
+    few = type(events.space) is Support and size < _MANY_DIMENSIONS
+    if sums or few or wanted.rows > 1:
         return None
     return None if wanted.pilot is None else ErrorForecast(wanted.pilot)
 

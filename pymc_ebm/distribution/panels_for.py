@@ -1,4 +1,4 @@
-"""Panels that resolve a model all over the posterior that its data will give."""
+"""Panels, or a rule of the space, that resolve a model all over the posterior of its data."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -8,8 +8,11 @@ from numpy.typing import NDArray
 
 from pymc_ebm.distribution.pilot import PilotLikelihood, Unforeseeable
 from pymc_ebm.reference._panels import MOST_DIMENSIONS, Unresolved, lay_panels
+from pymc_ebm.reference._rule import lay_rule, rule_error
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.reference.composite.error import panel_error
+from pymc_ebm.space.box import Support
+from pymc_ebm.space.named import normalise_support
 
 __all__ = ["panels_for"]
 
@@ -37,6 +40,8 @@ _LOOSE = 1e-2
 def panels_for(pilot: PilotLikelihood, support) -> Reference:
     """Panels halved at anchors over the pilot posterior, and checked at draws from it.
 
+    Where the space knows a rule of its own, that takes the place of panels.
+
     Parameters
     ----------
     pilot : PilotLikelihood
@@ -51,14 +56,19 @@ def panels_for(pilot: PilotLikelihood, support) -> Reference:
     Unresolved
         More nodes needed than is worth while, or a normaliser that may be infinite.
     """
-    energies = pilot.point_energies
-    if energies is None or not 1 <= pilot.data[0].size <= MOST_DIMENSIONS:
+    energies, space = pilot.point_energies, normalise_support(support)
+    if energies is None:
         raise Unforeseeable
     # The same data give the same reference: fits are reproducible without a seed.
     rng = np.random.default_rng(0)
-    lay = partial(
-        lay_panels, energies, pilot.data.astype(float), support=support, far_tolerance=_LOOSE
-    )
+    if space.rule(2) is not None:
+        lay, error_of = partial(lay_rule, energies, space, far_tolerance=_LOOSE), rule_error
+    elif isinstance(space, Support) and 1 <= pilot.data[0].size <= MOST_DIMENSIONS:
+        data = pilot.data.astype(float)
+        lay = partial(lay_panels, energies, data, support=space, far_tolerance=_LOOSE)
+        error_of = panel_error
+    else:
+        raise Unforeseeable
     around = _AROUND * _normal(rng, _share(pilot, _STARTS), pilot.start.size)
     starts = [pilot.start, *(pilot.start + around)]
     far = _rows(pilot, starts, _ROWS)
@@ -74,10 +84,11 @@ def panels_for(pilot: PilotLikelihood, support) -> Reference:
         before, mode = mode, pilot.maximum(reference, mode)
         if np.linalg.norm(np.linalg.solve(spread, mode - before)) < _MOVED:
             break
-    return _checked(pilot, mode, spread, anchors, partial(lay, far_anchors=others), reference, rng)
+    lay = partial(lay, far_anchors=others)
+    return _checked(pilot, mode, spread, anchors, lay, error_of, reference, rng)
 
 
-def _checked(pilot, mode, spread, anchors, lay, reference, rng) -> Reference:
+def _checked(pilot, mode, spread, anchors, lay, error_of, reference, rng) -> Reference:
     """Panels that draws from the pilot posterior find resolved; the worst of others are anchors."""
     wanted = _RESOLVED / len(pilot.data)
     tolerance = wanted / 2
@@ -88,7 +99,7 @@ def _checked(pilot, mode, spread, anchors, lay, reference, rng) -> Reference:
         draws = draws[_nats_below(pilot, mode, draws, reference) < _TYPICAL]
         rows = _rows(pilot, [mode, *draws], _ROWS)
         log_weights = map(pilot.log_weights(reference), rows)
-        errors = np.array([panel_error(reference, w) for w in log_weights])
+        errors = np.array([error_of(reference, w) for w in log_weights])
         if errors.max() <= wanted or attempt == _ATTEMPTS - 1:
             break
         worst = np.argsort(-errors)[:_MORE]

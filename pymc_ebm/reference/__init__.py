@@ -7,13 +7,15 @@ from pymc_ebm.reference._independent import independent
 from pymc_ebm.reference._panels import Unresolved, panels
 from pymc_ebm.reference._quadrature import quadrature
 from pymc_ebm.reference._rows import rows
+from pymc_ebm.reference._rule import rule
 from pymc_ebm.reference.annealing._annealed import annealed
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.reference.chains._chain import chain
 from pymc_ebm.reference.chains._pooled import pooled
 from pymc_ebm.reference.chains.pool import Pool
 from pymc_ebm.reference.laws.proposal import Proposal
-from pymc_ebm.space.box import Support, normalise_support
+from pymc_ebm.space.box import Support
+from pymc_ebm.space.named import normalise_support
 
 __all__ = [
     "Pool",
@@ -32,4 +34,5 @@ __all__ = [
     "pooled",
     "quadrature",
     "rows",
+    "rule",
 ]

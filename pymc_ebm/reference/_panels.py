@@ -19,7 +19,7 @@ from pymc_ebm.reference.composite.boxes import floor
 from pymc_ebm.reference.composite.minima import minima
 from pymc_ebm.reference.composite.rule import gauss_kronrod
 from pymc_ebm.space.base import Space
-from pymc_ebm.space.box import normalise_support
+from pymc_ebm.space.named import normalise_support
 
 # Nodes of the Gauss rules along each axis, by dimensions, and the most nodes.
 _ORDERS = {1: 7, 2: 3}

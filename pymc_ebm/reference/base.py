@@ -19,8 +19,9 @@ from pymc_ebm.reference.moving import restricted_transport
 from pymc_ebm.reference.point_weights import PointWeights
 from pymc_ebm.reference.words import Words
 from pymc_ebm.space.base import Space
-from pymc_ebm.space.box import Support, normalise_support
+from pymc_ebm.space.box import Support
 from pymc_ebm.space.guess import space_of_points
+from pymc_ebm.space.named import normalise_support
 
 __all__ = ["Reference"]
 from pymc_ebm.space.law import Law

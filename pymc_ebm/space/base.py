@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from pymc_ebm.space.coordinates import Coordinates
     from pymc_ebm.space.moves import Move
     from pymc_ebm.space.sites import Sites
 
@@ -87,9 +88,20 @@ class Space(ABC):
     def of_events(self, event_shape: tuple[int, ...]) -> Space:
         """The same space for events of one shape."""
 
-    @abstractmethod
     def intersection(self, other: Space) -> Space:
-        """The events in both."""
+        """The events in both: by default one of two alike, or itself in what has no bounds.
+
+        Raises
+        ------
+        ValueError
+            Where there are none.
+        """
+        alike = type(other) is type(self)
+        if self == other or (alike and None in (self.event_shape, other.event_shape)):
+            return other if self.event_shape is None else self
+        if not alike and not other.bounded and np.isinf(other.n_states):
+            return self
+        raise ValueError(f"The supports {self} and {other} have no common part. Give one of them.")
 
     @abstractmethod
     def base_law(self, data: NDArray, rng: np.random.Generator) -> BaseLaw:
@@ -111,6 +123,16 @@ class Space(ABC):
     def key(self) -> bytes:
         """Equal for equal spaces, in any session."""
 
+    def of_data(self, data: NDArray) -> Space:
+        """The same space for events like these, ``(N, *event)``, where it leaves open which."""
+        return self.of_events(data.shape[1:])
+
+    def fault(self, event: NDArray) -> tuple[str, str]:
+        """What is wrong with an event outside, in words, and what to do, as a sentence."""
+        text = str(np.asarray(event).tolist())
+        text = text if len(text) < 60 else f"{text[:56]} ..."
+        return text, "Correct the data or the support."
+
     @classmethod
     def looks_like(cls, data: NDArray) -> Space | None:
         """The space of this kind that events ``(N, *event)`` look like, None if they do not."""
@@ -126,9 +148,35 @@ class Space(ABC):
         """How many events there are; infinite where Z is an integral or does not end."""
         return np.inf
 
+    def all_states(self) -> NDArray | None:
+        """Every event, ``(n_states, *event)``, where they can be listed."""
+        return None
+
+    def rule(self, order: int) -> tuple[NDArray, NDArray, NDArray] | None:
+        """Nodes of a quadrature over the whole space, None where none is known.
+
+        Parameters
+        ----------
+        order : int
+            An even number of intervals along an axis.
+
+        Returns
+        -------
+        points : ndarray, shape ``(M, *event)``
+        log_weights : ndarray, shape (M,)
+        coarse_log_weights : ndarray, shape (M,)
+            Of the rule of half the order on some of the nodes; −inf at the others.
+        """
+        return None
+
+    @property
+    def coordinates(self) -> Coordinates | None:
+        """A map of all of R^K onto the space; None where there is none."""
+        return None
+
     @property
     def bounded(self) -> bool:
-        """Whether there is a boundary at which an integration by parts leaves a term."""
+        """Whether an integration by parts in the coordinates of x leaves a term."""
         return False
 
     def bounds_of(self, n_dim: int) -> tuple[NDArray, NDArray]:

@@ -14,13 +14,6 @@ from pymc_ebm.space.base_laws.box_law import BoxLaw
 from pymc_ebm.space.box_map import BoxMap
 from pymc_ebm.space.moves import RandomWalk
 
-NAMED = {
-    "real": (-np.inf, np.inf),
-    "positive": (0.0, np.inf),
-    "nonnegative": (0.0, np.inf),
-    "unit": (0.0, 1.0),
-}
-
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Support(Space):
@@ -70,12 +63,12 @@ class Support(Space):
 
     def intersection(self, other):
         """See `Space`."""
-        if not isinstance(other, Support):
+        if not isinstance(other, Support) or (type(self) is Support and type(other) is not Support):
             return other.intersection(self)
         lower = np.maximum(self.lower, other.lower)
         upper = np.minimum(self.upper, other.upper)
-        kind = type(self) if self.discrete else type(other)
-        return kind(*_checked(lower, upper), self.event_shape or other.event_shape)
+        kind = type(self) if self.discrete else Support
+        return kind(*checked_bounds(lower, upper), self.event_shape or other.event_shape)
 
     def base_law(self, data, rng):
         """A heavy-tailed mixture on the line, wider than the data, mapped into the box."""
@@ -89,7 +82,12 @@ class Support(Space):
     @property
     def moves(self):
         """See `Space`."""
-        return (RandomWalk(BoxMap(*self.bounds_of(self.n_dim))),)
+        return (RandomWalk(self.coordinates),)
+
+    @property
+    def coordinates(self):
+        """See `Space`."""
+        return BoxMap(*self.bounds_of(self.n_dim))
 
     @property
     def bounded(self):
@@ -146,53 +144,14 @@ class Support(Space):
         return f"{left}{_spell(self.lower)}, {_spell(self.upper)}{right}"
 
 
-def normalise_support(support) -> Space:
-    """Read a support as users write it.
-
-    Parameters
-    ----------
-    support : None, str, (lower, upper) or Space
-        None and "real" are the whole line; "positive" and "nonnegative" are [0, ∞) (a bound has
-        no length, so zero itself makes no difference to an integral); "unit" is [0, 1].
-
-    Returns
-    -------
-    Space
+def checked_bounds(lower, upper) -> tuple[float | np.ndarray, float | np.ndarray]:
+    """Bounds as read-only numbers.
 
     Raises
     ------
     ValueError
-        An unknown name, not a pair, or a lower bound that is not below the upper one.
-
-    Examples
-    --------
-    >>> print(normalise_support("positive"))
-    [0, inf)
-    >>> print(normalise_support((-1, 1)))
-    [-1, 1]
+        A lower bound that is not below the upper one.
     """
-    if isinstance(support, Space):
-        return support
-    if support is None:
-        support = "real"
-    if isinstance(support, str):
-        if support not in NAMED:
-            raise ValueError(
-                f"The support {support!r} is unknown. "
-                f"Use one of {', '.join(map(repr, NAMED))} or a pair (lower, upper)."
-            )
-        return Support(*NAMED[support])
-    try:
-        lower, upper = (_bound(bound) for bound in support)
-    except (TypeError, ValueError):
-        raise ValueError(
-            f"The support {support!r} is not a pair of numbers. "
-            f"Use one of {', '.join(map(repr, NAMED))} or a pair (lower, upper)."
-        ) from None
-    return Support(*_checked(lower, upper))
-
-
-def _checked(lower, upper) -> tuple[float | np.ndarray, float | np.ndarray]:
     if not np.all(np.less(lower, upper)):  # also refuses NaN
         raise ValueError(
             f"The support has lower bound {_spell(lower)} and upper bound {_spell(upper)}. "

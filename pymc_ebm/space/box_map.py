@@ -76,6 +76,10 @@ class BoxMap:
         boxed = np.isfinite(self.lower) & np.isfinite(self.upper)
         return np.where(self._free, 1.0, np.where(boxed, both, half))
 
+    def pull(self, z, slope):
+        """See `Coordinates`."""
+        return slope * self.width(z)
+
     @property
     def _free(self):
         return ~np.isfinite(self.lower) & ~np.isfinite(self.upper)

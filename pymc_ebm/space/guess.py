@@ -7,9 +7,13 @@ import warnings
 import numpy as np
 from numpy.typing import NDArray
 
+from pymc_ebm.space._permutations import Permutations
+from pymc_ebm.space._simplex import Simplex
+from pymc_ebm.space._sphere import Sphere
 from pymc_ebm.space.base import Space
-from pymc_ebm.space.box import Support, normalise_support
+from pymc_ebm.space.box import Support
 from pymc_ebm.space.constrained import constraint_of
+from pymc_ebm.space.named import normalise_support
 from pymc_ebm.space.sites import PAIRS, Sites
 from pymc_ebm.space.states import States
 from pymc_ebm.space.whole_numbers import WholeNumbers
@@ -18,6 +22,12 @@ __all__ = ["SPACES", "check_inside", "space_of", "space_of_points"]
 
 # The first that data look like is theirs.
 SPACES: tuple[type[Space], ...] = (Sites, WholeNumbers, Support)
+# What constrained events may be of, by the names that users write.
+CONSTRAINED: dict[str, type[Space]] = {
+    "sphere": Sphere,
+    "simplex": Simplex,
+    "permutations": Permutations,
+}
 # Values of a site that are listed one by one.
 _MOST_VALUES = 2**20
 
@@ -67,9 +77,10 @@ def check_inside(space: Space, data: NDArray) -> None:
     outside = ~space.contains(data, data.ndim - 1)
     if outside.any():
         first = int(np.argmax(outside))
+        what, remedy = space.fault(data[first])
         raise ValueError(
             f"{outside.sum()} of {len(data)} observations lie outside the support {space}, the "
-            f"first with index {first}: {_spell(data[first])}. Correct the data or the support."
+            f"first with index {first}: {what}. {remedy}"
         )
 
 
@@ -85,7 +96,7 @@ def space_of_points(points: NDArray, support: Space, listed: bool) -> Space:
         Whether the points are all the states that there are.
     """
     if type(support) is not Support:
-        return support
+        return support.of_data(points)
     if points.dtype.kind == "f":
         return support.of_events(points.shape[1:])
     if not listed:
@@ -98,7 +109,7 @@ def _given(data: NDArray, support, stacklevel) -> Space:
     space = normalise_support(support)
     event = data.shape[1:]
     if type(space) is not Support:
-        return space.of_events(event)
+        return space.of_data(data)
     box = space.of_events(event)
     if data.dtype.kind == "f":
         states = Sites.looks_like(data) if data.ndim > 1 else None
@@ -120,15 +131,7 @@ def _given(data: NDArray, support, stacklevel) -> Space:
 def _guess(data: NDArray, stacklevel) -> Space:
     constraint = constraint_of(data)
     if constraint:
-        # What can be listed can be summed.
-        whole = (data == np.round(data)).all()
-        support = f"({data.min():g}, {data.max():g})" if whole else '"real"'
-        states = ", list its states in reference=ebm.reference.enumeration(...)" if whole else ""
-        raise ValueError(
-            f"{constraint[0].upper()}{constraint[1:]}, so the normaliser belongs to that space "
-            f"and not to all numbers. Describe an event by numbers that are free{states}, or say "
-            f"support={support} if other values may come together."
-        )
+        raise ValueError(_words_for(constraint, data))
     if data.ndim == 1 and data.dtype.kind in "iu":
         _ask_which(data)
     space = next(s for kind in SPACES if (s := kind.looks_like(data)) is not None)
@@ -140,6 +143,28 @@ def _guess(data: NDArray, stacklevel) -> Space:
             'depends on the space. Give support=(0, inf) or support="real".'
         )
     return space
+
+
+def _words_for(constraint: str, data: NDArray) -> str:
+    """Say which space constrained events are of, and how to say so."""
+    whole = (data == np.round(data)).all()
+    free = f"({data.min():g}, {data.max():g})" if whole else '"real"'
+    told = f"{constraint[0].upper()}{constraint[1:]}, so the normaliser belongs to that space and "
+    told += "not to all numbers. "
+    for name, space in CONSTRAINED.items():
+        kind = space.looks_like(data)
+        if kind is not None:
+            do, outside = f'Say support="{name}"', ~kind.contains(data)
+            if outside.any():
+                _, remedy = kind.fault(data[outside][0])
+                do = f'{remedy[:-1]} and say support="{name}"'
+            return f"{told}{do}, or say support={free} if other values may come together."
+    # What can be listed can be summed.
+    states = ", list its states in reference=ebm.reference.enumeration(...)" if whole else ""
+    return (
+        f"{told}Describe an event by numbers that are free{states}, or say support={free} if "
+        "other values may come together."
+    )
 
 
 def _ask_which(data: NDArray) -> None:
@@ -162,8 +187,3 @@ def _tell_of_states(space: Sites, stacklevel) -> None:
         UserWarning,
         stacklevel=stacklevel + 2,
     )
-
-
-def _spell(event) -> str:
-    text = str(np.asarray(event).tolist())
-    return text if len(text) < 60 else text[:56] + " ..."

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pymc_ebm.space.box_map import BoxMap
+from pymc_ebm.space.coordinates import Coordinates
 
 if TYPE_CHECKING:
     from pymc_ebm.space.sites import Sites
@@ -41,19 +41,18 @@ class Move(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class RandomWalk:
-    """Gaussian steps on the whole line that a box is mapped to; `width` is in its units."""
+    """Gaussian steps of coordinates on the whole line; `width` is in their units."""
 
-    box_map: BoxMap
+    coordinates: Coordinates
 
     def propose(self, rng, x, width):
         """See `Move`."""
-        rows = x.reshape(len(x), -1)
-        z = self.box_map.forward(rows)
-        moved = self.box_map.inverse(z + width * rng.normal(size=z.shape))
-        # The density on the line is that in the box divided by dz/dx.
+        z = self.coordinates.forward(x.reshape(len(x), -1))
+        moved = z + width * rng.normal(size=z.shape)
+        # The density by coordinates is that of events times dx/dz.
         with np.errstate(invalid="ignore"):
-            change = self.box_map.log_slope(rows) - self.box_map.log_slope(moved)
-        return moved.reshape(x.shape), change.sum(axis=1)
+            change = self.coordinates.log_volume(moved)[0] - self.coordinates.log_volume(z)[0]
+        return self.coordinates.inverse(moved).reshape(x.shape), change
 
 
 @dataclass(frozen=True, eq=False)

@@ -128,6 +128,15 @@ class Sites(Space):
         """See `Space`."""
         return math.prod(self.n_values.astype(float).tolist())
 
+    def all_states(self):
+        """See `Space`."""
+        codes = np.empty((int(self.n_states), len(self.n_values)), dtype=np.int64)
+        repeat = len(codes)
+        for column, n in enumerate(self.n_values):  # the last runs fastest
+            repeat //= n
+            codes[:, column] = np.arange(len(codes)) // repeat % n
+        return self.points(codes)
+
     def bounds_of(self, n_dim: int) -> tuple[np.ndarray, np.ndarray]:
         """See `Space`."""
         return self.values[:, 0].astype(float), self.values[:, -1].astype(float)

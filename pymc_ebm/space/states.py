@@ -44,6 +44,10 @@ class States(Space):
         """See `Space`."""
         return float(len(self.points))
 
+    def all_states(self):
+        """See `Space`."""
+        return self.points
+
     def find(self, x: NDArray) -> NDArray:
         """The index of each event ``(B, *event)`` among the states; −1 where it is none."""
         rows, states = x.reshape(len(x), -1), self.points.reshape(len(self.points), -1)

@@ -55,6 +55,11 @@ class WholeNumbers(Support):
         return (UnitSteps(*self.bounds_of(self.n_dim)),)
 
     @property
+    def coordinates(self):
+        """None: a sum is over no volume."""
+        return None
+
+    @property
     def transform(self):
         """See `Space`."""
         return None

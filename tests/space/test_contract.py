@@ -8,9 +8,10 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import pytest
-from scipy import integrate
+from scipy import integrate, stats
 from scipy.special import logsumexp
 
+from pymc_ebm.space import circle, permutations, simplex, sphere
 from pymc_ebm.space.base import Space
 from pymc_ebm.space.box import Support
 from pymc_ebm.space.guess import SPACES, space_of
@@ -30,6 +31,12 @@ class Case:
     at_the_end: list
     outside: list
     guessed: bool = True  # whether its data look like it
+    energy: object = None  # in two and more real dimensions, one whose Z is 1
+
+
+def directions(rng):
+    x = rng.normal([1, 0, 0], 1, size=(200, 3))
+    return x / np.linalg.norm(x, axis=1, keepdims=True)
 
 
 CASES = {
@@ -43,6 +50,7 @@ CASES = {
         [[0.0, -1.0], [0.0, 1.0]],
         [[0.0, 1.1], [-0.1, 0.0]],
         False,
+        lambda x: x[:, 0] + np.log(2),  # Exp(1) times U(−1, 1)
     ),
     "counts": Case(
         WholeNumbers(0, np.inf, ()), lambda rng: rng.poisson(3, 200), [0], [-1, 0.5, np.nan]
@@ -76,6 +84,29 @@ CASES = {
     "given states": Case(
         States(ORDERS), lambda rng: ORDERS[rng.integers(6, size=200)], [[2, 1, 0]], [[0, 0, 2]],
         False,
+    ),
+    "directions": Case(
+        sphere(3), directions, [[0.0, 0.0, 1.0], [0.0, 0.6, 0.8]],
+        [[0.0, 0.0, 1.1], [0.0, 0.0, 0.0], [np.nan, 0.0, 1.0]], False,
+        lambda x: np.log(4 * np.pi * np.sinh(1)) - x @ [1, 0, 0],  # von Mises and Fisher, κ = 1
+    ),
+    "angles": Case(
+        circle().of_events(()), lambda rng: rng.vonmises(1, 2, 200), [np.pi, -np.pi],
+        [3.2, np.nan], False,
+    ),
+    "two hours": Case(
+        circle(0, 24).of_events((2,)), lambda rng: rng.uniform(0, 24, (200, 2)),
+        [[0.0, 24.0]], [[-0.1, 3.0]], False,
+        lambda x: np.log(24**2 * np.i0(1)) - np.cos(np.pi / 12 * x[:, 0]),
+    ),
+    "shares": Case(
+        simplex(3), lambda rng: rng.dirichlet([2, 3, 4], 200), [[0.0, 0.0, 1.0]],
+        [[0.2, 0.2, 0.2], [-0.1, 0.1, 1.0], [np.nan, 0.0, 1.0]], False,
+        lambda x: -stats.dirichlet([1, 2, 3]).logpdf(x.T),
+    ),
+    "rankings": Case(
+        permutations(4), lambda rng: rng.permuted(np.tile(np.arange(1, 5), (200, 1)), axis=1),
+        [[1, 2, 3, 4]], [[0, 1, 2, 3], [1, 1, 2, 3], [1.5, 2, 3, 4]], False,
     ),
 }  # fmt: skip
 
@@ -130,7 +161,9 @@ def test_base_law(case, rng):
     )
     n_dim = int(np.prod(space.event_shape))
     if np.isfinite(space.n_states):
-        states = case.space.points if isinstance(space, States) else _all(space)
+        states = space.all_states()
+        assert len(np.unique(states.reshape(len(states), -1), axis=0)) == space.n_states
+        assert space.contains(states).all()
         total = logsumexp(law.log_density(states.reshape(len(states), -1)))
         assert abs(total) < 1e-10
     elif space.discrete:
@@ -147,15 +180,8 @@ def test_base_law(case, rng):
         )
         assert abs(total - 1) < 1e-6
     else:
-        # Z of a density that is known on the box: Exp(1) times U(−1, 1), E = x₁ + log 2.
-        log_w = -x[:, 0] - np.log(2) - law.log_density(x)
-        w = np.exp(log_w)
+        w = np.exp(-case.energy(x) - law.log_density(x))  # an energy whose Z is 1
         assert abs(w.mean() - 1) < 5 * w.std() / np.sqrt(len(w))
-
-
-def _all(sites: Sites) -> np.ndarray:
-    columns = [v[:n] for v, n in zip(sites.values, sites.n_values, strict=True)]
-    return np.array(list(itertools.product(*columns))).reshape(-1, *sites.event_shape)
 
 
 def test_moves_keep_a_known_law(case, rng):
@@ -207,7 +233,52 @@ def test_intersection_with_itself_and_the_line(case):
 
 
 def test_finite_spaces_count_their_states(case):
-    wanted = {"spins": 16, "colours": 27, "sites of their own": 6, "given states": 6}
+    wanted = {
+        "spins": 16,
+        "colours": 27,
+        "sites of their own": 6,
+        "given states": 6,
+        "rankings": 24,
+    }
     name = next(name for name, other in CASES.items() if other is case)
     assert case.space.n_states == wanted.get(name, np.inf)
     assert case.space.measure
+
+
+@pytest.mark.parametrize("name", [n for n, c in CASES.items() if c.space.coordinates is not None])
+def test_coordinates(name, rng):
+    """Integrals over them are those over the space; slopes are those of differences."""
+    case = CASES[name]
+    x = case.draw(rng).reshape(200, -1)
+    to = case.space.coordinates
+    z = to.forward(x)
+    np.testing.assert_allclose(to.inverse(z), x, atol=1e-9)
+    _, slope = to.log_volume(z)
+    weights = rng.normal(size=x.shape[1])
+    pulled = to.pull(z, np.broadcast_to(weights, x.shape))
+    for k in range(z.shape[1]):
+        step = 1e-5 * np.eye(z.shape[1])[k]
+        high, low = z + step, z - step
+        found = (to.log_volume(high)[0] - to.log_volume(low)[0]) / 2e-5
+        np.testing.assert_allclose(np.broadcast_to(slope, z.shape)[:, k], found, atol=1e-4)
+        found = (to.inverse(high) - to.inverse(low)) @ weights / 2e-5
+        np.testing.assert_allclose(pulled[:, k], found, atol=1e-4)
+    if case.energy is not None:
+        t = stats.multivariate_t(z.mean(axis=0), np.atleast_2d(2 * np.cov(z.T)), df=5)
+        z = t.rvs(4000, random_state=rng)
+        w = np.exp(to.log_volume(z)[0] - case.energy(to.inverse(z)) - t.logpdf(z))
+        assert abs(w.mean() - 1) < 5 * w.std() / np.sqrt(len(w))
+
+
+@pytest.mark.parametrize("name", [n for n, c in CASES.items() if c.space.rule(2) is not None])
+def test_rule(name):
+    """Nodes lie inside; weights sum to the measure, of both rules; smooth functions are exact."""
+    space = CASES[name].space
+    points, log_weights, coarse = space.rule(32)
+    assert space.contains(points).all() and np.isneginf(coarse).any()
+    for weights in (log_weights, coarse):
+        law = space.base_law(points, np.random.default_rng(0))
+        rows = points.reshape(len(points), -1)
+        assert abs(logsumexp(weights + law.log_density(rows))) < 1e-12
+    if CASES[name].energy is not None:
+        assert abs(logsumexp(log_weights - CASES[name].energy(rows))) < 1e-12

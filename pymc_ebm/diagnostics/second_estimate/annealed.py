@@ -62,7 +62,7 @@ def by_annealing(
     mixture = _refit(places, modes, base, rng)
     size = first
     while size <= largest:
-        u, _ = uniforms("sobol", size * _SCRAMBLINGS, question.n_dim + 2, rng, _SCRAMBLINGS)
+        u, _ = uniforms("sobol", size * _SCRAMBLINGS, density.n_dim + 2, rng, _SCRAMBLINGS)
         z = mixture.draw(u)
         log_q = mixture.log_density(z)
         log_runs = _runs(density, z, log_q, np.arange(question.n_rows))
@@ -79,7 +79,7 @@ def by_annealing(
         yield Answer.of_runs(
             log_runs,
             f"annealing and {len(z)} points of a mixture of {len(mixture.weights)} laws",
-            f"Modes in {question.n_dim} dimensions were searched for by "
+            f"Modes in {density.n_dim} dimensions were searched for by "
             f"{'descents' if question.slope else 'random walks'}; a narrow one away from the data "
             "may be missed.",
             doubt,

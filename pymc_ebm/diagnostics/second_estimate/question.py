@@ -9,6 +9,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from pymc_ebm.space.base import Space
+from pymc_ebm.space.box_map import BoxMap
+from pymc_ebm.space.coordinates import Coordinates
 from pymc_ebm.weights.normalised import normalise
 
 __all__ = ["Answer", "CannotTell", "Question"]
@@ -39,6 +42,8 @@ class Question:
         ``slope(x, rows)``, gradients in x of event b under row b, ``(B, D)``.
     values : tuple of ndarray, optional
         What each coordinate of a discrete space may be, where that is known.
+    space : Space, optional
+        What is integrated or summed over, where it is neither a box nor one of sites.
     """
 
     energy: Callable[[NDArray, NDArray], NDArray]
@@ -49,6 +54,13 @@ class Question:
     starts: NDArray
     slope: Callable[[NDArray, NDArray], NDArray] | None = None
     values: tuple[NDArray, ...] | None = None
+    space: Space | None = None
+
+    @property
+    def coordinates(self) -> Coordinates:
+        """The map of all of R^K onto the space."""
+        found = None if self.space is None else self.space.coordinates
+        return BoxMap(self.lower, self.upper) if found is None else found
 
     @property
     def n_rows(self) -> int:

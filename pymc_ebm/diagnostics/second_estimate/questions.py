@@ -145,6 +145,7 @@ class Integrals:
             flattened,
             points[::every].reshape(-1, size).astype(float),
             energies.slope if not reference.discrete else None,
+            space=reference.space,
         )
         return question, kind.reshape(n_draws, *batch)
 

@@ -12,9 +12,13 @@ from pymc_ebm.diagnostics.second_estimate.annealed import by_annealing
 from pymc_ebm.diagnostics.second_estimate.counts import over_counts
 from pymc_ebm.diagnostics.second_estimate.lattice import over_sites
 from pymc_ebm.diagnostics.second_estimate.line import on_the_line
+from pymc_ebm.diagnostics.second_estimate.moves import by_moves
 from pymc_ebm.diagnostics.second_estimate.question import Answer, CannotTell, Question
 from pymc_ebm.diagnostics.second_estimate.questions import Integral
 from pymc_ebm.diagnostics.second_estimate.states import MOST_STATES, n_states, over_states
+from pymc_ebm.space.box import Support
+from pymc_ebm.space.sites import Sites
+from pymc_ebm.space.states import States
 
 __all__ = ["answers_to"]
 
@@ -30,6 +34,10 @@ def answers_to(
         Where there is no way; the message says why.
     """
     reference = integral.reference
+    if not isinstance(reference.space, Support | Sites | States):
+        if reference.space.coordinates is not None:
+            return by_annealing(question, rng)
+        return by_moves(question, rng)
     if not reference.discrete:
         if question.n_dim > 1:
             return by_annealing(question, rng)
