@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.reference.fingerprint import digest_of
-from pymc_ebm.space.box import normalise_support
+from pymc_ebm.space.named import normalise_support
 from pymc_ebm.space.own_states import OwnStates
 
 __all__ = ["RowsReference", "rows", "rows_of_points"]
