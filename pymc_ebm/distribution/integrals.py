@@ -71,9 +71,9 @@ def check_convergence(
             if all(_stays(energies(row), far) for row in rows):
                 raise ValueError(
                     f"the energy does not grow towards x = {'' if sign > 0 else '−'}infinity, so "
-                    f"the integral over {space} diverges. If x is an angle, say "
-                    'support="circle", or ebm.space.circle(low, high) for another period; if not, '
-                    "correct the energy."
+                    f"the integral over {space} diverges. If x is an angle or periodic otherwise, "
+                    'say support="circle", or ebm.space.circle(low, high) for another period; if '
+                    "not, correct the energy."
                 )
 
 
