@@ -47,8 +47,8 @@ others: $(STAMP)  ## benchmark samplers, hoisting, and log Z of lattices
 accuracy: $(STAMP)  ## error of log Z against time; saves the figure of the docs
 	@$(BIN)/python benchmarks/accuracy.py docs/_static/accuracy.png
 
-trust: $(STAMP)  ## judge report by every set-up of benchmarks/trust.py; an hour
-	@OMP_NUM_THREADS=1 $(BIN)/python benchmarks/trust.py --all
+trust: $(STAMP)  ## judge report by posteriors with exact answers, those of the tests and others; half an hour
+	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.trust --all
 
 calibration: $(STAMP)  ## rank true parameters among draws of NUTS, 900 fits; ten minutes
 	@OMP_NUM_THREADS=1 $(BIN)/python benchmarks/calibration.py --all

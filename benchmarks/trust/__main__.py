@@ -1,0 +1,104 @@
+"""Does `report` say "ok" of posteriors that are right, and of those alone?
+
+    python -m benchmarks.trust                        # a tenth of the set-ups, of every family
+    python -m benchmarks.trust --all                  # all of them
+    python -m benchmarks.trust --all --held-out 300   # other seeds, until 300 were called ok
+
+Each set-up has data, an energy, a reference good or bad, and an exact posterior that shares nothing
+with the package: closed forms, SciPy's quadrature, enumeration by NumPy. Seeds give it its data,
+its parameters and the reference's points; those of ``--held-out`` were not used while the report
+was developed. No chain is run: the posterior that the reference implies is computed on a grid of
+its parameters, and 4 × 100 independent draws of it, which have mixed by construction, go through
+`compute_reference_stats` and `report`. So the report is judged by what it says of normalisers.
+
+A posterior is wrong where a mean is off by more than 0.25 exact sds or an sd by a factor outside
+0.8–1.25, and sound where no mean is off by more than 0.05 sds and no sd by more than 5%. What is
+sound by luck, as two other references of the same make show, is counted apart.
+"""
+
+import argparse
+import sys
+import time
+from collections import Counter
+
+import numpy as np
+from scipy import stats
+
+from benchmarks.trust import SETUPS, tenth
+from benchmarks.trust.judge import TRUTHS, WORDS, Verdict, judge
+
+# Rounds of seeds while developing, and where those that were not used begin.
+_HELD_OUT = 1000
+
+
+def main():
+    """Judge set-ups and print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--all", action="store_true", help="every set-up, and not a tenth")
+    parser.add_argument("--held-out", type=int, metavar="OKS", help="seeds apart, until so many ok")
+    parser.add_argument("--rounds", type=int, default=1, help="seeds of each set-up")
+    parser.add_argument("--only", default="", help="set-ups whose family or name has these words")
+    parser.add_argument("--minutes", type=float, default=60, help="of processor time at most")
+    options = parser.parse_args()
+    chosen = [s for s in (SETUPS if options.all or options.only else tenth())
+              if options.only in f"{s.family}: {s.name}"]  # fmt: skip
+    verdicts: list[Verdict] = []
+    began, number = time.process_time(), _HELD_OUT if options.held_out else 0
+    while True:
+        for setup in chosen:
+            verdict = judge(setup, number)
+            verdicts.append(verdict)
+            print(_line(verdict), flush=True)
+            if time.process_time() - began > 60 * options.minutes:
+                break
+        number += 1
+        oks = sum(v.word == "ok" for v in verdicts)
+        enough = oks >= options.held_out if options.held_out else number >= options.rounds
+        if enough or time.process_time() - began > 60 * options.minutes:
+            break
+    print("\n" + table(verdicts))
+    sys.exit(any(v.truth == "wrong" and v.word == "ok" for v in verdicts))
+
+
+def table(verdicts: list[Verdict]) -> str:
+    """Truth by word, of all and by family, and what the rates are."""
+    counts = Counter((v.truth, v.word) for v in verdicts)
+    lines = [f"{'truth':44}" + "".join(f"{word:>14}" for word in WORDS)]
+    lines += [f"{t:44}" + "".join(f"{counts[t, w]:>14}" for w in WORDS) for t in TRUTHS]
+    lines += ["", f"{'family: sound / fair / off / wrong':44}" + "".join(f"{w:>14}" for w in WORDS)]
+    for family in dict.fromkeys(v.setup.family for v in verdicts):
+        of = Counter((v.truth, v.word) for v in verdicts if v.setup.family == family)
+        cells = ["/".join(str(of[t, w]) for t in TRUTHS) for w in WORDS]
+        lines.append(f"{family:44}" + "".join(f"{cell:>14}" for cell in cells))
+    oks = sum(counts[t, "ok"] for t in TRUTHS)
+    wrong, sound = counts["wrong", "ok"], sum(counts["sound", w] for w in WORDS)
+    bound = stats.beta(wrong + 1, max(oks - wrong, 1e-9)).ppf(0.95) if oks else 1.0
+    firm = [v for v in verdicts if v.truth == "sound" and not v.by_luck]
+    lines += [
+        "",
+        f"wrong among the ok: {wrong} of {oks}; P(wrong | ok) is at most {100 * bound:.2g}% "
+        "(Clopper and Pearson, 95%)",
+        f"off by 0.1 to 0.25 sds among the ok: {counts['off', 'ok']}",
+        f"of {sound} sound ones {counts['sound', 'ok']} were called ok and "
+        f"{counts['sound', 'failed']} failed; without those by luck: "
+        f"{sum(v.word == 'ok' for v in firm)} and {sum(v.word == 'failed' for v in firm)} of "
+        f"{len(firm)}",
+        f"refused before sampling: {sum(v.word == 'refused' for v in verdicts)}",
+        f"processor time: {np.sum([v.seconds for v in verdicts]) / 60:.1f} minutes, "
+        f"{np.max([v.seconds for v in verdicts]):.0f} s at most for one",
+    ]
+    return "\n".join(lines)
+
+
+def _line(v: Verdict) -> str:
+    text = (
+        f"{v.truth + (' by luck' if v.by_luck else ''):14} {v.word:13} {v.shift:6.3f} "
+        f"{v.ratio:6.3f} {v.seconds:5.1f} s  {v.setup.family}: {v.setup.name}"
+    )
+    against = v.word == "refused" or (v.truth, v.word) == ("wrong", "ok")
+    against |= v.truth == "sound" and v.word != "ok"
+    return text + "".join(f"\n    {reason}" for reason in v.reasons[:3] if against)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,22 @@
+"""A tenth of the posteriors of `make trust`: no wrong one is called ok, no sound one failed."""
+
+import pytest
+
+trust = pytest.importorskip("benchmarks.trust", reason="only in a checkout")
+judging = pytest.importorskip("benchmarks.trust.judge")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("setup", trust.tenth(), ids=lambda s: f"{s.family}: {s.name}")
+def test_no_wrong_posterior_is_called_ok(setup):
+    verdict = judging.judge(setup)
+    assert (verdict.truth, verdict.word) != ("wrong", "ok"), verdict
+    if verdict.truth == "sound" and not verdict.by_luck:
+        assert verdict.word != "failed", verdict.reasons
+
+
+def test_there_are_many_set_ups_of_every_family():
+    families = [s.family for s in trust.SETUPS]
+    assert len(families) >= 150 and len(set(families)) >= 16
+    assert {s.family for s in trust.tenth()} == set(families)
+    assert len({s.name for s in trust.SETUPS}) == len(families)
