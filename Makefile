@@ -1,7 +1,7 @@
 # `make demo` and `make test` need nothing but a Python (see tools/find_python.sh): they build .venv themselves.
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint docs notebooks bench others accuracy trust calibration mutants clean
+.PHONY: help env demo test slow lint docs notebooks bench others accuracy trust calibration mutants clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -17,8 +17,11 @@ demo: $(STAMP)  ## fit the Old Faithful geyser
 	@$(BIN)/python demo/old_faithful.py
 
 # Two workers, one BLAS thread each: more threads than cores only wait for each other.
-test: $(STAMP)  ## run every test, docstring examples too
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q
+test: $(STAMP)  ## run the tests, docstring examples too, but for long statistics
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q -m "not slow"
+
+slow: $(STAMP)  ## run the tests of long statistics, which `make test` leaves out
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q -m slow
 
 lint: $(STAMP)  ## ruff and mypy
 	$(BIN)/ruff check
