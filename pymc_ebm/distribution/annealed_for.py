@@ -24,6 +24,7 @@ def annealed_for(
     data: NDArray,
     space: Space,
     *,
+    at: NDArray | None = None,
     wanted_error: float = 0.05,
     most_points: int = 2**20,
     random_seed=0,
@@ -39,6 +40,8 @@ def annealed_for(
     data : ndarray, shape ``(N, *event)``
     space : Space
         Not one of finite states.
+    at : ndarray, optional
+        Unconstrained values of the parameters to anneal to, where the data are on another space.
     wanted_error, most_points : float, int
         As of `pymc_ebm.reference.annealed`.
     random_seed : optional
@@ -65,7 +68,7 @@ def annealed_for(
         raise Unforeseeable
     rng = np.random.default_rng(random_seed)
     try:
-        best = climb(energy, theta, start, data, space, rng)
+        best = climb(energy, theta, start, data, space, rng) if at is None else at
     except NotArrived as error:
         raise Unforeseeable from error
     return annealed(

@@ -53,6 +53,8 @@ class _Wanted:
     params: Sequence[TensorVariable]
     events: Events
     progressbar: bool
+    # The energy of the data and these, where points are on another space.
+    seen: tuple[Energy, NDArray] | None = None
 
     @cached_property
     def rows(self) -> int:
@@ -64,7 +66,7 @@ class _Wanted:
         """The likelihood before the model has it; None where that cannot be told."""
         try:
             return PilotLikelihood(
-                self.energy, self.params, self.events.data, self.events.event_ndim
+                self.energy, self.params, self.events.data, self.events.event_ndim, self.seen
             )
         except Unforeseeable:
             return None
@@ -76,7 +78,12 @@ class _Wanted:
 
 
 def fit_reference(
-    energy: Energy, params: Sequence[TensorVariable], data: NDArray | None, support, progressbar
+    energy: Energy,
+    params: Sequence[TensorVariable],
+    data: NDArray | None,
+    support,
+    progressbar,
+    seen: tuple[Energy, NDArray] | None = None,
 ) -> Reference:
     """Reference for the data where the user gives none: the first way that can serve.
 
@@ -96,7 +103,7 @@ def fit_reference(
         _tell_of_counts(data)
     rows = [] if events.space.discrete else prior_rows(energy, params)
     check_convergence(energy, params, events, rows)
-    wanted = _Wanted(energy, params, events, progressbar)
+    wanted = _Wanted(energy, params, events, progressbar, seen)
     reference = next(found for way in WAYS if (found := way(wanted)) is not None)
     wall = wall_of(energy, params, reference, rows)
     if wall:
@@ -201,12 +208,15 @@ def _annealed(wanted: _Wanted) -> Reference | None:
     forecast = _in_many_dimensions(wanted)
     if forecast is None:
         return None
+    at = None
+    if wanted.seen is not None and wanted.pilot is not None:
+        at = wanted.pilot.maximum(_fitted_points(wanted))
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="The runs' spread", category=UserWarning)
             reference = annealed_for(
                 wanted.energy, wanted.params, wanted.events.flat, wanted.events.space,
-                progressbar=wanted.progressbar,
+                at=at, progressbar=wanted.progressbar,
             )  # fmt: skip
         share, _ = forecast(reference)
     except Unforeseeable:

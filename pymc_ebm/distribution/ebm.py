@@ -16,7 +16,9 @@ from pytensor.tensor.random.type import RandomGeneratorType
 
 from pymc_ebm.distribution.default_reference import fit_reference
 from pymc_ebm.distribution.energy_rv import EnergyRV, Spec, importance_resampling
+from pymc_ebm.distribution.events import event_shape
 from pymc_ebm.distribution.integrals import wall_of
+from pymc_ebm.distribution.moving_support import MovingSupport, moving_support
 from pymc_ebm.distribution.observed import (
     as_integers,
     check_energy,
@@ -61,9 +63,12 @@ class EBM(Distribution):
     signature : str, optional
         Core dimensions of the parameters, as ``pm.CustomDist`` takes them; the output side may
         be left out: ``"(k),()"``.
-    support : str or pair, optional
+    support : str, pair or callable, optional
         ``"real"``, ``"positive"``, ``"unit"``, ... or ``(lower, upper)``; the reference's own by
-        default. Points of the reference outside it are dropped.
+        default. Points of the reference outside it are dropped. A bound may also be an array or
+        data with one for each observation, a variable of the model, or ``support=`` a function of
+        the parameters that returns both, ``lambda a, low: (low, 50)``: the points then move with
+        it, and so do derivatives.
     domain : callable, optional
         ``domain(*params)`` returns one condition or several; where one fails, logp is −inf (or
         an error, by PyMC's rules), whatever the energy says.
@@ -129,28 +134,38 @@ class EBM(Distribution):
             energy = as_energy(energy, signature)
             variables = [as_parameter(p) for p in params]
             data = None if observed is None else observed_values(observed)
+            space, of_v, moving = support, data, None
+            found = moving_support(
+                support, energy, variables, lambda: _event_shape(reference, energy, variables, data)
+            )
+            if found is not None:
+                moving, variables = found
+                energy, space = moving.energy, moving.space
+                of_v = data if data is None else moving.numbers(data, variables)
             if reference is None:
-                reference = fit_reference(energy, variables, data, support, progressbar)
+                seen = None if moving is None or data is None else moving.seen(data)
+                reference = fit_reference(energy, variables, of_v, space, progressbar, seen)
             else:
-                reference = _on_support(reference, support)
+                reference = _on_support(reference, support if moving is None else moving)
                 wall = wall_of(energy, variables, reference)
                 if wall:
                     warnings.warn(f"EBM {name!r}: {wall}", UserWarning, stacklevel=2)
             if data is not None:
                 check_shape(data, dims, kwargs.get("shape"))
-                check_values(data, reference)
+                check_values(data, reference, moving)
                 if reference.discrete and data.dtype.kind == "f":
                     observed = as_integers(observed, data)
             log_z = log_partition(energy, *variables, reference=reference)
             _refuse_captured(log_z.owner, variables)
             if data is not None:
-                check_energy(data, energy, variables, reference)
+                check_energy(data, energy, variables, reference, moving)
             return super().__new__(
                 cls,
                 name,
                 *variables,
                 energy=energy,
                 reference=reference,
+                support=moving,
                 domain=domain,
                 sampler=sampler,
                 observed=observed,
@@ -180,11 +195,18 @@ class EBM(Distribution):
                 "EBM.dist has no observed data to fit a reference to. Give it one: reference="
                 "ebm.reference.fitted(data), or independent(...)."
             )
-        reference = _on_support(reference, support)
+        check_reference(reference)
+        shape = reference.event_shape
         variables = [as_parameter(p) for p in params]
         energy = as_energy(energy, signature)
         energy.cores(len(variables))  # refuses a signature of another number
-        spec = Spec(energy, reference, domain, sampler or importance_resampling())
+        moving = None
+        found = moving_support(support, energy, variables, lambda: shape)
+        if found is not None:
+            moving, variables = found
+            energy = moving.energy
+        reference = _on_support(reference, support if moving is None else moving)
+        spec = Spec(energy, reference, domain, sampler or importance_resampling(), moving)
         spec.conditions(variables)  # refuses what is no condition
         return super().dist(variables, spec=spec, **kwargs)
 
@@ -209,7 +231,16 @@ class EBM(Distribution):
 
 def _on_support(reference, support) -> Reference:
     check_reference(reference)
+    if isinstance(support, MovingSupport):
+        return support.of_v(reference)
     return reference if support is None else reference.restricted_to(support)
+
+
+def _event_shape(reference, energy, variables, data) -> tuple[int, ...]:
+    if reference is not None:
+        check_reference(reference)
+        return reference.event_shape
+    return () if data is None else event_shape(energy, variables, data)
 
 
 def _check_keywords(cls, given) -> None:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pytensor.tensor as pt
 from pymc.distributions.dist_math import check_parameters
 from pymc.distributions.distribution import _support_point
-from pymc.distributions.transforms import _default_transform
+from pymc.distributions.transforms import Interval, _default_transform
 from pymc.logprob.abstract import _logcdf, _logprob
+from pytensor.graph.basic import Variable
 from pytensor.tensor.random.op import RandomVariable
 
+from pymc_ebm.distribution.moving_support import MovingSupport
 from pymc_ebm.energy.energy import Energy
 from pymc_ebm.energy.parameters import without_unit_batch
 from pymc_ebm.partition._log_partition import log_partition
@@ -31,12 +33,27 @@ class Spec:
     reference: Reference
     domain: Callable | None
     sampler: Callable
+    moving: MovingSupport | None = None
+
+    def energies(self, x, params: Sequence[Variable]):
+        """Graph of E(x | θ) of events ``(*batch, *event)``."""
+        if self.moving is None:
+            return self.energy.of_data(x, params, self.reference.event_shape)
+        of_x, n_params = self.moving.of_x, self.moving.n_params
+        return of_x.of_data(x, params[:n_params], self.reference.event_shape)
+
+    def inside(self, x, params: Sequence[Variable]):
+        """Graph of whether events ``(*batch, *event)`` lie in the space."""
+        if self.moving is None:
+            return self.reference.space.inside(x)
+        return self.moving.inside(x, params)
 
     def conditions(self, params) -> list:
         """Conditions under which parameters lie in the domain."""
         if self.domain is None:
             return []
-        returned = self.domain(*params)
+        of_energy = params if self.moving is None else params[: self.moving.n_params]
+        returned = self.domain(*of_energy)
         found = list(returned) if isinstance(returned, list | tuple) else [returned]
         # PyTensor has a type for the product of conditions that NumPy calls a whole number.
         kinds = [np.dtype(getattr(c, "dtype", type(c))).kind for c in found]
@@ -72,6 +89,8 @@ class EnergyRV(RandomVariable):
         for kind in range(len(rows)):
             mine = rows.kinds == kind
             draws[mine] = self._draw(rng, rows.row(kind), int(mine.sum()))
+            if self.spec.moving is not None:
+                draws[mine] = self.spec.moving.in_place(draws[mine], rows.row(kind))
         return draws.reshape((*rows.batch, *self.spec.reference.event_shape))
 
     def _draw_rows(self, rng, params, size, reference: RowsReference):
@@ -125,10 +144,10 @@ def _ebm_logp(op, values, rng, size, *params, **kwargs):
     [value] = values
     spec = op.spec
     row = without_unit_batch(params, op.ndims_params)
-    energies = spec.energy.of_data(value, row, spec.reference.event_shape)
+    energies = spec.energies(value, row)
     log_z = log_partition(spec.energy, *row, reference=spec.reference)
     logp = pt.switch(pt.eq(log_z, -np.inf), -np.inf, -energies - log_z)
-    logp = pt.switch(spec.reference.space.inside(value), logp, -np.inf)
+    logp = pt.switch(spec.inside(value, row), logp, -np.inf)
     conditions = spec.conditions(params)
     if conditions:
         logp = check_parameters(logp, *conditions, msg="domain of the EBM's parameters")
@@ -146,9 +165,16 @@ def _ebm_logcdf(op, value, *inputs, **kwargs):
 @_support_point.register(EnergyRV)
 def _ebm_support_point(op, rv, rng, size, *params):
     """A reference point near the middle of the reference."""
-    return pt.broadcast_to(op.spec.reference.middle(), rv.shape)
+    middle = op.spec.reference.middle()
+    if op.spec.moving is not None:
+        middle = op.spec.moving.place(middle, params)
+    return pt.broadcast_to(middle, rv.shape)
 
 
 @_default_transform.register(EnergyRV)
 def _ebm_default_transform(op, rv):
-    return op.spec.reference.space.transform
+    moving = op.spec.moving
+    if moving is None:
+        return op.spec.reference.space.transform
+    # Inputs are the generator, the size and then the parameters.
+    return Interval(bounds_fn=lambda *inputs: moving.at(inputs[2:])[:2])

@@ -15,7 +15,7 @@ from pymc_ebm.space.base import Space
 from pymc_ebm.space.guess import space_of
 from pymc_ebm.space.sites import Sites
 
-__all__ = ["Events", "events_of"]
+__all__ = ["Events", "event_shape", "events_of"]
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,11 @@ def events_of(energy: Energy, params: Sequence[TensorVariable], data: NDArray, s
         )
     space = space_of(data.reshape(-1, *data.shape[data.ndim - event_ndim :]), support, stacklevel=5)
     return Events(data.astype(np.int64 if space.discrete else np.float64), space)
+
+
+def event_shape(energy: Energy, params: Sequence[TensorVariable], data: NDArray) -> tuple[int, ...]:
+    """Shape of an event of data, as the energy tells."""
+    return data.shape[data.ndim - _event_ndim(energy, params, data) :]
 
 
 def _event_ndim(energy: Energy, params, data) -> int:

@@ -74,7 +74,7 @@ def check_shape(data, dims, shape):
         )
 
 
-def check_values(data, reference):
+def check_values(data, reference, moving=None):
     """Refuse data that are not of the reference's kind, event shape, support or states."""
     integral = data.dtype.kind in "iub" or np.array_equal(data, np.round(data))
     if reference.discrete and not integral:
@@ -100,6 +100,8 @@ def check_values(data, reference):
             f"the reference has points of {reference.n_rows} rows. Give one row of points for each "
             "observation."
         )
+    if moving is not None:
+        return  # bounds have their numbers where the energies are checked
     flat = data.reshape((-1, *event_shape))
     if reference.states is None:
         check_inside(reference.space, flat)
@@ -121,7 +123,7 @@ def as_integers(observed, data):
     return data.astype("int64")
 
 
-def check_energy(data, energy: Energy, variables, reference):
+def check_energy(data, energy: Energy, variables, reference, moving=None):
     """Refuse NaN and −inf energies of data, and parameters whose batch does not fit the data."""
     values = initial_values(variables)
     if values is None:
@@ -145,7 +147,12 @@ def check_energy(data, energy: Energy, variables, reference):
     dtype = "int64" if reference.discrete else "float64"
 
     def at(x):
-        graph = energy.of_data(pt.constant(x.astype(dtype)), variables, event_shape)
+        x = pt.constant(x.astype(dtype))
+        if moving is None:
+            graph = energy.of_data(x, variables, event_shape)
+        else:
+            graph = moving.of_x.of_data(x, variables[: moving.n_params], event_shape)
+            graph = pt.switch(moving.inside(x, variables), graph, np.inf)
         return evaluate([graph], known)[0]
 
     try:
@@ -165,10 +172,17 @@ def check_energy(data, energy: Energy, variables, reference):
             f"{index}, at {where}. Correct the energy or the data."
         )
     forbidden = np.isposinf(energies)
+    if forbidden.any() and moving is not None and moving.stays_at(variables):
+        index = tuple(int(i) for i in np.argwhere(forbidden)[0])
+        raise ValueError(
+            f"{forbidden.sum()} of {energies.size} observations lie outside their bounds, the "
+            f"first with index {index}. Correct the data or the bounds."
+        )
     if forbidden.any():
         # A warning: the initial values may move, and samplers jitter them.
         warnings.warn(
-            f"The log-likelihood is −inf at the initial values {where}: the energy is +inf at "
+            f"The log-likelihood is −inf at the initial values {where}: "
+            f"{'the energy is +inf at' if moving is None else 'outside the bounds are'} "
             f"{forbidden.sum()} observations, the first with index "
             f"{tuple(int(i) for i in np.argwhere(forbidden)[0])}. Give initval= values at which "
             "the data are possible, or sampling may not start.",
@@ -185,7 +199,7 @@ def check_energy(data, energy: Energy, variables, reference):
             UserWarning,
             stacklevel=3,
         )
-    if not reference.follows_parameters and not any(batch_shapes):
+    if moving is None and not reference.follows_parameters and not any(batch_shapes):
         of_points = at(reference.points)
         # Share of (datum, point) pairs in which the datum has the higher energy: one half where
         # the parameters are still far away, less where low energy is high probability.

@@ -56,6 +56,8 @@ class PilotLikelihood:
     data : ndarray
         ``(*batch, *event)``.
     event_ndim : int
+    seen : tuple of Energy and ndarray, optional
+        The energy of the data and these, where they are on another space than points.
 
     Raises
     ------
@@ -64,7 +66,14 @@ class PilotLikelihood:
         200 of them; parameters that do not fit the data, and energies that capture variables.
     """
 
-    def __init__(self, energy: Energy, params, data: NDArray, event_ndim: int):
+    def __init__(
+        self,
+        energy: Energy,
+        params,
+        data: NDArray,
+        event_ndim: int,
+        seen: tuple[Energy, NDArray] | None = None,
+    ):
         self._energy = energy
         self._theta, self.start = of_free_values(params)
         n_batch = data.ndim - event_ndim
@@ -80,13 +89,17 @@ class PilotLikelihood:
         # How many observations each of these stands for.
         self.times = 1.0 if self._shared else len(self.data) / len(chosen)
         self._energies = partial(energy.of_points, self.data.shape[1:], data.dtype, params)
+        n_data = len(self.data) if self._shared else 1
+        event = self.data.shape[1:]
+        of_data, values = (energy, data) if seen is None else seen
+        self._seen = values.reshape(-1, *event)
         try:
-            of_data = self._energies(len(self.data) if self._shared else 1)
+            self._of_points = self._energies(n_data)
+            self._of_data = of_data.of_points(event, data.dtype, params, n_data)
         except MissingInputError as error:
             raise Unforeseeable from error
-        if of_data.split.captured:
+        if self._of_points.split.captured:
             raise Unforeseeable
-        self._of_data = of_data
 
     @property
     def n_rows(self) -> int:
@@ -96,7 +109,7 @@ class PilotLikelihood:
     @property
     def point_energies(self) -> PointEnergies | None:
         """E of any number of points; None where the energy takes one number only."""
-        return None if self._of_data.split.x.type.shape[0] is not None else self._of_data
+        return None if self._of_points.split.x.type.shape[0] is not None else self._of_points
 
     def maximum(self, reference: Reference, start: NDArray | None = None) -> NDArray:
         """The u at which the likelihood is largest, with log Ẑ of a reference."""
@@ -163,7 +176,7 @@ class PilotLikelihood:
 
     @cached_property
     def _energies_of_data(self) -> list[Callable]:
-        data = [self.data] if self._shared else [self.data[r : r + 1] for r in self._rows]
+        data = [self._seen] if self._shared else [self._seen[r : r + 1] for r in self._rows]
         return [self._of_data.at(points) for points in data]
 
     def log_weights(self, reference: Reference) -> Callable[[Sequence[NDArray]], NDArray]:

@@ -316,6 +316,16 @@ def test_far_anchors_get_what_nodes_are_left(rng):
     assert tight.n_points <= 1500 < q.n_points
 
 
+def test_slopes_are_numbers_at_every_node(rng):
+    """Nodes of a half-line would reach 1e299, where squares overflow and 0 · inf is no slope."""
+    normal = lambda x, m, s: (x - m) ** 2 / (2 * s**2)
+    q = panels(normal, [(0.5, 1.0), (0.2, 0.8)], abs(rng.normal(size=60)), support="positive")
+    slopes = (q.points - 0.5) ** 2 / 1e-3**3
+    assert np.isfinite(slopes).all() and q.points.max() > 1e10
+    log_z = special.logsumexp(q.log_weights - (q.points - 0.4) ** 2 / 2)
+    np.testing.assert_allclose(log_z, HALF_LOG_2PI + special.log_ndtr(0.4), rtol=1e-8)
+
+
 def test_the_same_arguments_give_the_same_reference(rng):
     energy, draw, _, anchors, _, _ = LINES["gaussian"]
     data = draw(rng)

@@ -180,7 +180,9 @@ class Normalisers(Sequence[Normaliser]):
         function = model.compile_fn(
             own_scale_graphs(model), inputs=model.value_vars, on_unused_input="ignore"
         )
-        return lambda point: dict(zip(self.parameters, function(point), strict=True))
+        # A copy of the model may have its variables in another order.
+        names = [rv.name for rv in model.free_RVs]
+        return lambda point: dict(zip(names, function(point), strict=True))
 
     @cached_property
     def _log_weights_and_amplification(self):

@@ -8,6 +8,7 @@ import pymc as pm
 from numpy.typing import NDArray
 
 from pymc_ebm.diagnostics.normalisers.find import Normaliser
+from pymc_ebm.distribution.energy_rv import EnergyRV
 from pymc_ebm.distribution.observed_ebm import observed_ebms
 from pymc_ebm.energy.split import evaluate
 
@@ -48,6 +49,10 @@ def data_of_normalisers(model: pm.Model, normalisers: Sequence[Normaliser]) -> d
     """Data of the observed variables, by the names of their normalisers."""
     found, ebms = {}, {ebm.name for ebm in observed_ebms(model)}
     for rv in model.observed_RVs:
+        # On a support that moves, points are no places of data.
+        ops = [v.owner.op for v in [rv, *rv.owner.inputs] if v.owner is not None]
+        if any(isinstance(op, EnergyRV) and op.spec.moving is not None for op in ops):
+            continue
         mine = [n for n in normalisers if n.variable == rv.name]
         values = evaluate([model.rvs_to_values[rv]])[0] if mine else np.empty(0)
         for normaliser in mine:
