@@ -159,8 +159,8 @@ def test_annealed_points_move_with_the_bound(seed):
         1.0,
         data=stats.truncnorm(0.5, np.inf).rvs((50, 3), random_state=seed),
         support=(0.5, np.inf),
-        particles=128,
-        draws=8,
+        particles=64,
+        draws=4,
         random_seed=seed,
         progressbar=False,
     )
@@ -179,10 +179,10 @@ def test_annealed_points_move_with_the_bound(seed):
     [at] = ebm.diagnostics.normalisers.normalisers.Normalisers(model).at({"low": 0.7}).values()
     _, error = at.log_partition()
     tail = integrate.quad(lambda x: np.exp(-(x**2)), 0.7, np.inf)[0]
-    assert len(normalisers) == 1 and 0 < error < 0.05
+    assert len(normalisers) == 1 and 0 < error < 0.1
     assert abs(value - (-3 * 0.81 - 3 * np.log(tail))) < 5 * error
     # The slope has the error of a mean of Σ 2x, whose sd is 2 √3 · 0.3 and effective points 100s.
-    assert abs(slope - 3 * np.exp(-0.49) / tail) < 0.3
+    assert abs(slope - 3 * np.exp(-0.49) / tail) < 0.5
 
 
 def test_what_is_refused(rng):
