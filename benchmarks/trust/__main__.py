@@ -45,7 +45,9 @@ def main():
     verdicts: list[Verdict] = []
     began, number = time.process_time(), _HELD_OUT if options.held_out else 0
     while True:
-        for setup in chosen:
+        # In an order by chance, so that a round that is cut short is of all families too.
+        for i in np.random.default_rng(number).permutation(len(chosen)):
+            setup = chosen[i]
             verdict = judge(setup, number)
             verdicts.append(verdict)
             print(_line(verdict), flush=True)

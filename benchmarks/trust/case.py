@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from pymc_ebm.energy.split import VECTORISED
 
-__all__ = ["Case", "Posterior", "axis", "on_grid"]
+__all__ = ["CHAINS", "Case", "Posterior", "axis", "on_grid"]
+
+CHAINS = 4
 
 
 class Posterior(NamedTuple):
@@ -109,13 +111,14 @@ def _density(log_p: NDArray) -> tuple[NDArray, NDArray]:
 
 
 def _posterior(axes: dict[str, NDArray], log_p: NDArray, rng, n: int) -> Posterior:
-    """Of places on a grid; draws are systematic ones, spread over their cells, in random order."""
+    """Of places on a grid; draws are systematic ones for each of four chains, spread over cells."""
     p, _ = _density(log_p.ravel())
     places = np.stack(np.meshgrid(*axes.values(), indexing="ij"), axis=-1).reshape(-1, len(axes))
     mean = p @ places
     sd = np.sqrt(p @ (places - mean) ** 2)
     chosen = np.searchsorted(np.cumsum(p), (np.arange(n) + rng.random(n)) / max(n, 1))
-    found = places[rng.permutation(chosen.clip(0, len(p) - 1))]
+    order = rng.permuted(np.arange(n).reshape(-1, CHAINS).T, axis=1).ravel()
+    found = places[chosen.clip(0, len(p) - 1)[order]]
     cells = np.array([g[1] - g[0] for g in axes.values()])
     found = found + cells * (rng.random(found.shape) - 0.5)
     ends = np.array([(g[0], g[-1]) for g in axes.values()]).T

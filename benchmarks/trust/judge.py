@@ -12,7 +12,7 @@ import pytensor
 import xarray as xr
 
 import pymc_ebm as ebm
-from benchmarks.trust.case import Posterior
+from benchmarks.trust.case import CHAINS, Posterior
 from benchmarks.trust.setups import Setup
 from pymc_ebm.energy.split import VECTORISED
 
@@ -37,7 +37,8 @@ class Verdict:
     shift, ratio : float
         Of the mean that is off most, in exact sds, and of the sd that is.
     reasons : tuple of str
-    seconds : float
+    build_seconds, seconds : float
+        Of processor time, to make the model with its reference, and in all.
     by_luck : bool
         Sound and not called ok, and two other references of the same make are not both sound.
     """
@@ -48,48 +49,56 @@ class Verdict:
     shift: float
     ratio: float
     reasons: tuple[str, ...]
+    build_seconds: float
     seconds: float
     by_luck: bool = False
 
 
-# NumPy on whole arrays takes no time to compile.
-@pytensor.config.change_flags(mode=VECTORISED)
-def judge(setup: Setup, number: int = 0, *, chains: int = 4, draws: int = 100) -> Verdict:
+def judge(setup: Setup, number: int = 0, *, draws: int = 100, mode=VECTORISED) -> Verdict:
     """Judge a set-up with data, parameters and a reference of a seed, told apart by a number.
 
-    The draws are of the posterior that the reference implies, independent of one another, in
-    chains that have mixed, so that the report is about the normaliser alone.
+    The draws are of the posterior that the reference implies, the same share of it in each of four
+    chains, so that the report is about the normaliser alone. By default in NumPy on whole arrays,
+    which takes no time to compile.
     """
+    with warnings.catch_warnings(), pytensor.config.change_flags(mode=mode):
+        warnings.simplefilter("ignore")
+        return _judged(setup, number, draws)
+
+
+def _judged(setup: Setup, number: int, draws: int) -> Verdict:
     began = time.process_time()
     seed = zlib.crc32(f"{setup.name} {number}".encode())
     rng = np.random.default_rng(seed)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        case = setup.make(rng)
-        try:
-            model = case.build(case.reference(seed % 2**31))
-        except ValueError as error:
-            return Verdict(setup, "", "refused", 0, 1, (str(error),), 0)
-        found = case.estimated(model, rng, chains * draws)
-        posterior = xr.Dataset(
-            {
-                name: (("chain", "draw", *(f"{name}_{i}" for i in range(values.ndim - 1))),
-                       values.reshape(chains, draws, *values.shape[1:]))
-                for name, values in found.draws.items()
-            },
-            coords={"chain": range(chains), "draw": range(draws)},
-        )  # fmt: skip
-        idata = xr.DataTree.from_dict({"posterior": posterior})
-        ebm.compute_reference_stats(idata, model=model, progressbar=False)
-        report = ebm.report(idata)
-        truth, shift, ratio = _truth(found, case.exact)
-        by_luck = False
-        if truth == "sound" and report.status != "ok" and case.reference(0) is not None:
-            others = [case.build(case.reference(seed % 2**31 + k)) for k in (1, 2)]
-            again = [_truth(case.estimated(m, rng, 0), case.exact)[0] for m in others]
-            by_luck = again != ["sound", "sound"]
+    case = setup.make(rng)
+    of_build = time.process_time()
+    try:
+        model = case.build(case.reference(seed % 2**31))
+    except ValueError as error:
+        return Verdict(setup, "", "refused", 0, 1, (str(error),), 0, 0)
+    of_build = time.process_time() - of_build
+    found = case.estimated(model, rng, CHAINS * draws)
+    posterior = xr.Dataset(
+        {
+            name: (("chain", "draw", *(f"{name}_{i}" for i in range(values.ndim - 1))),
+                   values.reshape(CHAINS, draws, *values.shape[1:]))
+            for name, values in found.draws.items()
+        },
+        coords={"chain": range(CHAINS), "draw": range(draws)},
+    )  # fmt: skip
+    idata = xr.DataTree.from_dict({"posterior": posterior})
+    ebm.compute_reference_stats(idata, model=model, progressbar=False)
+    report = ebm.report(idata)
     seconds = time.process_time() - began
-    return Verdict(setup, truth, report.status, shift, ratio, report.reasons, seconds, by_luck)
+    truth, shift, ratio = _truth(found, case.exact)
+    by_luck = False
+    if truth == "sound" and report.status != "ok" and case.reference(0) is not None:
+        others = [case.build(case.reference(seed % 2**31 + k)) for k in (1, 2)]
+        again = [_truth(case.estimated(m, rng, 0), case.exact)[0] for m in others]
+        by_luck = again != ["sound", "sound"]
+    return Verdict(
+        setup, truth, report.status, shift, ratio, report.reasons, of_build, seconds, by_luck
+    )
 
 
 def _truth(found: Posterior, exact: Posterior) -> tuple[str, float, float]:

@@ -7,6 +7,7 @@ from scipy import special
 from benchmarks.trust.laws import ROOT, Law, constant, quartic
 
 __all__ = [
+    "autoregression",
     "banana",
     "chain_of_wells",
     "correlated_scale",
@@ -75,6 +76,25 @@ def correlated_scale(n_dim, correlation):
         ),
         lambda s: n_dim * np.log(ROOT * s) - log_det / 2,
         lambda rng, s, n: s * rng.normal(size=(n, n_dim)) @ root.T,
+    )
+
+
+def autoregression(n_dim):
+    """The correlation of neighbours in a stationary series of unit innovations."""
+
+    def draw(rng, r, n):
+        x = rng.normal(size=(n, n_dim))
+        x[:, 0] /= np.sqrt(1 - r**2)
+        for i in range(1, n_dim):
+            x[:, i] += r * x[:, i - 1]
+        return x
+
+    return Law(
+        lambda x, r: (
+            ((1 - r**2) * x[..., 0] ** 2 + ((x[..., 1:] - r * x[..., :-1]) ** 2).sum(-1)) / 2
+        ),
+        lambda r: n_dim * np.log(ROOT) - np.log1p(-(r**2)) / 2,
+        draw,
     )
 
 
