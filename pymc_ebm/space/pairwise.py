@@ -56,6 +56,11 @@ class Pairwise:
         sum_of = lambda table: np.tensordot(coefficients, table, axes=1)[None]
         return Pairwise(sum_of(self.base), sum_of(self.single), self.pairs, sum_of(self.pair))
 
+    def one(self, k: int) -> Pairwise:
+        """T_k, a single function."""
+        only = slice(k, k + 1)
+        return Pairwise(self.base[only], self.single[only], self.pairs, self.pair[only])
+
     def __call__(self, codes: np.ndarray) -> np.ndarray:
         """Values ``(B, S)`` at codes ``(B, D)``."""
         i, j = self.pairs.T

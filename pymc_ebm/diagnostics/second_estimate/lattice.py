@@ -28,7 +28,7 @@ def over_sites(
     anchors: int = 5,
     levels: int = 40,
     sweeps: int = 2,
-    first: int = 100,
+    first: int = 50,
     largest: int = 1600,
 ) -> Iterator[Answer]:
     """Annealing from independent sites to the model at a few rows, and pooling what it leaves.
@@ -64,7 +64,8 @@ def over_sites(
     assert question.values is not None
     sites = Sites.of(question.values, (question.n_dim,))
     chosen = question.far_apart(anchors)
-    models = [_decomposed(question, sites, int(row), rng) for row in chosen]
+    together = _decomposed(question, sites, chosen, rng)
+    models = [together.one(a) for a in range(len(chosen))]
     base = _base(question, sites)
     particles = first
     while particles <= largest:
@@ -89,12 +90,10 @@ def over_sites(
         particles *= 4
 
 
-def _decomposed(question: Question, sites: Sites, row: int, rng) -> Pairwise:
-    rows = np.array([row])
-
+def _decomposed(question: Question, sites: Sites, rows: NDArray, rng) -> Pairwise:
     def energies(codes: NDArray) -> NDArray:
         x = sites.points(codes).astype(float)
-        return np.asarray(question.energy(x, rows), dtype=float)[0][:, None]
+        return np.asarray(question.energy(x, rows), dtype=float).T
 
     found = decompose(energies, sites.n_values, rng)
     if found is None:
