@@ -11,6 +11,7 @@ from pytensor.graph.replace import graph_replace, vectorize_graph
 from pytensor.graph.rewriting.basic import MergeOptimizer, graph_rewriter
 
 from pymc_ebm.energy.linearity import coefficients
+from pymc_ebm.kernels.distinct_points import distinct_points
 from pymc_ebm.kernels.ops import BlockStream, LinearStream, Weigh
 from pymc_ebm.kernels.points_last import points_last
 from pymc_ebm.kernels.routes import route
@@ -55,7 +56,7 @@ def _linear(node: Apply, used: list[int]) -> dict[int, Variable]:
     """Outputs of a node whose energy is Σ_k c_k(θ) · T_k."""
     op, split = node.op, node.op.split
     given = op.split_inputs(node.inputs)
-    log_base, *arrays = given.arrays
+    log_base, *arrays = _distinct(given.arrays, op.reference)
     # Points of each row's own have an axis of rows before theirs.
     n_rows = op.reference.n_rows
     points_axis = 0 if n_rows is None else 1
@@ -131,7 +132,7 @@ def _blocks(node: Apply, used: list[int]) -> dict[int, Variable]:
     # A single row of parameters is a batch of one, in which captured variables may take part.
     n_rowed = len(split.params) if op.batch_ndim else len(placeholders)
     rows = [pt.tensor(dtype=v.dtype, shape=(None, *v.type.shape)) for v in placeholders[:n_rowed]]
-    arrays = [_points_last(a) for a in node_inputs.arrays]
+    arrays = [_points_last(a) for a in _distinct(node_inputs.arrays, op.reference)]
     slots = [pt.tensor(dtype=a.dtype, shape=(*a.type.shape[:-1], None)) for a in arrays]
     moved = dict(zip([log_base, *split.slots], [pt.moveaxis(s, -1, 0) for s in slots], strict=True))
     whole = vectorize_graph(
@@ -166,6 +167,16 @@ def _blocks(node: Apply, used: list[int]) -> dict[int, Variable]:
         else:
             outputs[k] = gradient.sum(axis=0)
     return {k: v.astype(node.outputs[k].dtype) for k, v in outputs.items()}
+
+
+def _distinct(arrays: list[Variable], reference) -> list[Variable]:
+    """Log base weights and statistics, of points with equal statistics once."""
+    if reference.n_rows is not None or not all(isinstance(a, Constant) for a in arrays):
+        return arrays
+    log_weights, statistics = distinct_points(arrays[0].data, [a.data for a in arrays[1:]])
+    if len(log_weights) == reference.n_points:
+        return arrays
+    return [pt.constant(log_weights), *map(pt.constant, statistics)]
 
 
 def _points_last(array: Variable, axis: int = 0) -> Variable:
