@@ -17,7 +17,7 @@ def check_memory(n_points: int, numbers: float, remedy: str) -> None:
     ----------
     n_points : int
     numbers : float
-        Numbers of eight bytes held per point where the step needs most, its temporary arrays and
+        Numbers of eight bytes per point where the step needs most, its temporary arrays and
         the copies of its result among them.
     remedy : str
         The sentence that says what to do instead.

@@ -54,9 +54,9 @@ TESTS = {
     ],
     "diagnostics/error/posterior_error": [f"{D}/error/test_posterior_error.py"],
     "diagnostics/sums/draw_statistics": [f"{D}/sums/test_draw_statistics.py"],
-    "diagnostics/sums/point_sweep": [
+    "diagnostics/sums/log_weights": [
         "tests/weights/test_running_totals.py",
-        f"{D}/sums/test_point_sweep.py",
+        f"{D}/sums/test_log_weights.py",
         f"{BLOCKS}[unused draws-rows]",
     ],
     "diagnostics/normalisers/amplification_graphs": [

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from pytensor.graph.basic import Variable
 
 from pymc_ebm.diagnostics.normalisers.find import Normaliser
-from pymc_ebm.diagnostics.sums.sweep import statistics_at, sweep_of
+from pymc_ebm.diagnostics.sums.statistics import log_weights_of, statistics_at
 from pymc_ebm.energy.energy import EnergyFunction, as_energy
 from pymc_ebm.energy.split import evaluate
 from pymc_ebm.partition._log_partition import log_partition
@@ -84,11 +84,12 @@ def log_partition_at(
     energy = as_energy(energy, signature)
     rows, batch = _rows(values, energy.cores(len(values)))
     log_z = log_partition(energy, *[row[0] for row in rows], reference=reference)
-    sweep = sweep_of(Normaliser("log_partition", [log_z.owner]))
-    captured = evaluate(sweep.parameters[len(rows) :])
+    log_weights = log_weights_of(Normaliser("log_partition", [log_z.owner]))
+    captured = evaluate(log_weights.parameters[len(rows) :])
     found = []
     for row in zip(*rows, strict=True) if rows else [()]:
-        one = statistics_at(sweep, [*row, *captured], np.ones(1), lambda points, influence: None)
+        arguments, nothing = [*row, *captured], lambda points, influence: None
+        one = statistics_at(log_weights, arguments, np.ones(1), nothing)
         found.append((one["log_partition"], one["log_partition_mcse"]))
     numbers = np.array(found, dtype=float).T
     if not batch:

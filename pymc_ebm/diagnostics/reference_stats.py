@@ -16,7 +16,9 @@ from pymc_ebm.diagnostics.error.posterior_error import PosteriorError
 from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
 from pymc_ebm.diagnostics.normalisers.posterior import flat_draws
 from pymc_ebm.diagnostics.record import Record, check_same_model, describe
-from pymc_ebm.diagnostics.sums.sweep import Sweep, statistics_at, sweep_of
+from pymc_ebm.diagnostics.sums.log_weights import LogWeights
+from pymc_ebm.diagnostics.sums.sharded_log_weights import ShardedLogWeights
+from pymc_ebm.diagnostics.sums.statistics import log_weights_of, statistics_at
 from pymc_ebm.progress import progress
 
 __all__ = ["compute_reference_stats", "record_of"]
@@ -162,16 +164,16 @@ def record_of(
     posterior = normalisers.posterior(idata)
     attributes = describe(normalisers)
     check_same_model(idata, attributes)
-    sweeps = [sweep_of(normaliser) for normaliser in normalisers]
+    log_weights = [log_weights_of(normaliser) for normaliser in normalisers]
     function = normalisers.compile(
         [
             *normalisers.amplification_graphs,
-            *[parameter for sweep in sweeps for parameter in sweep.parameters],
+            *[parameter for of_one in log_weights for parameter in of_one.parameters],
         ],
         **compile_kwargs,
     )
     variables = [n.variable for n in normalisers]
-    stats, errors, of_elpd = _over_draws(function, posterior, sweeps, variables, progressbar)
+    stats, errors, of_elpd = _over_draws(function, posterior, log_weights, variables, progressbar)
     sample_coords = {dim: posterior[dim] for dim in ("chain", "draw")}
     dataset = xr.Dataset(
         {name: (("chain", "draw", "ebm"), values) for name, values in stats.items()}
@@ -192,7 +194,7 @@ def record_of(
 def _over_draws(
     function: Any,
     posterior: xr.Dataset,
-    sweeps: list[Sweep],
+    log_weights: Sequence[LogWeights | ShardedLogWeights],
     variables: list[str],
     progressbar: bool,
 ) -> tuple[dict[str, NDArray], xr.Dataset, dict[str, float]]:
@@ -200,8 +202,8 @@ def _over_draws(
     shape = (posterior.sizes["chain"], posterior.sizes["draw"])
     n_draws = shape[0] * shape[1]
     draws = flat_draws(posterior)
-    stats = {name: np.empty((n_draws, len(sweeps))) for name in _STATISTICS}
-    references = [sweep.reference for sweep in sweeps]
+    stats = {name: np.empty((n_draws, len(log_weights))) for name in _STATISTICS}
+    references = [of_one.reference for of_one in log_weights]
     error = PosteriorError(posterior, {r.fingerprint: r for r in references if r.level != "exact"})
     keys = [(v, r.fingerprint) for v, r in zip(variables, references, strict=True)]
     level = LevelError(dict(zip(keys, references, strict=True)))
@@ -209,20 +211,20 @@ def _over_draws(
         task = bar.add_task("Computing reference statistics", total=n_draws)
         for s in range(n_draws):
             outputs = function({name: values[s] for name, values in draws.items()})
-            first = len(sweeps)
-            for i, sweep in enumerate(sweeps):
-                last = first + len(sweep.parameters)
+            first = len(log_weights)
+            for i, of_one in enumerate(log_weights):
+                last = first + len(of_one.parameters)
                 values, first = outputs[first:last], last
                 c = np.asarray(outputs[i], dtype=float).reshape(-1)
 
                 def add(
-                    points, influence, s=s, key=keys[i], exact=sweep.reference.level == "exact"
+                    points, influence, s=s, key=keys[i], exact=of_one.reference.level == "exact"
                 ):
                     if not exact:
                         error.add(s, key[1], points, influence)
                         level.add(key, points, influence)
 
-                for name, value in statistics_at(sweep, values, c, add).items():
+                for name, value in statistics_at(of_one, values, c, add).items():
                     stats[name][s, i] = value
                 level.add_amplification(keys[i], c.sum())
             bar.advance(task)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
-from pymc_ebm.diagnostics.sums.point_sweep import PointSweep
+from pymc_ebm.diagnostics.sums.log_weights import LogWeights
 from pymc_ebm.memory import physical_memory
 
 __all__ = ["EnergyFaults"]
@@ -27,19 +27,19 @@ class EnergyFaults:
     """
 
     def __init__(self, normalisers: Normalisers):
-        self._sweeps = {n.name: PointSweep(n) for n in normalisers}
+        self._log_weights = {n.name: LogWeights(n) for n in normalisers}
         self._parameters = normalisers.compile(
-            [p for sweep in self._sweeps.values() for p in sweep.parameters]
+            [p for log_weights in self._log_weights.values() for p in log_weights.parameters]
         )
 
     def memory(self, point: Mapping[str, NDArray]) -> Fault | None:
         """Reasons and remedies where the energies need more than the machine has."""
         reasons, remedies = [], []
         available = physical_memory()
-        for name, sweep, values in self._at(point):
-            if sweep.streams and sweep.reference.by_blocks:
+        for name, log_weights, values in self._at(point):
+            if log_weights.streams and log_weights.reference.by_blocks:
                 continue
-            n_rows, n_points = sweep.n_rows(values), sweep.reference.points_per_row
+            n_rows, n_points = log_weights.n_rows(values), log_weights.reference.points_per_row
             needed = 8 * _ARRAYS * n_rows * n_points
             if needed > available:
                 fits = int(available / (8 * _ARRAYS * n_rows))
@@ -54,12 +54,12 @@ class EnergyFaults:
     def energies(self, point: Mapping[str, NDArray], where: str) -> Fault | None:
         """Reasons and remedies where energies are NaN, or +inf at all points."""
         reasons, remedies = [], []
-        for name, sweep, values in self._at(point):
-            n_points, n_rows = sweep.reference.points_per_row, sweep.n_rows(values)
+        for name, log_weights, values in self._at(point):
+            n_points, n_rows = log_weights.reference.points_per_row, log_weights.n_rows(values)
             bad, weightless = np.zeros(n_points, dtype=bool), np.ones(n_rows, dtype=bool)
-            for points, log_weights in sweep.parts(values):
-                bad[points] = np.isnan(log_weights).any(axis=0)
-                weightless &= np.isneginf(log_weights).all(axis=1)
+            for points, block in log_weights.parts(values):
+                bad[points] = np.isnan(block).any(axis=0)
+                weightless &= np.isneginf(block).all(axis=1)
             if bad.any():
                 reasons.append(
                     f"The energy of {name} is NaN at {bad.sum():,} of {n_points:,} points "
@@ -85,7 +85,7 @@ class EnergyFaults:
     def _at(self, point):
         outputs = self._parameters(point)
         first = 0
-        for name, sweep in self._sweeps.items():
-            last = first + len(sweep.parameters)
-            yield name, sweep, outputs[first:last]
+        for name, log_weights in self._log_weights.items():
+            last = first + len(log_weights.parameters)
+            yield name, log_weights, outputs[first:last]
             first = last

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["ShardedReference", "sharded", "shards_of"]
 
 # The log-probability of a model is built many times, and its points are made once.
-_HELD: weakref.WeakKeyDictionary[ShardedReference, dict[str, Shards]] = weakref.WeakKeyDictionary()
+_KEPT: weakref.WeakKeyDictionary[ShardedReference, dict[str, Shards]] = weakref.WeakKeyDictionary()
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -260,7 +260,7 @@ def _shards(reference: ShardedReference, split: SplitEnergy, types: list) -> Sha
 
     text = f"{reference.fingerprint}{split.fingerprint}{types}"
     key = hashlib.sha256(text.encode()).hexdigest()
-    held = _HELD.setdefault(reference, {})
-    if key not in held:
-        held[key] = Shards.of(reference, split, types, key)
-    return held[key]
+    kept = _KEPT.setdefault(reference, {})
+    if key not in kept:
+        kept[key] = Shards.of(reference, split, types, key)
+    return kept[key]

@@ -164,15 +164,15 @@ class PilotLikelihood:
     def parameter_rows(self, u: NDArray, most: int) -> list[list[NDArray]]:
         """Rows of parameters at u: the extreme ones, and `most` that are evenly spaced."""
         theta = self._flat_theta(u)
-        if self._shared:
-            return [self._row(theta, 0)]
-        cores = self._energy.cores(len(theta))
-        scalars = [v for v, n in zip(theta, cores, strict=True) if np.ndim(v) == 1 and not n]
-        ends = [f(v) for v in scalars for f in (np.argmin, np.argmax)]
-        even = np.linspace(0, len(self.data) - 1, most).astype(int)
-        rows = [self._row(theta, row) for row in np.unique([*ends, *even])]
-        distinct = {b"".join(np.asarray(v).tobytes() for v in row): row for row in rows}
-        return list(distinct.values())
+        if not self._shared:
+            cores = self._energy.cores(len(theta))
+            scalars = [v for v, n in zip(theta, cores, strict=True) if not n]
+            ends = [f(v) for v in scalars for f in (np.argmin, np.argmax)]
+            even = np.linspace(0, len(self.data) - 1, most).astype(int)
+            chosen = np.unique([*ends, *even])
+            theta = [v[chosen] for v in theta]
+        rows = self._energy.rows_of(theta)
+        return [rows.row(k) for k in range(len(rows))]
 
     @cached_property
     def _energies_of_data(self) -> list[Callable]:

@@ -1,4 +1,4 @@
-"""Hoisting: finding what an energy computes from x alone.
+"""Hoisting: what an energy computes from x alone.
 
 A graph is written as Σ_k coefficient_k(θ) · feature_k with scalar coefficients, so that factors
 and sums come out; then its largest parts that depend on x alone are the statistics.

@@ -12,7 +12,10 @@ from pymc_ebm.fitting.problem import Problem
 from pymc_ebm.fitting.solution import Solution
 from pymc_ebm.reference._fitted import fitted
 from pymc_ebm.reference.base import Reference
+from pymc_ebm.space.base import Space
 from pymc_ebm.space.box import Support
+from pymc_ebm.space.sites import Sites
+from pymc_ebm.space.whole_numbers import WholeNumbers
 
 __all__ = ["geyer", "likelihood_solution", "no_maximum", "unbounded"]
 
@@ -201,17 +204,18 @@ def _refit(reference, weights, draws, rng) -> Reference:
     )
 
 
-def _space(reference, weights) -> Support | None:
+def _space(reference: Reference, weights: NDArray) -> Space | None:
     """The space of a new reference: counts begin where the old points do.
 
     Integers without a stated support may end at the last point, as colours do, or go on, as counts
     do. It makes no difference where p is negligible at the end; elsewhere only the user can tell.
     """
-    if not reference.discrete or reference.support != Support():
+    if reference.space != WholeNumbers():
         return reference.support
+    states = Sites.looks_like(reference.points)
+    if states is not None:
+        return states
     values = np.unique(reference.points)
-    if reference.event_shape and values.tolist() in ([0, 1], [-1, 1]):
-        return None
     last = np.isin(reference.points, values[-1:] if values[0] >= 0 else values[[0, -1]])
     share = weights @ last.reshape(len(last), -1).any(axis=1)
     if share > _NEGLIGIBLE_AT_THE_END:

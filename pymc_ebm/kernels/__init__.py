@@ -1,4 +1,4 @@
-"""Numba code that makes `LogPartition` fast: one sweep over the points, block by block.
+"""Numba code that makes `LogPartition` fast: one pass over the points, block by block.
 
 Importing this package is what turns it on. Functions for other back ends never see it.
 """

@@ -1,6 +1,6 @@
 """The kernel for energies that are linear in hoisted statistics, E = Σ_k c_k(θ) · T_k(x).
 
-One sweep over blocks of points, for all rows of coefficients, gives log Σ_m exp(a_m − E_m) and
+One pass over blocks of points, for all rows of coefficients, gives log Σ_m exp(a_m − E_m) and
 its derivatives by the coefficients, which are minus the weighted means of the statistics.
 """
 
@@ -28,7 +28,7 @@ _NARROW = 16
 
 @register_funcify_and_cache_key(LinearStream)
 def _funcify(op, node, **kwargs):
-    """Compile the sweep for the shapes and number types of an Op's statistics."""
+    """Compile the pass for the shapes and number types of an Op's statistics."""
     kinds = [_kind(s.type, op.n_rows) for s in op.statistics_of(node.inputs)]
     source = _source(kinds, op.with_gradient, op.width, op.n_rows is not None)
     key = sha256(str(("LinearStream", _VERSION, source)).encode()).hexdigest()
@@ -45,7 +45,7 @@ def _funcify(op, node, **kwargs):
 
 
 def _kind(tensor_type, n_rows: int | None) -> str:
-    """How the sweep treats a statistic, one of the keys of `_WAYS`."""
+    """How the pass treats a statistic, one of the keys of `_WAYS`."""
     if n_rows is not None:
         return "own column" if tensor_type.ndim == 2 else "own columns"
     if tensor_type.ndim == 1:
@@ -55,7 +55,7 @@ def _kind(tensor_type, n_rows: int | None) -> str:
 
 @dataclass(frozen=True)
 class _Way:
-    """Lines of the sweep for one statistic, number {k}."""
+    """Lines of the pass for one statistic, number {k}."""
 
     block: str  # the statistic at the points of a block
     row: str  # subtract the energy of one row of coefficients from `row`
@@ -106,7 +106,7 @@ _WAYS = {
 
 
 def _source(kinds: list[str], with_gradient: bool, width: int, own: bool = False) -> str:
-    """Python text of the sweep.
+    """Python text of the pass.
 
     Parameters
     ----------

@@ -31,7 +31,7 @@ def stream_log_partition(fgraph):
     if not nodes:
         return
     if len(nodes) > 1:
-        # A value here and a gradient there are one sweep.
+        # A value here and a gradient there are one pass.
         MergeOptimizer().rewrite(fgraph)
         nodes = [n for n in fgraph.toposort() if isinstance(n.op, LogPartition)]
     # They register with numba, whose import takes as long as PyMC's own.

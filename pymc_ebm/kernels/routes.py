@@ -23,8 +23,8 @@ class Route:
     Attributes
     ----------
     name : {"linear", "blocks", "plain", "shards"}
-        "linear": one sweep over the hoisted statistics, of which the energy is a linear function.
-        "blocks": one sweep over blocks of points, for each of which PyTensor evaluates the energy.
+        "linear": one pass over the hoisted statistics, of which the energy is a linear function.
+        "blocks": one pass over blocks of points, for each of which PyTensor evaluates the energy.
         "plain": PyTensor's graph, with temporary arrays as long as the points.
         "shards": on the workers of a Dask cluster, where each shard goes one of the other ways.
     reason : str

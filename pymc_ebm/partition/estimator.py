@@ -118,8 +118,8 @@ def with_reference(node: Apply, reference: Reference) -> TensorVariable:
 
 def _statistics(split: SplitEnergy, reference: Reference) -> list[np.ndarray]:
     """Statistics at the points of a reference, in memory once for all graphs that use them."""
-    held = _STATISTICS.setdefault(reference, {})
-    found = [alive() for alive in held.get(split.fingerprint, [])]
+    kept = _STATISTICS.setdefault(reference, {})
+    found = [alive() for alive in kept.get(split.fingerprint, [])]
     arrays = [a for a in found if a is not None]
     if not arrays or len(arrays) < len(found):
         shapes = [s.type.shape[1:] for s in split.statistics]
@@ -130,7 +130,7 @@ def _statistics(split: SplitEnergy, reference: Reference) -> list[np.ndarray]:
             "energy that sums over the event.",
         )
         arrays = [_points_last_in_memory(a) for a in split.statistics_at(reference.points)]
-        held[split.fingerprint] = [weakref.ref(a) for a in arrays]
+        kept[split.fingerprint] = [weakref.ref(a) for a in arrays]
     return arrays
 
 

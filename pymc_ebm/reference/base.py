@@ -21,10 +21,10 @@ from pymc_ebm.reference.words import Words
 from pymc_ebm.space.base import Space
 from pymc_ebm.space.box import Support
 from pymc_ebm.space.guess import space_of_points
+from pymc_ebm.space.law import Law
 from pymc_ebm.space.named import normalise_support
 
 __all__ = ["Reference"]
-from pymc_ebm.space.law import Law
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,8 +164,8 @@ class Reference(PointWeights, Influences, Words):
 
     @property
     def discrete(self) -> bool:
-        """Whether the points are integers, so that Z is a sum."""
-        return self.points.dtype.kind in "biu"
+        """Whether Z is a sum."""
+        return self.space.discrete
 
     @cached_property
     def space(self) -> Space:

@@ -82,13 +82,17 @@ class SiteChange:
 
     def propose(self, rng, x, width=1.0):
         """See `Move`; `width` plays no part."""
-        codes = self.of.codes(x)
+        return self.of.points(self.of_codes(rng, self.of.codes(x))), np.zeros(len(x))
+
+    def of_codes(self, rng: np.random.Generator, codes: NDArray) -> NDArray:
+        """The same of codes ``(B, D)``."""
         one = rng.integers(codes.shape[1], size=len(codes))
         n_values = self.of.n_values[one]
         chosen = np.arange(len(codes)), one
         change = 1 + rng.integers(np.maximum(n_values - 1, 1))
-        codes[chosen] = (codes[chosen] + change) % n_values
-        return self.of.points(codes), np.zeros(len(x))
+        moved = codes.copy()
+        moved[chosen] = (codes[chosen] + change) % n_values
+        return moved
 
 
 @dataclass(frozen=True, eq=False)

@@ -228,12 +228,12 @@ def test_reference_stats_are_those_of_one_machine(idata, model, reference):
 
 def test_merged_groups_estimate_the_same_error(idata, model, reference, monkeypatch):
     """80 groups in place of 4000: the standard error is known to 1/√(2·80), 8%; 4 of them."""
-    from pymc_ebm.diagnostics.sums import shard_sweep
+    from pymc_ebm.diagnostics.sums import sharded_log_weights
 
     few = idata.isel(draw=slice(0, 1), chain=slice(0, 1))
     kwargs = {"extend_inferencedata": False, "progressbar": False}
     exact = ebm.compute_reference_stats(few, model=model, **kwargs)["reference_stats"]
-    monkeypatch.setattr(shard_sweep, "_MOST_GROUPS", 80)
+    monkeypatch.setattr(sharded_log_weights, "_MOST_GROUPS", 80)
     merged = ebm.compute_reference_stats(few, model=model, **kwargs)["reference_stats"]
     ratio = float(merged["log_partition_mcse"][0, 0, 0] / exact["log_partition_mcse"][0, 0, 0])
     assert ratio != 1 and abs(ratio - 1) < 4 * 0.08

@@ -132,16 +132,16 @@ def check_coverage(
             )
             continue
         search = CoverageSearch(normalisers, normaliser)
-        findings = [search.at(row, rng) for row in rows]
-        verdict, reason = _judge(findings, reference, far_above, chance)
+        at_draws = [search.at(row, rng) for row in rows]
+        verdict, reason = _judge(at_draws, reference, far_above, chance)
         nats, p = search.halves()
         verdicts[normaliser.name] = CoverageVerdict(
             verdict,
             reason,
-            data_excess=_largest_excess(findings),
-            missed_mass=max(f.modes.missed for f in findings) if verdict == "missed" else 0.0,
-            misfits=min(f.improbable for f in findings),
-            n_data=findings[0].n_data,
+            data_excess=_largest_excess(at_draws),
+            missed_mass=max(f.modes.missed for f in at_draws) if verdict == "missed" else 0.0,
+            misfits=min(f.improbable for f in at_draws),
+            n_data=at_draws[0].n_data,
             halves_nats=nats,
             halves_p=p,
         )
@@ -165,10 +165,10 @@ def _dispersed(values: Mapping[str, NDArray], draws: int) -> list[int]:
 
 
 def _judge(
-    findings: Sequence[CoverageAtDraw], reference: Reference, far_above: float, chance: float
+    at_draws: Sequence[CoverageAtDraw], reference: Reference, far_above: float, chance: float
 ) -> tuple[Literal["covered", "missed", "not checked"], str]:
-    alarms = [f for f in findings if _data_alarm(f, far_above, chance)]
-    if 2 * len(alarms) > len(findings):
+    alarms = [f for f in at_draws if _data_alarm(f, far_above, chance)]
+    if 2 * len(alarms) > len(at_draws):
         worst = max(alarms, key=lambda f: f.excess)
         return (
             "missed",
@@ -176,28 +176,28 @@ def _judge(
             f"{reference.n_points} points, up to {worst.excess:.3g} nats: the points do not reach "
             "where these data are.",
         )
-    lost = max((f.modes for f in findings), key=lambda modes: modes.missed)
+    lost = max((f.modes for f in at_draws), key=lambda modes: modes.missed)
     if lost.mode is not None:
         return (
             "missed",
             f"The energy has a mode at {_spell(lost.mode.place)} that no points represent, with "
             f"{100 * lost.missed:.3g}% of the mass.",
         )
-    if any(f.modes.undecided and f.after_selection for f in findings):
+    if any(f.modes.undecided and f.after_selection for f in at_draws):
         return (
             "not checked",
             "The energy has a mode where few draws are left, and whether the selection would leave "
             "any is not known: that takes the density of the draws as a function, and many draws "
             "there.",
         )
-    if any(f.modes.undecided for f in findings):
+    if any(f.modes.undecided for f in at_draws):
         return (
             "not checked",
             "There is a mode with few points around it, and too few effective points to tell "
             "whether that is chance.",
         )
-    known = not np.isnan(_largest_excess(findings))
-    modes = max(f.modes.reached for f in findings)
+    known = not np.isnan(_largest_excess(at_draws))
+    modes = max(f.modes.reached for f in at_draws)
     if not known and not modes:
         return (
             "not checked",
@@ -215,8 +215,8 @@ def _spell(place: NDArray) -> str:
     return text if place.ndim else text.strip("[]")
 
 
-def _largest_excess(findings: Sequence[CoverageAtDraw]) -> float:
-    return max((f.excess for f in findings if not np.isnan(f.excess)), default=np.nan)
+def _largest_excess(at_draws: Sequence[CoverageAtDraw]) -> float:
+    return max((f.excess for f in at_draws if not np.isnan(f.excess)), default=np.nan)
 
 
 def _data_alarm(at_draw: CoverageAtDraw, far_above: float, chance: float) -> bool:

@@ -115,10 +115,10 @@ class CoverageSearch:
         data = self._data_of(row, len(sizes))
         excess = self._excess(theta, data) - log_weights[row].max()
         known = excess.size > 0
-        modes, rows = self._modes(theta, rng)
+        modes, events = self._modes(theta, rng)
         drawn = (lambda mode: self._n_drawn(mode, rng)) if self.reference.selected else None
         reached = modes_reached(
-            modes, rows, weights[row], log_z[row], sizes[row], self.reference, drawn
+            modes, events, weights[row], log_z[row], sizes[row], self.reference, drawn
         )
         return CoverageAtDraw(
             excess=float(excess.max()) if known else np.nan,
@@ -181,15 +181,15 @@ class CoverageSearch:
         if reference.discrete:
             return np.nan
 
-        def log_density(rows: NDArray) -> NDArray:
+        def log_density(events: NDArray) -> NDArray:
             """Of draws: exp(−a)."""
-            log_base = reference.log_base(rows.reshape(-1, *reference.event_shape))
-            return np.full(len(rows), np.nan) if log_base is None else -log_base
+            log_base = reference.log_base(events.reshape(-1, *reference.event_shape))
+            return np.full(len(events), np.nan) if log_base is None else -log_base
 
         return mode.draws_of(log_density, rng)
 
     def _modes(self, theta, rng) -> tuple[list[Mode], NDArray]:
-        """Modes near data, points and dispersed places, and the points as rows."""
+        """Modes near data, points and dispersed places, and the points as ``(M, D)``."""
         points, slope = self._points(theta), None
         if not self._flexible:
             return [], points

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pymc_ebm.diagnostics.coverage.continuous_space import ContinuousSpace
-from pymc_ebm.diagnostics.coverage.discrete_space import DiscreteSpace
+from pymc_ebm.diagnostics.coverage.continuous_landscape import ContinuousLandscape
+from pymc_ebm.diagnostics.coverage.discrete_landscape import DiscreteLandscape
 from pymc_ebm.diagnostics.coverage.modes import Mode, find_modes
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.sampling.sites import sites_of
@@ -54,34 +54,35 @@ def search_modes(
     modes : list of Mode
         None in more than 20 dimensions or 200 sites, nor where discrete sites are bound to one
         another, so that changing one may leave the space.
-    rows : ndarray
+    events : ndarray
         The points as the modes' windows take them, ``(M, D)``.
     """
     event = reference.event_shape
     n_dim = int(np.prod(event))
-    rows = points.reshape(-1, n_dim)
+    events = points.reshape(-1, n_dim)
     if n_dim > (_MOST_SITES if reference.discrete else _MOST_DIMENSIONS):
-        return [], rows
-    parts = [rows] if data is None else [rows, data.reshape(-1, n_dim)]
+        return [], events
+    parts = [events] if data is None else [events, data.reshape(-1, n_dim)]
     parts = [part[np.isfinite(part).all(axis=1)] for part in parts]
     starts = np.concatenate([part[rng.integers(len(part), size=_STARTS)] for part in parts])
     known = np.concatenate(parts)
     if reference.discrete:
         if _bound(known, rng):
-            return [], rows
+            return [], events
         sites = sites_of(reference, [np.unique(column) for column in known.T])
-        discrete = DiscreteSpace(energy, sites)
+        discrete = DiscreteLandscape(energy, sites)
         codes = sites.codes(starts.reshape(-1, *event))
         found = find_modes(discrete, np.vstack([codes, discrete.random(rng, 2 * _STARTS)]), rng)
         modes = [replace(mode, place=sites.points(mode.place[None])[0]) for mode in found]
         return modes, sites.codes(points)
     if not isinstance(reference.space, Support):
-        return [], rows
+        return [], events
     centre, scale = np.median(known, axis=0), known.std(axis=0) + 1e-300
     lower, upper = reference.space.bounds_of(n_dim)
-    continuous = ContinuousSpace(
-        lambda rows: energy(rows.reshape(-1, *event)),
-        slope and (lambda rows: slope(rows.reshape(-1, *event)).reshape(rows.shape).astype(float)),
+    shaped = lambda x: x.reshape(-1, *event)
+    continuous = ContinuousLandscape(
+        lambda x: energy(shaped(x)),
+        slope and (lambda x: slope(shaped(x)).reshape(x.shape).astype(float)),
         lower,
         upper,
         scale,
@@ -89,12 +90,12 @@ def search_modes(
     radius = np.exp(rng.uniform(np.log(_NEAR), np.log(_FAR), size=(2 * _STARTS, 1)))
     dispersed = centre + radius * scale * rng.normal(size=(2 * _STARTS, n_dim))
     found = find_modes(continuous, np.vstack([starts, dispersed]), rng)
-    return [replace(mode, place=mode.place.reshape(event)) for mode in found], rows
+    return [replace(mode, place=mode.place.reshape(event)) for mode in found], events
 
 
-def _bound(rows: NDArray, rng: np.random.Generator) -> bool:
+def _bound(events: NDArray, rng: np.random.Generator) -> bool:
     """Whether sites obey a linear equation, as in symmetric matrices or at a fixed sum."""
-    some = rows[rng.integers(len(rows), size=_PER_SITE * rows.shape[1])].astype(float)
+    some = events[rng.integers(len(events), size=_PER_SITE * events.shape[1])].astype(float)
     free = some[:, np.ptp(some, axis=0) > 0]
     if free.shape[1] < 2:
         return False

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pymc_ebm.space.law import Law
 from pymc_ebm.weights.normalised import ess, normalise
 
-__all__ = ["Mode", "Space", "find_modes"]
+__all__ = ["Landscape", "Mode", "find_modes"]
 
 # Draws that weigh a mode, and their least effective share for the weight to be believed.
 _DRAWS = 2000
@@ -23,10 +23,10 @@ _FAR_OUT, _BARRIER = 0.005, 1.0
 _MOST_MODES, _MOST_TRIES = 6, 10
 
 
-class Space(Protocol):
-    """Events of one energy as rows, ``(B, D)``, and how to move among them."""
+class Landscape(Protocol):
+    """Events of one energy, ``(B, D)``, and how to move among them."""
 
-    def energies(self, rows: NDArray) -> NDArray:
+    def energies(self, events: NDArray) -> NDArray:
         """In nats, ``(B,)``; +inf outside the support."""
 
     def descend(self, starts: NDArray, rng: np.random.Generator) -> NDArray:
@@ -52,7 +52,7 @@ class Mode:
         Its lowest energy.
     log_mass : float
         Log of the integral (or sum) of exp(−E) over the mode, in nats, from that over the window.
-    held : float
+    within : float
         Share of the law in the window; more than half where a single discrete state has more.
     law : Law
     least : float
@@ -61,23 +61,23 @@ class Mode:
 
     place: NDArray
     log_mass: float
-    held: float
+    within: float
     law: Law
     least: float
 
-    def holds(self, rows: NDArray) -> NDArray:
+    def holds(self, events: NDArray) -> NDArray:
         """Whether events ``(B, D)`` lie in the window."""
-        return self.law.log_density(rows) >= self.least - 1e-9
+        return self.law.log_density(events) >= self.least - 1e-9
 
     def draws_of(self, log_density: Callable[[NDArray], NDArray], rng) -> float:
-        """Share of the draws of another density, in nats of rows ``(B, D)``, in the window."""
-        rows = self.law.draw(rng, _DRAWS)
-        rows = rows[self.holds(rows)]
-        ratios = np.exp(log_density(rows) - self.law.log_density(rows))
-        return self.held * float(ratios.mean())
+        """Share of the draws of another density, in nats of events ``(B, D)``, in the window."""
+        events = self.law.draw(rng, _DRAWS)
+        events = events[self.holds(events)]
+        ratios = np.exp(log_density(events) - self.law.log_density(events))
+        return self.within * float(ratios.mean())
 
 
-def find_modes(space: Space, starts: NDArray, rng: np.random.Generator) -> list[Mode]:
+def find_modes(landscape: Landscape, starts: NDArray, rng: np.random.Generator) -> list[Mode]:
     r"""Modes whose mass a local law measures, from the lowest energy upwards.
 
     .. math:: \int_W e^{−E(x)} dx \approx \frac1J \sum_{j: x_j \in W} \frac{e^{−E(x_j)}}{g(x_j)}
@@ -89,7 +89,7 @@ def find_modes(space: Space, starts: NDArray, rng: np.random.Generator) -> list[
 
     Parameters
     ----------
-    space : Space
+    landscape : Landscape
     starts : ndarray
         ``(B, D)``.
     rng : Generator
@@ -99,18 +99,18 @@ def find_modes(space: Space, starts: NDArray, rng: np.random.Generator) -> list[
     list of Mode
     """
     with np.errstate(all="ignore"):
-        ends = space.descend(starts, rng)
-        energies = space.energies(ends)
+        ends = landscape.descend(starts, rng)
+        energies = landscape.energies(ends)
         known: list[tuple[NDArray, Law, float]] = []
         found: list[Mode] = []
         for i in np.argsort(energies):
             enough = len(found) >= _MOST_MODES or len(known) >= _MOST_TRIES
             if enough or not np.isfinite(energies[i]):
                 break
-            if any(_joined(space, ends[i], *earlier) for earlier in known):
+            if any(_joined(landscape, ends[i], *earlier) for earlier in known):
                 continue
-            for law in _laws(space, ends[i], rng):
-                mode, reach = _measured(space, ends[i], law, rng)
+            for law in _laws(landscape, ends[i], rng):
+                mode, reach = _measured(landscape, ends[i], law, rng)
                 known.append((ends[i], law, reach))
                 if mode is not None:
                     found.append(mode)
@@ -118,30 +118,30 @@ def find_modes(space: Space, starts: NDArray, rng: np.random.Generator) -> list[
     return found
 
 
-def _laws(space: Space, end: NDArray, rng: np.random.Generator) -> Iterator[Law]:
-    by_differences = space.law_by_differences(end)
+def _laws(landscape: Landscape, end: NDArray, rng: np.random.Generator) -> Iterator[Law]:
+    by_differences = landscape.law_by_differences(end)
     if by_differences is not None:
         yield by_differences
-    by_chains = space.law_by_chains(end, rng)
+    by_chains = landscape.law_by_chains(end, rng)
     if by_chains is not None:
         yield by_chains
 
 
-def _joined(space: Space, end: NDArray, place: NDArray, law: Law, reach: float) -> bool:
+def _joined(landscape: Landscape, end: NDArray, place: NDArray, law: Law, reach: float) -> bool:
     """Whether an end is of the mode at a place that has been looked at."""
     if not law.log_density(end[None])[0] >= reach:
         return False
-    energies = space.energies(space.path(end, place))
+    energies = landscape.energies(landscape.path(end, place))
     return bool(energies.max() <= max(energies[0], energies[-1]) + _BARRIER)
 
 
-def _measured(space, place, law, rng) -> tuple[Mode | None, float]:
+def _measured(landscape, place, law, rng) -> tuple[Mode | None, float]:
     """The window of a law with its mass, if the draws tell it, and the reach of the law."""
-    rows = law.draw(rng, _DRAWS)
-    log_g = law.log_density(rows)
+    events = law.draw(rng, _DRAWS)
+    log_g = law.log_density(events)
     least, reach = np.median(log_g), np.quantile(log_g, _FAR_OUT) - 1e-9
     within = log_g >= least - 1e-9
-    log_weights = -space.energies(rows[within]) - log_g[within]
+    log_weights = -landscape.energies(events[within]) - log_g[within]
     log_sum, weights = normalise(log_weights)
     efficiency = ess(weights) / within.sum()
     # Chains may have gone to another mode.

@@ -38,7 +38,7 @@ class ModesReached(NamedTuple):
 
 def modes_reached(
     modes: Sequence[Mode],
-    rows: NDArray,
+    events: NDArray,
     weights: NDArray,
     log_z: float,
     size: float,
@@ -56,7 +56,7 @@ def modes_reached(
     Parameters
     ----------
     modes : sequence of Mode
-    rows : ndarray
+    events : ndarray
         The points as windows take them, ``(M, D)``.
     weights : ndarray
         Normalised weights, ``(M,)``.
@@ -76,8 +76,8 @@ def modes_reached(
     if not modes:
         return ModesReached(0.0, None, False, 0)
     log_masses = np.array([mode.log_mass for mode in modes])
-    held = np.array([mode.held for mode in modes])
-    carried = np.array([weights[mode.holds(rows)].sum() for mode in modes])
+    within = np.array([mode.within for mode in modes])
+    carried = np.array([weights[mode.holds(events)].sum() for mode in modes])
     total = special.logsumexp(log_masses)
     if reference.level != "relative":
         total = max(total, log_z)
@@ -86,10 +86,10 @@ def modes_reached(
         well = carried * size >= fewest_expected
         if not well.any():
             return ModesReached(0.0, None, False, 0)
-        scale = log_masses[well] + np.log(held[well]) - np.log(carried[well])
+        scale = log_masses[well] + np.log(within[well]) - np.log(carried[well])
         total = max(total, np.median(scale))
     shares = np.exp(log_masses - total)
-    expected = shares * held
+    expected = shares * within
     empty = (shares >= least_share) & (carried < missed_below * expected)
     certain = expected * size >= fewest_expected
     if reference.level != "relative":
@@ -98,7 +98,7 @@ def modes_reached(
         certain = np.zeros(len(modes), dtype=bool)
         for k in map(int, np.flatnonzero(empty)):
             # With 95% probability less than 3/n is left where none of n draws is.
-            log_left = log_masses[k] + np.log(held[k] * 3 / n_drawn(modes[k])) - log_z
+            log_left = log_masses[k] + np.log(within[k] * 3 / n_drawn(modes[k])) - log_z
             empty[k] = not log_left < np.log(most_left)
     lost = np.where(empty & certain, shares, 0.0)
     worst = int(lost.argmax())

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from pymc_ebm.diagnostics.sums.shard_sweep import GroupsOfShards
+from pymc_ebm.diagnostics.sums.sharded_log_weights import GroupsOfShards
 from pymc_ebm.reference.base import Reference
 
 __all__ = ["LevelError"]

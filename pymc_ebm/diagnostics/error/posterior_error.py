@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from pymc_ebm.diagnostics.sums.shard_sweep import GroupsOfShards
+from pymc_ebm.diagnostics.sums.sharded_log_weights import GroupsOfShards
 from pymc_ebm.reference.base import Reference
 
 __all__ = ["PosteriorError"]

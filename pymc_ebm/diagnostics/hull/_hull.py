@@ -9,7 +9,13 @@ import pymc as pm
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linprog
 
-from pymc_ebm.diagnostics.hull.coefficients import FAR, NEAR, Coefficients, NotApplicable, moving
+from pymc_ebm.diagnostics.hull.coefficients import (
+    FAR,
+    NEAR,
+    EnergyCoefficients,
+    NotApplicable,
+    moving,
+)
 from pymc_ebm.diagnostics.hull.extremes import all_points, extreme_points, statistics_of
 from pymc_ebm.diagnostics.normalisers.find import Normaliser
 from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
@@ -243,8 +249,10 @@ def _verdict(
     of_points, n_points = (all_points if few else extreme_points)(split, reference)
     if n_points == 0 or not np.isfinite(of_data).all():
         raise NotApplicable("The statistics of the data, or of every point, are not finite.")
-    row_of_datum = _row_of_datum(normaliser, len(data))
-    coefficients = Coefficients(normalisers, normaliser, np.vstack([of_data, of_points]))
+    if normaliser.nodes[0].outputs[0].type.ndim > 1:
+        raise NotApplicable("The parameters have several batch dimensions.")
+    row_of_datum = normaliser.row_of_data(len(data))
+    coefficients = EnergyCoefficients(normalisers, normaliser, np.vstack([of_data, of_points]))
     if coefficients.n_rows != row_of_datum.max() + 1:
         raise NotApplicable("The rows of parameters are not those of the data.")
     far, near = coefficients.directions(FAR), coefficients.directions(NEAR)
@@ -291,13 +299,3 @@ def _per_point(slot) -> bool:
     if not slot.dtype.startswith("float") or not shape or shape[0] is not None:
         return False
     return None not in shape[1:]
-
-
-def _row_of_datum(normaliser: Normaliser, n_data: int) -> NDArray:
-    """Which of the distinct rows of parameters each datum has, ``(N,)``."""
-    n_batch = normaliser.nodes[0].outputs[0].type.ndim
-    if n_batch > 1:
-        raise NotApplicable("The parameters have several batch dimensions.")
-    if n_batch == 0:
-        return np.zeros(n_data, dtype=int)
-    return np.arange(n_data) if normaliser.kinds is None else normaliser.kinds

@@ -10,7 +10,7 @@ from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
 from pymc_ebm.energy.linearity import common_slopes, slopes
 from pymc_ebm.energy.split import VECTORISED, SplitEnergy
 
-__all__ = ["FAR", "NEAR", "Coefficients", "NotApplicable", "moving"]
+__all__ = ["FAR", "NEAR", "EnergyCoefficients", "NotApplicable", "moving"]
 
 # Lengths of random steps, in unconstrained parameters: far ones span all that coefficients can
 # reach, near ones the directions in which they move independently.
@@ -23,7 +23,7 @@ class NotApplicable(Exception):
     """Raised with the reason why the hull says nothing about a model."""
 
 
-class Coefficients:
+class EnergyCoefficients:
     """c_rk = ∂E/∂T_k for each row of parameters, as the model's free values move.
 
     Parameters

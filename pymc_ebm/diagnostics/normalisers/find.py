@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pymc as pm
 from numpy.typing import NDArray
 from pymc.distributions.mixture import MixtureRV
@@ -53,6 +54,12 @@ class Normaliser:
         """Inputs of its first node."""
         node = self.nodes[0]
         return node.op.split_inputs(node.inputs)
+
+    def row_of_data(self, n_data: int) -> NDArray:
+        """Which of the distinct rows of parameters each datum has, ``(N,)``."""
+        if self.nodes[0].outputs[0].type.ndim == 0:
+            return np.zeros(n_data, dtype=int)
+        return np.arange(n_data) if self.kinds is None else self.kinds
 
     def of_batch(self, batch: Variable) -> Variable:
         """The part of an array of the nodes' batch shape that belongs to it."""

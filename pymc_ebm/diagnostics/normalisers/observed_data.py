@@ -25,13 +25,13 @@ class Data:
         ``(N, *event)``.
     whole : bool
         Whether all of them have the one energy, as in no mixture.
-    kinds : ndarray of int, optional
-        ``(N,)``, which of the distinct rows of parameters each has, where some have the same.
+    row : ndarray of int
+        ``(N,)``, which of the distinct rows of parameters each has.
     """
 
     values: NDArray
     whole: bool
-    kinds: NDArray | None = None
+    row: NDArray
 
     def of_row(self, row: int, n_rows: int) -> NDArray | None:
         """Data with one of the rows of parameters; None where that is not known."""
@@ -39,10 +39,9 @@ class Data:
             return None
         if n_rows == 1:
             return self.values
-        kinds = np.arange(len(self.values)) if self.kinds is None else self.kinds
-        if len(kinds) != len(self.values) or kinds.max() + 1 != n_rows:
+        if len(self.row) != len(self.values) or self.row.max() + 1 != n_rows:
             return None
-        return self.values[kinds == row]
+        return self.values[self.row == row]
 
 
 def data_of_normalisers(model: pm.Model, normalisers: Sequence[Normaliser]) -> dict[str, Data]:
@@ -58,7 +57,7 @@ def data_of_normalisers(model: pm.Model, normalisers: Sequence[Normaliser]) -> d
         for normaliser in mine:
             event = normaliser.reference.event_shape
             if values.shape[values.ndim - len(event) :] == event:
-                whole = rv.name in ebms
-                kinds = normaliser.kinds if whole else None
-                found[normaliser.name] = Data(values.reshape(-1, *event), whole, kinds)
+                events = values.reshape(-1, *event)
+                row = normaliser.row_of_data(len(events))
+                found[normaliser.name] = Data(events, rv.name in ebms, row)
     return found

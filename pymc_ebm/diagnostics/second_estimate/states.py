@@ -26,7 +26,7 @@ def over_states(question: Question, *, block: int = 2**15) -> Answer:
     ----------
     question : Question
     block : int
-        States that are held at a time.
+        States in memory at a time.
 
     Returns
     -------

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pymc_ebm.diagnostics.sums.point_sweep import PointSweep
+from pymc_ebm.diagnostics.sums.log_weights import LogWeights
 from pymc_ebm.weights.normalised import ess, normalise
 from pymc_ebm.weights.pareto_tails import TopLogWeights, pareto_k
 from pymc_ebm.weights.running_totals import RunningTotals
@@ -17,15 +17,15 @@ Influence = Callable[[slice, NDArray], None]
 
 
 def draw_statistics(
-    sweep: PointSweep, values: Sequence[NDArray], c: NDArray, add_influence: Influence
+    log_weights: LogWeights, values: Sequence[NDArray], c: NDArray, add_influence: Influence
 ) -> Statistics:
     """Statistics of a normaliser, with the log weights of all rows and points in memory.
 
     Parameters
     ----------
-    sweep : PointSweep
+    log_weights : LogWeights
     values : sequence of ndarray
-        Of the parameters of `sweep`.
+        Of the parameters of `log_weights`.
     c : ndarray
         Amplification of each row, ``(R,)``.
     add_influence : callable
@@ -36,8 +36,8 @@ def draw_statistics(
     dict of float
         As `compute_reference_stats` describes them.
     """
-    reference = sweep.reference
-    rows = sweep.all(values)
+    reference = log_weights.reference
+    rows = log_weights.all(values)
     log_z, weights = normalise(rows)
     sizes = ess(weights)
     influence = reference.influence(reference.amplified(c, weights))
@@ -62,13 +62,13 @@ def draw_statistics(
 
 
 def streamed_statistics(
-    sweep: PointSweep, values: Sequence[NDArray], c: NDArray, add_influence: Influence
+    log_weights: LogWeights, values: Sequence[NDArray], c: NDArray, add_influence: Influence
 ) -> Statistics:
-    """`draw_statistics` in two sweeps over the points, of which a block is in memory."""
-    reference, n_rows = sweep.reference, len(c)
+    """`draw_statistics` in two passes over the points, of which a block is in memory."""
+    reference, n_rows = log_weights.reference, len(c)
     totals, coarse, of_coarse = RunningTotals(n_rows), RunningTotals(n_rows), None
     without_weight, exact = np.zeros(n_rows), reference.level == "exact"
-    for points, rows in sweep.blocks(values):
+    for points, rows in log_weights.blocks(values):
         totals.add(rows)
         without_weight += np.isneginf(rows).sum(axis=1)
         of_coarse = reference.coarser(rows, points)
@@ -77,7 +77,7 @@ def streamed_statistics(
     worst, shares = int(np.argmin(totals.ess)), shares_of(c)
     level, likelihood = reference.group_spread(shares.sum()), reference.group_spread(c.sum())
     top, edge = TopLogWeights(reference.n_points), np.zeros(n_rows)
-    for points, rows in sweep.blocks(values):
+    for points, rows in log_weights.blocks(values):
         weights = totals.weights(rows)
         edge += reference.edge_weight(weights, points)
         if not exact:

@@ -6,7 +6,13 @@ import pytensor.tensor as pt
 import pytest
 
 import pymc_ebm as ebm
-from pymc_ebm.diagnostics.hull.coefficients import FAR, NEAR, Coefficients, NotApplicable, moving
+from pymc_ebm.diagnostics.hull.coefficients import (
+    FAR,
+    NEAR,
+    EnergyCoefficients,
+    NotApplicable,
+    moving,
+)
 from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
 from pymc_ebm.reference import from_draws
 
@@ -64,7 +70,7 @@ def coefficients_of(make, points=POINTS, observed=None):
     normalisers = Normalisers(model)
     [normaliser] = normalisers
     statistics = np.column_stack(normaliser.nodes[0].op.split.statistics_at(np.r_[data, points]))
-    return Coefficients(normalisers, normaliser, statistics)
+    return EnergyCoefficients(normalisers, normaliser, statistics)
 
 
 def ranks(coefficients, step):

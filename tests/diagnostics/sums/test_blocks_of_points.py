@@ -8,7 +8,7 @@ import pytest
 import pymc_ebm as ebm
 from pymc_ebm.diagnostics.hull import _hull as hull
 from pymc_ebm.diagnostics.hull import extremes
-from pymc_ebm.diagnostics.sums import point_sweep
+from pymc_ebm.diagnostics.sums import log_weights
 from pymc_ebm.weights.pareto_tails import TopLogWeights, pareto_k
 
 DATA = np.random.default_rng(0).normal(0.5, 2, size=12)
@@ -55,7 +55,7 @@ def stats_of(reference, rows):
 def test_stats_in_blocks_are_those_of_all_points(name, rows, monkeypatch):
     reference = REFERENCES[name]()
     whole = stats_of(reference, rows)
-    monkeypatch.setattr(point_sweep, "_BLOCK", 300)
+    monkeypatch.setattr(log_weights, "_BLOCK", 300)
     blocks = stats_of(reference, rows)
     for group in ("reference_stats", "reference_mcse"):
         for variable in whole[group].data_vars:

@@ -13,7 +13,7 @@ M = 399
 
 
 class Given:
-    """In place of a `PointSweep`: log weights ``(R, M)``, whole or in blocks of 90 points."""
+    """In place of a `LogWeights`: log weights ``(R, M)``, whole or in blocks of 90 points."""
 
     def __init__(self, reference, rows):
         self.reference, self.rows = reference, rows

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pymc_ebm.space.moves import SiteChange
 from pymc_ebm.space.sites import Sites
 from pymc_ebm.weights.normalised import normalise
 
-__all__ = ["DiscreteSpace", "SiteFrequencies"]
+__all__ = ["DiscreteLandscape", "SiteFrequencies"]
 
 _CHAINS = 32
 # Steps of all chains together at a time: sweeps, and the most for events of many sites.
@@ -23,7 +24,7 @@ _AT_RANDOM = 1e-3
 
 @dataclass(frozen=True, eq=False)
 class SiteFrequencies:
-    """Independent sites with log probabilities of their values, ``(D, K)``, of codes as rows."""
+    """Independent sites with log probabilities of their values, ``(D, K)``, of codes."""
 
     log_p: NDArray
 
@@ -33,14 +34,14 @@ class SiteFrequencies:
         u = rng.random((draws, len(ends), 1))
         return (u >= ends).sum(axis=2)
 
-    def log_density(self, rows: NDArray, *params) -> NDArray:
+    def log_density(self, codes: NDArray, *params) -> NDArray:
         """In nats, ``(B,)``; −inf where a code is −1, a value that is not known."""
-        of_sites = self.log_p[np.arange(len(self.log_p)), rows]
-        return np.where(rows < 0, -np.inf, of_sites).sum(axis=1)
+        of_sites = self.log_p[np.arange(len(self.log_p)), codes]
+        return np.where(codes < 0, -np.inf, of_sites).sum(axis=1)
 
 
-class DiscreteSpace:
-    """Events of D sites as rows of codes of their values, under one energy.
+class DiscreteLandscape:
+    """Events of D sites as codes of their values, under one energy.
 
     Parameters
     ----------
@@ -55,9 +56,9 @@ class DiscreteSpace:
         self._allowed = np.arange(most) < sites.n_values[:, None]
         self._steps = min(_SWEEPS * n_sites, _MOST_STEPS)
 
-    def energies(self, rows: NDArray) -> NDArray:
+    def energies(self, codes: NDArray) -> NDArray:
         """Of codes ``(B, D)``, in nats; +inf where E is not a number."""
-        energies = self._energy(self._sites.points(rows))
+        energies = self._energy(self._sites.points(codes))
         return np.where(np.isnan(energies), np.inf, energies)
 
     def random(self, rng: np.random.Generator, draws: int) -> NDArray:
@@ -90,8 +91,8 @@ class DiscreteSpace:
 
     def law_by_chains(self, end: NDArray, rng: np.random.Generator) -> SiteFrequencies:
         """The frequencies of the values in the second halves of chains from one place."""
-        rows = self._chain(np.tile(end, (_CHAINS, 1)), rng).reshape(-1, len(end))
-        counts = np.stack([(rows == k).sum(axis=0) for k in range(self._allowed.shape[1])], axis=1)
+        codes = self._chain(np.tile(end, (_CHAINS, 1)), rng).reshape(-1, len(end))
+        counts = np.stack([(codes == k).sum(axis=0) for k in range(self._allowed.shape[1])], axis=1)
         counts = np.where(self._allowed, counts + 0.5, 0.0)
         return self._law(counts / counts.sum(axis=1, keepdims=True))
 
@@ -101,13 +102,9 @@ class DiscreteSpace:
 
     def _chain(self, codes: NDArray, rng: np.random.Generator) -> NDArray:
         """Some states ``(T, B, D)`` of Metropolis chains that change one site at a time."""
-        chains, energies, kept = np.arange(len(codes)), self.energies(codes), []
+        energies, kept, move = self.energies(codes), [], SiteChange(self._sites)
         for step in range(self._steps):
-            site = rng.integers(codes.shape[1], size=len(codes))
-            n_values = self._sites.n_values[site]
-            moved = codes.copy()
-            change = 1 + rng.integers(np.maximum(n_values - 1, 1))
-            moved[chains, site] = (codes[chains, site] + change) % n_values
+            moved = move.of_codes(rng, codes)
             of_moved = self.energies(moved)
             accepted = rng.exponential(size=len(codes)) > of_moved - energies
             codes = np.where(accepted[:, None], moved, codes)

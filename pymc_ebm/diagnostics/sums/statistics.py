@@ -11,32 +11,33 @@ from pymc_ebm.diagnostics.sums.draw_statistics import (
     draw_statistics,
     streamed_statistics,
 )
-from pymc_ebm.diagnostics.sums.point_sweep import PointSweep
-from pymc_ebm.diagnostics.sums.shard_sweep import ShardSweep
+from pymc_ebm.diagnostics.sums.log_weights import LogWeights
+from pymc_ebm.diagnostics.sums.sharded_log_weights import ShardedLogWeights
 from pymc_ebm.distributed import ShardedReference
 
-__all__ = ["Sweep", "statistics_at", "sweep_of"]
-
-Sweep = PointSweep | ShardSweep
+__all__ = ["log_weights_of", "statistics_at"]
 
 
-def sweep_of(normaliser: Normaliser) -> Sweep:
+def log_weights_of(normaliser: Normaliser) -> LogWeights | ShardedLogWeights:
     """The points of a normaliser: here, or in shards on other machines."""
     if isinstance(normaliser.reference, ShardedReference):
-        return ShardSweep(normaliser)
-    return PointSweep(normaliser)
+        return ShardedLogWeights(normaliser)
+    return LogWeights(normaliser)
 
 
 def statistics_at(
-    sweep: Sweep, values: Sequence[NDArray], c: NDArray, add_influence: Influence
+    log_weights: LogWeights | ShardedLogWeights,
+    values: Sequence[NDArray],
+    c: NDArray,
+    add_influence: Influence,
 ) -> Statistics:
     """Statistics of a normaliser at one draw, of all its points at once where they fit.
 
     Parameters
     ----------
-    sweep : Sweep
+    log_weights : LogWeights or ShardedLogWeights
     values : sequence of ndarray
-        Of the parameters of `sweep`.
+        Of the parameters of `log_weights`.
     c : ndarray
         Amplification of each row, ``(R,)``.
     add_influence : callable
@@ -47,7 +48,7 @@ def statistics_at(
     dict of float
         As `compute_reference_stats` describes them.
     """
-    if isinstance(sweep, ShardSweep):
-        return sweep.statistics(values, c, add_influence)
-    of_draw = draw_statistics if sweep.fits(values) else streamed_statistics
-    return of_draw(sweep, values, c, add_influence)
+    if isinstance(log_weights, ShardedLogWeights):
+        return log_weights.statistics(values, c, add_influence)
+    of_draw = draw_statistics if log_weights.fits(values) else streamed_statistics
+    return of_draw(log_weights, values, c, add_influence)

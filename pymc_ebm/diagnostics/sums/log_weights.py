@@ -15,13 +15,13 @@ from pymc_ebm.kernels.routes import choose
 from pymc_ebm.memory import check_memory
 from pymc_ebm.reference.base import Reference
 
-__all__ = ["PointSweep"]
+__all__ = ["LogWeights"]
 
-# Log weights that are held at a time, 1 MiB an array.
+# Log weights in memory at a time, 1 MiB an array.
 _BLOCK = 2**17
 
 
-class PointSweep:
+class LogWeights:
     """Log weights a_m − E(y_m | θ) of one normaliser, block by block.
 
     Parameters

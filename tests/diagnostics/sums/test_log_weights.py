@@ -9,8 +9,8 @@ import pytest
 
 import pymc_ebm as ebm
 from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
-from pymc_ebm.diagnostics.sums import point_sweep
-from pymc_ebm.diagnostics.sums.point_sweep import PointSweep
+from pymc_ebm.diagnostics.sums import log_weights
+from pymc_ebm.diagnostics.sums.log_weights import LogWeights
 from pymc_ebm.weights.groups import group_variance
 from pymc_ebm.weights.running_totals import RunningTotals
 
@@ -28,13 +28,13 @@ def sweep(mu, s, reference=None):
         log_z = ebm.log_partition(gaussian, mu, s, reference=reference)
         pm.Potential("p", -log_z.sum())
     [normaliser] = Normalisers(model, transformed=True)
-    return PointSweep(normaliser)
+    return LogWeights(normaliser)
 
 
 @pytest.mark.parametrize("rows", [1, 3])
 def test_log_weights_in_blocks_of_a_given_size(rows, interpreted, monkeypatch):
     """a − (y − μ)²/2s², for 300 numbers at a time: as many fewer points as there are rows."""
-    monkeypatch.setattr(point_sweep, "_BLOCK", 300)
+    monkeypatch.setattr(log_weights, "_BLOCK", 300)
     mu = np.array([0.3, -1.0, 2.0])[:rows]
     values = [mu if rows > 1 else mu[0], np.array(1.7)]
     one = sweep(pt.dvector("mu") if rows > 1 else pt.dscalar("mu"), pt.dscalar("s"))
@@ -54,9 +54,9 @@ def test_what_is_held_at_once(rows, block, interpreted, monkeypatch):
     """Eight blocks of numbers and no more, but for one point of every row at the least."""
     one = sweep(pt.dvector("mu"), pt.dscalar("s"))
     values = [np.zeros(rows), np.ones(rows)]
-    monkeypatch.setattr(point_sweep, "_BLOCK", block)
+    monkeypatch.setattr(log_weights, "_BLOCK", block)
     assert one.fits(values) == (block != 3)
-    monkeypatch.setattr(point_sweep, "_BLOCK", block - 1 if block < 10**9 else block)
+    monkeypatch.setattr(log_weights, "_BLOCK", block - 1 if block < 10**9 else block)
     assert one.fits(values) == (block == 10**9)
     if block == 3:
         assert [s.stop for s, _ in one.blocks(values)] == list(range(1, M + 1))
@@ -67,7 +67,7 @@ def test_what_cannot_be_taken_in_blocks_is_held_or_refused(interpreted, monkeypa
     q = ebm.reference.independent(lambda mu, s: pm.Normal.dist(mu, 2 * s), draws=M, random_seed=1)
     one = sweep(pt.dvector("mu"), pt.dscalar("s"), q)
     values = [np.zeros(5), np.ones(5)]
-    monkeypatch.setattr(point_sweep, "_BLOCK", 100)
+    monkeypatch.setattr(log_weights, "_BLOCK", 100)
     memory = "pymc_ebm.memory.physical_memory"
     monkeypatch.setattr(memory, lambda: 320_000)
     assert one.fits(values)
@@ -83,7 +83,7 @@ def test_rows_of_vectors(interpreted):
         b = pm.Normal("b", shape=(2, 3))
         log_z = ebm.log_partition(lambda x, b: x @ b, b, reference=q, signature="(k)")
         pm.Potential("p", -log_z.sum())
-    one = PointSweep(Normalisers(model, transformed=True)[0])
+    one = LogWeights(Normalisers(model, transformed=True)[0])
     rows = np.array([[0.1, -0.2, 0.3], [1.0, 0.0, -1.0]])
     assert one.n_rows([rows]) == 2
     [(points, found)] = one.parts([rows])
@@ -99,7 +99,7 @@ def test_a_component_of_a_mixture_has_its_own_row(interpreted):
         pm.Mixture("x", [0.4, 0.6], parts, observed=np.array([0.0, 1.0, 3.0]))
     means = [0.3, -1.0]
     for mean, normaliser in zip(means, Normalisers(model, transformed=True), strict=True):
-        one = PointSweep(normaliser)
+        one = LogWeights(normaliser)
         values = [
             np.broadcast_to(v, p.type.shape)
             for v, p in zip((means, 1.7), one.parameters, strict=True)
@@ -128,14 +128,14 @@ def test_data_that_the_energy_uses_besides_its_parameters(interpreted):
         d, s = pm.Data("d", 3.0), pm.HalfNormal("s")
         log_z = ebm.log_partition(lambda x, s: d * x**2 / s, s, reference=q)
         pm.Potential("p", -log_z)
-    one = PointSweep(Normalisers(model, transformed=True)[0])
+    one = LogWeights(Normalisers(model, transformed=True)[0])
     assert len(one.parameters) == 2
     values = [np.array(0.5), np.array(4.0)]
     np.testing.assert_allclose(one.all(values)[0], q.log_weights - 4 * q.points**2 / 0.5)
 
 
 def test_a_block_is_of_the_size_that_is_said():
-    assert 8 * point_sweep._BLOCK == 2**20  # 1 MiB an array
+    assert 8 * log_weights._BLOCK == 2**20  # 1 MiB an array
 
 
 def test_a_nan_or_infinite_weight_stays_visible():

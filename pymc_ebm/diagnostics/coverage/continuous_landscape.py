@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, optimize
 
-__all__ = ["ContinuousSpace", "GaussianLaw"]
+__all__ = ["ContinuousLandscape", "GaussianLaw"]
 
 _DESCENT, _ON_LINE = 60, 20
 _CHAINS, _STEPS = 32, 240
@@ -29,14 +29,14 @@ class GaussianLaw:
         """Events ``(draws, D)``."""
         return self.mean + rng.normal(size=(draws, len(self.mean))) @ self.root.T
 
-    def log_density(self, rows: NDArray, *params) -> NDArray:
+    def log_density(self, events: NDArray, *params) -> NDArray:
         """In nats, ``(B,)``."""
-        z = linalg.solve_triangular(self.root, (rows - self.mean).T, lower=True)
+        z = linalg.solve_triangular(self.root, (events - self.mean).T, lower=True)
         log_det = np.log(np.diag(self.root)).sum() + len(self.mean) / 2 * np.log(2 * np.pi)
         return -(z**2).sum(axis=0) / 2 - log_det
 
 
-class ContinuousSpace:
+class ContinuousLandscape:
     """Events of D real numbers within bounds, under one energy.
 
     Parameters
@@ -62,10 +62,10 @@ class ContinuousSpace:
         self._energy, self._slope = energy, slope
         self._lower, self._upper, self._scale = lower, upper, scale
 
-    def energies(self, rows: NDArray) -> NDArray:
+    def energies(self, events: NDArray) -> NDArray:
         """Of events ``(B, D)``, in nats; +inf outside the bounds and where E is not a number."""
-        inside = ((rows >= self._lower) & (rows <= self._upper)).all(axis=1)
-        energies = np.where(inside, self._energy(rows), np.inf)
+        inside = ((events >= self._lower) & (events <= self._upper)).all(axis=1)
+        energies = np.where(inside, self._energy(events), np.inf)
         return np.where(np.isnan(energies), np.inf, energies)
 
     def descend(self, starts: NDArray, rng: np.random.Generator) -> NDArray:
@@ -105,9 +105,9 @@ class ContinuousSpace:
 
     def law_by_chains(self, end: NDArray, rng: np.random.Generator) -> GaussianLaw | None:
         """The Gaussian of the moments of random walks from one place."""
-        rows = self._walk(np.tile(end, (_CHAINS, 1)), rng).reshape(-1, len(end))
-        covariance = np.atleast_2d(np.cov(rows.T)) + np.diag((1e-9 * self._scale) ** 2)
-        return _gaussian(rows.mean(axis=0), covariance)
+        events = self._walk(np.tile(end, (_CHAINS, 1)), rng).reshape(-1, len(end))
+        covariance = np.atleast_2d(np.cov(events.T)) + np.diag((1e-9 * self._scale) ** 2)
+        return _gaussian(events.mean(axis=0), covariance)
 
     def _walk(self, x: NDArray, rng: np.random.Generator) -> NDArray:
         """Second halves of Metropolis random walks, ``(T, B, D)``; the first ones set the steps."""

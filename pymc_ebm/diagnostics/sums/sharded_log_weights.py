@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pymc_ebm.diagnostics.normalisers.find import Normaliser
 from pymc_ebm.diagnostics.sums.draw_statistics import shared, shares_of
-from pymc_ebm.diagnostics.sums.point_sweep import PointSweep
+from pymc_ebm.diagnostics.sums.log_weights import LogWeights
 from pymc_ebm.distributed.shard import Shard
 from pymc_ebm.distributed.sharded_reference import ShardedReference, shards_of
 from pymc_ebm.weights.group_sums import GroupSums
@@ -19,7 +19,7 @@ from pymc_ebm.weights.groups import variance_of_sums
 from pymc_ebm.weights.pareto_tails import TopLogWeights
 from pymc_ebm.weights.running_totals import RunningTotals
 
-__all__ = ["GroupsOfShards", "ShardSweep"]
+__all__ = ["GroupsOfShards", "ShardedLogWeights"]
 
 # Groups of all shards together, beyond which they are merged: their sums come here at every draw.
 _MOST_GROUPS = 4096
@@ -41,7 +41,7 @@ class GroupsOfShards:
         return GroupSums(np.arange(self.n_groups), self.unused, most=most, results=results)
 
 
-class ShardSweep:
+class ShardedLogWeights:
     """Statistics of one normaliser, of which the shards return sums by group.
 
     Parameters
@@ -72,7 +72,7 @@ class ShardSweep:
         c: NDArray,
         add_influence: Callable[[slice, NDArray], None],
     ) -> dict[str, float]:
-        """Statistics by two sweeps over the points, as `streamed_statistics` makes them.
+        """Statistics by two passes over the points, as `streamed_statistics` makes them.
 
         Parameters
         ----------
@@ -158,7 +158,8 @@ def _influences(
 def _blocks(
     shard: Shard, row: int | None, values: Sequence[NDArray]
 ) -> Iterator[tuple[slice, NDArray]]:
-    sweep = shard.once(("sweep", row), lambda: PointSweep(Normaliser("", [shard.node], row)))
-    if sweep.fits(values):
-        return iter([(slice(0, shard.reference.n_points), sweep.all(values))])
-    return sweep.blocks(values)
+    made = lambda: LogWeights(Normaliser("", [shard.node], row))
+    log_weights = shard.once(("log weights", row), made)
+    if log_weights.fits(values):
+        return iter([(slice(0, shard.reference.n_points), log_weights.all(values))])
+    return log_weights.blocks(values)
