@@ -23,13 +23,6 @@ from pymc_ebm.progress import progress
 
 __all__ = ["check"]
 
-# Step of the second differences, in the model's unconstrained space.
-_STEP = 1e-3
-# Searches for the mode, and the nats within which one has found it.
-_MOST_SEARCHES, _NEAR = 12, 0.01
-# Of the draws around the mode, how many are searched for energies that are NaN or all infinite.
-_DRAWS_LOOKED_AT = 8
-
 
 def check(
     model: pm.Model | None = None,
@@ -122,7 +115,8 @@ def check(
         )
     found = around.draws(draws, np.random.default_rng(random_seed))
     points = [normalisers.own_scale(point) for point in found]
-    for i in np.unique(np.linspace(0, draws - 1, _DRAWS_LOOKED_AT).astype(int)):
+    # Of the draws around the mode, how many are searched for energies that are NaN or all infinite.
+    for i in np.unique(np.linspace(0, draws - 1, 8).astype(int)):
         where = f"a draw around the mode ({_values(points[i])})"
         if unusable := faults.energies(points[i], where):
             return _failed(*unusable)
@@ -158,6 +152,10 @@ class _NormalApproximation:
     """
 
     def __init__(self, model, start, progressbar):
+        # Of second differences, in the model's unconstrained space.
+        difference = 1e-3
+        # Nats within which a search has found the mode.
+        near = 0.01
         self._start = start
         values = {v.name: start[v.name] for v in model.continuous_value_vars}
         flat = DictToArrayBijection.map(values)
@@ -172,22 +170,23 @@ class _NormalApproximation:
         with progress(progressbar) as bar, np.errstate(all="ignore"):
             bar.add_task("Posterior mode", total=None)
             mode, size, value = flat.data, 1.0, np.inf
-            for _ in range(_MOST_SEARCHES):
+            # Where twelve searches have not found the mode, more do not.
+            for _ in range(12):
                 # A first step beyond the domain of parameters ends a search: on with smaller ones.
                 mode = _minimum(downhill, mode, size)
                 before, (value, slope) = value, downhill(mode)
                 hessian = np.array(
                     [
-                        (downhill(mode + h)[1] - downhill(mode - h)[1]) / (2 * _STEP)
-                        for h in _STEP * np.eye(len(mode))
+                        (downhill(mode + h)[1] - downhill(mode - h)[1]) / (2 * difference)
+                        for h in difference * np.eye(len(mode))
                     ]
                 )
                 self._hessian = (hessian + hessian.T) / 2
                 self.known = bool(np.isfinite(hessian).all())
-                self.found = self.known and _nats_above(slope, self._hessian) < _NEAR
+                self.found = self.known and _nats_above(slope, self._hessian) < near
                 if self.found:
                     break
-                size = size if before - value > _NEAR else size / 10
+                size = size if before - value > near else size / 10
         self._mode, self.mode = mode, self._point(mode)
 
     def draws(self, number: int, rng: np.random.Generator) -> list[dict]:

@@ -23,12 +23,16 @@ class Limits:
         Posterior draws of all chains below which nothing is said of R-hat and effective draws.
     shift, log_sd_ratio : float
         Posterior sds by which a mean may move with a second estimate of the normalisers, and the
-        log of the ratio of two sds, twice their standard errors included.
+        log of the ratio of two sds, with `agreement_errors` of their standard errors.
     most_shift, most_log_sd_ratio : float
-        Where one of these moves further by three standard errors, the estimates contradict each
-        other.
+        Where one of these moves further by `contradiction_errors` of its standard errors, the
+        estimates contradict each other.
     level_nats : float
-        Nats by which two estimates of the level of log Z may differ beside three standard errors.
+        Nats by which two estimates of the level of log Z may differ beside `contradiction_errors`
+        of its standard error.
+    agreement_errors, contradiction_errors : float
+        Standard errors of the second estimate that count against agreement, and those that have
+        to be exceeded for a contradiction.
     effective_share : float
         Share of the draws that have to stay effective when they are reweighted to the second
         estimate.
@@ -72,6 +76,8 @@ class Limits:
     most_shift: float = 0.30
     most_log_sd_ratio: float = 0.25
     level_nats: float = 0.05
+    agreement_errors: float = 2.0
+    contradiction_errors: float = 3.0
     effective_share: float = 0.05
     added_share: float = 0.1
     aimed_share: float = 0.05

@@ -11,8 +11,6 @@ from pymc_ebm.memory import physical_memory
 
 __all__ = ["EnergyFaults"]
 
-# Arrays of all energies that the value and the gradient of log Ẑ hold at a time, at 8 bytes.
-_ARRAYS = 8
 
 Fault = tuple[list[str], list[str]]
 
@@ -34,15 +32,18 @@ class EnergyFaults:
 
     def memory(self, point: Mapping[str, NDArray]) -> Fault | None:
         """Reasons and remedies where the energies need more than the machine has."""
+        # Arrays of all energies that the value and the gradient of log Ẑ hold at a time, at 8
+        # bytes.
+        arrays = 8
         reasons, remedies = [], []
         available = physical_memory()
         for name, log_weights, values in self._at(point):
             if log_weights.streams and log_weights.reference.by_blocks:
                 continue
             n_rows, n_points = log_weights.n_rows(values), log_weights.reference.points_per_row
-            needed = 8 * _ARRAYS * n_rows * n_points
+            needed = 8 * arrays * n_rows * n_points
             if needed > available:
-                fits = int(available / (8 * _ARRAYS * n_rows))
+                fits = int(available / (8 * arrays * n_rows))
                 reasons.append(
                     f"The energies of {name}, {n_points:,} points for each of {n_rows:,} rows of "
                     f"parameters, need about {needed / 2**30:.3g} GiB, and this machine has "

@@ -22,7 +22,7 @@ _CLIENTS: dict[tuple[int, str], Client] = {}
 # By process, the tasks that keep shards in the memory of the workers.
 _TASKS: weakref.WeakKeyDictionary[Shards, dict[int, _Tasks]] = weakref.WeakKeyDictionary()
 # Seconds between questions after a worker that has died, and how often to ask again.
-_PAUSE, _ATTEMPTS = 0.2, 100
+_PAUSE = 0.2
 
 
 def known(client: Client | None) -> Client:
@@ -111,8 +111,9 @@ class Shards:
 
     def _ask(self, function, combine, *args) -> dict[str, Any]:
         """Answers of the workers by their addresses."""
+        attempts = 100
         tasks = self._tasks()
-        for _ in range(_ATTEMPTS):
+        for _ in range(attempts):
             homes = tasks.homes()
             answers = tasks.client.run(
                 _answer, homes, function, combine, args, workers=list(homes), on_error="return"
@@ -127,7 +128,7 @@ class Shards:
             # The scheduler needs a moment to see that a worker has died.
             time.sleep(_PAUSE)
         raise RuntimeError(
-            f"Workers of {self.scheduler} lost their shards {_ATTEMPTS} times in a row. See the "
+            f"Workers of {self.scheduler} lost their shards {attempts} times in a row. See the "
             "workers' logs; a common cause is too little memory."
         )
 

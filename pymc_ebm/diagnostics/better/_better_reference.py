@@ -23,12 +23,6 @@ from pymc_ebm.weights.pareto_tails import pareto_k
 
 __all__ = ["better_reference", "better_references"]
 
-# An error is halved at least, or the better reference hardly is one.
-_FEWEST_TIMES = 4
-# Draws of the model to which a reference is fitted, and of the posterior that they come from.
-_MODEL_DRAWS = 4096
-_POSTERIOR_DRAWS = 64
-
 
 def better_reference(
     idata: xr.DataTree,
@@ -176,7 +170,8 @@ def _draws(
         rows = max(sensitivity[normaliser.name].size for normaliser in group)
     # Arrays of 128 MiB where there are many rows.
     most = max(most_points(rows, points=2**17, energies=2**24), old.n_points)
-    return enough_points(old.n_points, max(times, _FEWEST_TIMES), most)
+    # An error is halved at least, or the better reference hardly is one.
+    return enough_points(old.n_points, max(times, 4), most)
 
 
 class _PosteriorWeights:
@@ -217,14 +212,14 @@ class _PosteriorWeights:
                 "posterior, so that nothing can be fitted to them. Give reference=, one that "
                 "covers the data."
             )
-        chosen = rng.choice(len(total), _MODEL_DRAWS, p=total / total.sum())
+        chosen = rng.choice(len(total), 4096, p=total / total.sum())
         return self._reference.points[chosen]
 
     def _rows(self) -> Iterator[tuple[NDArray, NDArray]]:
         """Log weights and normalised weights, ``(R, M)``, of every normaliser at every draw."""
         draws = flat_draws(self._posterior)
         n_draws = self._posterior.sizes["chain"] * self._posterior.sizes["draw"]
-        for s in np.unique(np.linspace(0, n_draws - 1, _POSTERIOR_DRAWS).astype(int)):
+        for s in np.unique(np.linspace(0, n_draws - 1, 64).astype(int)):
             for log_weights in self._function({name: values[s] for name, values in draws.items()}):
                 log_weights = log_weights.reshape(-1, self._reference.n_points)
                 yield log_weights, normalise(log_weights)[1]

@@ -31,7 +31,6 @@ _FLAGS = ("diverging", "reached_max_treedepth", "maxdepth_reached")
 # Groups that do not depend on the normalisers.
 _KEPT = ("observed_data", "constant_data", "prior")
 _RESAMPLED = ("posterior", "unconstrained_posterior")
-_FEWEST_DRAWS = 25
 
 
 def refine(
@@ -114,13 +113,14 @@ def refine(
     >>> refined["posterior"].sizes["draw"], refined["refinement"].attrs["ess"] > 90
     (100, True)
     """
+    fewest = 25
     old = Normalisers(model)
     posterior = old.posterior(idata)
     n_draws = posterior.sizes["chain"] * posterior.sizes["draw"]
-    if n_draws < _FEWEST_DRAWS:
+    if n_draws < fewest:
         raise ValueError(
             f"The posterior has {n_draws} draws, and smoothing their weights takes at least "
-            f"{_FEWEST_DRAWS}. Sample more."
+            f"{fewest}. Sample more."
         )
     if reference is not None and draws is not None:
         raise ValueError(

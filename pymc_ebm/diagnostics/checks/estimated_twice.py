@@ -13,9 +13,6 @@ from pymc_ebm.diagnostics.second_estimate import second_estimate
 
 __all__ = ["EstimatedTwice", "agrees"]
 
-# Standard errors that count beside a shift: for agreement, and for contradiction.
-_FOR, _AGAINST = 2.0, 3.0
-
 
 @dataclass(frozen=True)
 class EstimatedTwice(Check):
@@ -64,7 +61,7 @@ class EstimatedTwice(Check):
         if not found["ways"]:
             return words
         ways = "; ".join(f"{way} for {name}" for name, way in found["ways"].items())
-        moved = _worst(found["shifts"])
+        moved = _worst(found["shifts"], limits.agreement_errors)
         unseen = " ".join(found["unseen"])
         levels = _levels_apart(found, limits)
         if levels and not _contradicts(found, limits):
@@ -101,28 +98,29 @@ def agrees(found: dict[str, Any] | None, limits: Limits) -> bool:
         return False
     if found["elsewhere"] or _lies_elsewhere(found, limits) or _levels_apart(found, limits):
         return False
-    means = [abs(s["mean"]) + _FOR * s["mean_se"] for s in found["shifts"].values()]
-    log_sds = [abs(s["log_sd"]) + _FOR * s["log_sd_se"] for s in found["shifts"].values()]
+    errors = limits.agreement_errors
+    means = [abs(s["mean"]) + errors * s["mean_se"] for s in found["shifts"].values()]
+    log_sds = [abs(s["log_sd"]) + errors * s["log_sd_se"] for s in found["shifts"].values()]
     each = max(means, default=0) <= limits.shift and max(log_sds, default=0) <= limits.log_sd_ratio
     # To first order no mean moves by more, whatever the number of parameters.
-    return each or found["change_sd"] + _FOR * found["noise_sd"] <= limits.shift
+    return each or found["change_sd"] + errors * found["noise_sd"] <= limits.shift
 
 
 def _levels_apart(found, limits: Limits) -> dict[str, list[float]]:
-    apart = lambda d, se: abs(d) > _AGAINST * se + limits.level_nats
+    apart = lambda d, se: abs(d) > limits.contradiction_errors * se + limits.level_nats
     return {name: [d, se] for name, (d, se) in found["levels"].items() if apart(d, se)}
 
 
 def _contradicts(found, limits: Limits) -> bool:
     if found["doubts"]:
         return False
-    shifts = found["shifts"].values()
+    shifts, errors = found["shifts"].values(), limits.contradiction_errors
     return (
         bool(found["elsewhere"])
         or _lies_elsewhere(found, limits)
         or any(
-            abs(s["mean"]) - _AGAINST * s["mean_se"] > limits.most_shift
-            or abs(s["log_sd"]) - _AGAINST * s["log_sd_se"] > limits.most_log_sd_ratio
+            abs(s["mean"]) - errors * s["mean_se"] > limits.most_shift
+            or abs(s["log_sd"]) - errors * s["log_sd_se"] > limits.most_log_sd_ratio
             for s in shifts
         )
     )
@@ -130,7 +128,7 @@ def _contradicts(found, limits: Limits) -> bool:
 
 def _lies_elsewhere(found, limits: Limits) -> bool:
     few = found["effective"] < limits.effective_share
-    return few and found["change_sd"] > 3 * found["noise_sd"]
+    return few and found["change_sd"] > limits.contradiction_errors * found["noise_sd"]
 
 
 def _elsewhere(found, limits: Limits) -> str:
@@ -148,11 +146,11 @@ def _elsewhere(found, limits: Limits) -> str:
     )
 
 
-def _worst(shifts) -> str:
-    """The largest shifts, in words."""
-    name = max(shifts, key=lambda n: abs(shifts[n]["mean"]) + _FOR * shifts[n]["mean_se"])
+def _worst(shifts, errors: float) -> str:
+    """The largest shifts, with so many standard errors, in words."""
+    name = max(shifts, key=lambda n: abs(shifts[n]["mean"]) + errors * shifts[n]["mean_se"])
     mean, mean_se = shifts[name]["mean"], shifts[name]["mean_se"]
-    other = max(shifts, key=lambda n: abs(shifts[n]["log_sd"]) + _FOR * shifts[n]["log_sd_se"])
+    other = max(shifts, key=lambda n: abs(shifts[n]["log_sd"]) + errors * shifts[n]["log_sd_se"])
     ratio = np.exp(shifts[other]["log_sd"])
     se = ratio * shifts[other]["log_sd_se"]
     return (

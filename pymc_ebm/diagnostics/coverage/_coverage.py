@@ -18,9 +18,6 @@ from pymc_ebm.reference.base import Reference
 
 __all__ = ["CoverageVerdict", "check_coverage"]
 
-# Share of the posterior draws that are no tail.
-_INSIDE = 0.95
-
 
 @dataclass(frozen=True)
 class CoverageVerdict:
@@ -154,7 +151,8 @@ def _dispersed(values: Mapping[str, NDArray], draws: int) -> list[int]:
     flat = (flat - flat.mean(axis=0)) / (flat.std(axis=0) + 1e-300)
     from_mean = np.linalg.norm(flat, axis=1)
     picked = [int(from_mean.argmin())]
-    inside = from_mean <= np.quantile(from_mean, _INSIDE)
+    # Share of the posterior draws that are no tail.
+    inside = from_mean <= np.quantile(from_mean, 0.95)
     distance = np.where(inside, np.inf, 0.0)
     while len(picked) < draws:
         distance = np.minimum(distance, np.linalg.norm(flat - flat[picked[-1]], axis=1))

@@ -11,12 +11,6 @@ from scipy import linalg, optimize
 
 __all__ = ["ContinuousLandscape", "GaussianLaw"]
 
-_DESCENT, _ON_LINE = 60, 20
-_CHAINS, _STEPS = 32, 240
-# First step in widths of what is known, share to accept, and how fast steps adapt to it: short
-# ones that grow slowly stay around one mode.
-_FIRST_STEP, _ACCEPTED, _RATE = 0.01, 0.65, 0.25
-
 
 @dataclass(frozen=True, eq=False)
 class GaussianLaw:
@@ -78,7 +72,7 @@ class ContinuousLandscape:
         ends = [
             optimize.minimize(
                 lambda x: (float(self._energy(x[None])[0]), slope(x[None])[0]),
-                start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": _DESCENT},
+                start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 60},
             ).x
             for start in starts
         ]  # fmt: skip
@@ -86,7 +80,7 @@ class ContinuousLandscape:
 
     def path(self, start: NDArray, end: NDArray) -> NDArray:
         """A straight line."""
-        return start + np.linspace(0, 1, _ON_LINE)[:, None] * (end - start)
+        return start + np.linspace(0, 1, 20)[:, None] * (end - start)
 
     def law_by_differences(self, end: NDArray) -> GaussianLaw | None:
         """The Gaussian of the curvature, where that is positive."""
@@ -105,21 +99,24 @@ class ContinuousLandscape:
 
     def law_by_chains(self, end: NDArray, rng: np.random.Generator) -> GaussianLaw | None:
         """The Gaussian of the moments of random walks from one place."""
-        events = self._walk(np.tile(end, (_CHAINS, 1)), rng).reshape(-1, len(end))
+        events = self._walk(np.tile(end, (32, 1)), rng).reshape(-1, len(end))
         covariance = np.atleast_2d(np.cov(events.T)) + np.diag((1e-9 * self._scale) ** 2)
         return _gaussian(events.mean(axis=0), covariance)
 
     def _walk(self, x: NDArray, rng: np.random.Generator) -> NDArray:
         """Second halves of Metropolis random walks, ``(T, B, D)``; the first ones set the steps."""
-        energies, factor, kept = self.energies(x), _FIRST_STEP, []
-        for step in range(_STEPS):
+        # Of steps, in widths of what is known: short ones that grow slowly, as two thirds of them
+        # are to be accepted, stay around one mode.
+        steps, factor = 240, 0.01
+        energies, kept = self.energies(x), []
+        for step in range(steps):
             moved = x + factor * self._scale * rng.normal(size=x.shape)
             of_moved = self.energies(moved)
             accepted = rng.exponential(size=len(x)) > of_moved - energies
             x = np.where(accepted[:, None], moved, x)
             energies = np.where(accepted, of_moved, energies)
-            if step < _STEPS // 2:
-                factor *= np.exp(_RATE * (accepted.mean() - _ACCEPTED))
+            if step < steps // 2:
+                factor *= np.exp(0.25 * (accepted.mean() - 0.65))
             else:
                 kept.append(x)
         return np.array(kept)

@@ -14,12 +14,8 @@ from pymc_ebm.weights.normalised import normalise
 
 __all__ = ["DiscreteLandscape", "SiteFrequencies"]
 
-_CHAINS = 32
-# Steps of all chains together at a time: sweeps, and the most for events of many sites.
-_SWEEPS, _MOST_STEPS = 6, 300
-_THIN = 4
-# Share of each site that is drawn from all of its values.
-_AT_RANDOM = 1e-3
+# Steps of a chain, at most: for events of many sites.
+_MOST_STEPS = 300
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +50,7 @@ class DiscreteLandscape:
         self._energy, self._sites = energy, sites
         n_sites, most = sites.values.shape
         self._allowed = np.arange(most) < sites.n_values[:, None]
-        self._steps = min(_SWEEPS * n_sites, _MOST_STEPS)
+        self._steps = min(6 * n_sites, _MOST_STEPS)
 
     def energies(self, codes: NDArray) -> NDArray:
         """Of codes ``(B, D)``, in nats; +inf where E is not a number."""
@@ -91,14 +87,16 @@ class DiscreteLandscape:
 
     def law_by_chains(self, end: NDArray, rng: np.random.Generator) -> SiteFrequencies:
         """The frequencies of the values in the second halves of chains from one place."""
-        codes = self._chain(np.tile(end, (_CHAINS, 1)), rng).reshape(-1, len(end))
+        codes = self._chain(np.tile(end, (32, 1)), rng).reshape(-1, len(end))
         counts = np.stack([(codes == k).sum(axis=0) for k in range(self._allowed.shape[1])], axis=1)
         counts = np.where(self._allowed, counts + 0.5, 0.0)
         return self._law(counts / counts.sum(axis=1, keepdims=True))
 
     def _law(self, p: NDArray) -> SiteFrequencies:
+        # Share of each site that is drawn from all of its values.
+        share = 1e-3
         at_random = self._allowed / self._sites.n_values[:, None]
-        return SiteFrequencies(np.log((1 - _AT_RANDOM) * p + _AT_RANDOM * at_random))
+        return SiteFrequencies(np.log((1 - share) * p + share * at_random))
 
     def _chain(self, codes: NDArray, rng: np.random.Generator) -> NDArray:
         """Some states ``(T, B, D)`` of Metropolis chains that change one site at a time."""
@@ -109,6 +107,6 @@ class DiscreteLandscape:
             accepted = rng.exponential(size=len(codes)) > of_moved - energies
             codes = np.where(accepted[:, None], moved, codes)
             energies = np.where(accepted, of_moved, energies)
-            if 2 * step >= self._steps and (self._steps - 1 - step) % _THIN == 0:
+            if 2 * step >= self._steps and (self._steps - 1 - step) % 4 == 0:
                 kept.append(codes)
         return np.array(kept)

@@ -12,9 +12,6 @@ from pymc_ebm.weights.normalised import normalise
 
 __all__ = ["compare_halves"]
 
-# Groups in half of a chain whose spread says anything.
-_FEWEST_GROUPS = 2
-
 
 def compare_halves(
     reference: Reference, log_weights: NDArray, every: int = 1
@@ -76,7 +73,8 @@ def _sides(groups: NDArray, strata: NDArray) -> NDArray | None:
         mine = strata == k
         known, rank = np.unique(groups[mine], return_inverse=True)
         half = len(known) // 2
-        if half < _FEWEST_GROUPS:
+        # Groups in half of a chain whose spread says anything.
+        if half < 2:
             return None
         side[mine] = np.where(rank < half, 0, np.where(rank >= len(known) - half, 1, -1))
     return side

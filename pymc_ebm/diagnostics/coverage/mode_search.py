@@ -17,14 +17,6 @@ from pymc_ebm.space.box import Support
 
 __all__ = ["search_modes"]
 
-# Starts of each kind, and the widths of all that is known within which dispersed ones lie.
-_STARTS = 12
-_NEAR, _FAR = 1.5, 30.0
-# Sizes of events beyond which a search of this kind finds nothing.
-_MOST_DIMENSIONS, _MOST_SITES = 20, 200
-# Events that tell whether sites are bound to one another, for each site.
-_PER_SITE = 20
-
 
 def search_modes(
     reference: Reference,
@@ -57,14 +49,16 @@ def search_modes(
     events : ndarray
         The points as the modes' windows take them, ``(M, D)``.
     """
+    starts_of_each = 12
     event = reference.event_shape
     n_dim = int(np.prod(event))
     events = points.reshape(-1, n_dim)
-    if n_dim > (_MOST_SITES if reference.discrete else _MOST_DIMENSIONS):
+    # In more numbers or sites, a search of this kind finds nothing.
+    if n_dim > (200 if reference.discrete else 20):
         return [], events
     parts = [events] if data is None else [events, data.reshape(-1, n_dim)]
     parts = [part[np.isfinite(part).all(axis=1)] for part in parts]
-    starts = np.concatenate([part[rng.integers(len(part), size=_STARTS)] for part in parts])
+    starts = np.concatenate([part[rng.integers(len(part), size=starts_of_each)] for part in parts])
     known = np.concatenate(parts)
     if reference.discrete:
         if _bound(known, rng):
@@ -72,7 +66,9 @@ def search_modes(
         sites = sites_of(reference, [np.unique(column) for column in known.T])
         discrete = DiscreteLandscape(energy, sites)
         codes = sites.codes(starts.reshape(-1, *event))
-        found = find_modes(discrete, np.vstack([codes, discrete.random(rng, 2 * _STARTS)]), rng)
+        found = find_modes(
+            discrete, np.vstack([codes, discrete.random(rng, 2 * starts_of_each)]), rng
+        )
         modes = [replace(mode, place=sites.points(mode.place[None])[0]) for mode in found]
         return modes, sites.codes(points)
     if not isinstance(reference.space, Support):
@@ -87,15 +83,16 @@ def search_modes(
         upper,
         scale,
     )
-    radius = np.exp(rng.uniform(np.log(_NEAR), np.log(_FAR), size=(2 * _STARTS, 1)))
-    dispersed = centre + radius * scale * rng.normal(size=(2 * _STARTS, n_dim))
+    # Between these many widths of all that is known.
+    radius = np.exp(rng.uniform(np.log(1.5), np.log(30.0), size=(2 * starts_of_each, 1)))
+    dispersed = centre + radius * scale * rng.normal(size=(2 * starts_of_each, n_dim))
     found = find_modes(continuous, np.vstack([starts, dispersed]), rng)
     return [replace(mode, place=mode.place.reshape(event)) for mode in found], events
 
 
 def _bound(events: NDArray, rng: np.random.Generator) -> bool:
     """Whether sites obey a linear equation, as in symmetric matrices or at a fixed sum."""
-    some = events[rng.integers(len(events), size=_PER_SITE * events.shape[1])].astype(float)
+    some = events[rng.integers(len(events), size=20 * events.shape[1])].astype(float)
     free = some[:, np.ptp(some, axis=0) > 0]
     if free.shape[1] < 2:
         return False

@@ -16,11 +16,6 @@ __all__ = ["Landscape", "Mode", "find_modes"]
 
 # Draws that weigh a mode, and their least effective share for the weight to be believed.
 _DRAWS = 2000
-_LEAST_EFFICIENCY = 0.25
-# Two places are of one mode if a law at one reaches the other, but for this share of its draws, and
-# no barrier of so many nats lies between.
-_FAR_OUT, _BARRIER = 0.005, 1.0
-_MOST_MODES, _MOST_TRIES = 6, 10
 
 
 class Landscape(Protocol):
@@ -77,7 +72,14 @@ class Mode:
         return self.within * float(ratios.mean())
 
 
-def find_modes(landscape: Landscape, starts: NDArray, rng: np.random.Generator) -> list[Mode]:
+def find_modes(
+    landscape: Landscape,
+    starts: NDArray,
+    rng: np.random.Generator,
+    *,
+    most_modes: int = 6,
+    most_tries: int = 10,
+) -> list[Mode]:
     r"""Modes whose mass a local law measures, from the lowest energy upwards.
 
     .. math:: \int_W e^{−E(x)} dx \approx \frac1J \sum_{j: x_j \in W} \frac{e^{−E(x_j)}}{g(x_j)}
@@ -93,6 +95,8 @@ def find_modes(landscape: Landscape, starts: NDArray, rng: np.random.Generator) 
     starts : ndarray
         ``(B, D)``.
     rng : Generator
+    most_modes, most_tries : int
+        Modes that are kept, and places that are looked at.
 
     Returns
     -------
@@ -104,7 +108,7 @@ def find_modes(landscape: Landscape, starts: NDArray, rng: np.random.Generator) 
         known: list[tuple[NDArray, Law, float]] = []
         found: list[Mode] = []
         for i in np.argsort(energies):
-            enough = len(found) >= _MOST_MODES or len(known) >= _MOST_TRIES
+            enough = len(found) >= most_modes or len(known) >= most_tries
             if enough or not np.isfinite(energies[i]):
                 break
             if any(_joined(landscape, ends[i], *earlier) for earlier in known):
@@ -132,21 +136,23 @@ def _joined(landscape: Landscape, end: NDArray, place: NDArray, law: Law, reach:
     if not law.log_density(end[None])[0] >= reach:
         return False
     energies = landscape.energies(landscape.path(end, place))
-    return bool(energies.max() <= max(energies[0], energies[-1]) + _BARRIER)
+    # A lower barrier parts no modes.
+    return bool(energies.max() <= max(energies[0], energies[-1]) + 1.0)
 
 
 def _measured(landscape, place, law, rng) -> tuple[Mode | None, float]:
     """The window of a law with its mass, if the draws tell it, and the reach of the law."""
     events = law.draw(rng, _DRAWS)
     log_g = law.log_density(events)
-    least, reach = np.median(log_g), np.quantile(log_g, _FAR_OUT) - 1e-9
+    # The law reaches all but this share of its own draws.
+    least, reach = np.median(log_g), np.quantile(log_g, 0.005) - 1e-9
     within = log_g >= least - 1e-9
     log_weights = -landscape.energies(events[within]) - log_g[within]
     log_sum, weights = normalise(log_weights)
     efficiency = ess(weights) / within.sum()
     # Chains may have gone to another mode.
     its_own = law.log_density(place[None])[0] >= reach
-    if not (its_own and np.isfinite(log_sum) and efficiency >= _LEAST_EFFICIENCY):
+    if not (its_own and np.isfinite(log_sum) and efficiency >= 0.25):
         return None, reach
     log_mass = float(log_sum - np.log(within.sum()))
     return Mode(place, log_mass, within.mean(), law, float(least)), reach

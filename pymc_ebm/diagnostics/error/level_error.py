@@ -10,8 +10,6 @@ from pymc_ebm.reference.base import Reference
 
 __all__ = ["LevelError"]
 
-_MOST_SUMS = 2**18
-
 
 class LevelError:
     r"""Running sums for the Monte Carlo standard error of elpd by the draws of the references.
@@ -28,11 +26,18 @@ class LevelError:
     references : dict of Reference or GroupsOfShards
         By variable and fingerprint. Components of a mixture that share a reference have their
         influences added.
+    most_sums : int
+        Beyond which groups of points are merged.
     """
 
-    def __init__(self, references: Mapping[tuple[str, str], Reference | GroupsOfShards]):
+    def __init__(
+        self,
+        references: Mapping[tuple[str, str], Reference | GroupsOfShards],
+        *,
+        most_sums: int = 2**18,
+    ):
         self._references = references
-        self._sums = {key: r.group_sums(_MOST_SUMS) for key, r in references.items()}
+        self._sums = {key: r.group_sums(most_sums) for key, r in references.items()}
         self._amplification = dict.fromkeys(references, 0.0)
 
     def add(self, key: tuple[str, str], points: slice, influence: NDArray) -> None:

@@ -25,13 +25,6 @@ __all__ = ["HullVerdict", "check_hull", "hull_margin", "hull_verdicts", "in_hull
 
 # Rounding of a margin: the linear programme's feasibility, in sds of the points.
 _TOLERANCE = 1e-6
-# Share of the largest singular value below which a direction counts as flat.
-_FLAT = 1e-9
-# Rows of parameters that are tied to each other can only be found inside, one by one.
-_MOST_TIED_ROWS = 50
-_MOST_STATISTICS = 64
-# Numbers in the statistics of the points beyond which a hull is first made of the extreme ones.
-_MOST_NUMBERS = 2**20
 
 
 @dataclass(frozen=True)
@@ -111,7 +104,8 @@ def hull_margin(point: ArrayLike, points: ArrayLike) -> float:
     z, p = z / scale, p / scale
     # In the principal axes of the points every axis has a width, or p must not leave the centre.
     _, sizes, axes = np.linalg.svd(z, full_matrices=False)
-    axes = axes[sizes > _FLAT * sizes[0]] if sizes[0] > 0 else axes[:0]
+    # Share of the largest singular value below which a direction counts as flat.
+    axes = axes[sizes > 1e-9 * sizes[0]] if sizes[0] > 0 else axes[:0]
     if np.abs(p - p @ axes.T @ axes).max() > _TOLERANCE * np.abs(p).max():
         return 0.0
     z, p = z @ axes.T, p @ axes.T
@@ -243,9 +237,10 @@ def _verdict(
     if split.x.type.shape[0] is not None:
         raise NotApplicable("The energy takes one number of points only, and not the data's.")
     of_data = statistics_of(split, data)
-    if of_data.shape[1] > _MOST_STATISTICS:
+    if of_data.shape[1] > 64:
         raise NotApplicable(f"There are {of_data.shape[1]} statistics, too many for a hull.")
-    few = every_point or reference.n_points * of_data.shape[1] <= _MOST_NUMBERS
+    # Numbers in the statistics of the points beyond which a hull is first made of the extreme ones.
+    few = every_point or reference.n_points * of_data.shape[1] <= 2**20
     of_points, n_points = (all_points if few else extreme_points)(split, reference)
     if n_points == 0 or not np.isfinite(of_data).all():
         raise NotApplicable("The statistics of the data, or of every point, are not finite.")
@@ -265,7 +260,8 @@ def _verdict(
         f"{independent} coefficients of statistics move together in {free} directions, and "
         "outside the hull there may still be a maximum."
     )
-    if free < independent and coefficients.n_rows > _MOST_TIED_ROWS:
+    # Rows of parameters that are tied to each other can only be found inside, one by one.
+    if free < independent and coefficients.n_rows > 50:
         raise NotApplicable(tied)
     # Projected, equal rows may differ by rounding, and each is a column of the linear programme.
     distinct = np.unique(of_points, axis=0)

@@ -15,8 +15,6 @@ __all__ = ["FAR", "NEAR", "EnergyCoefficients", "NotApplicable", "moving"]
 # Lengths of random steps, in unconstrained parameters: far ones span all that coefficients can
 # reach, near ones the directions in which they move independently.
 FAR, NEAR = 1.0, 1e-4
-# Rows of statistics, besides the extremes, on which an energy is tested for being linear.
-_PROBED = 32
 
 
 class NotApplicable(Exception):
@@ -53,9 +51,9 @@ class EnergyCoefficients:
         gradients = graph_replace(gradients, of_model, strict=False)
         gradients = vectorize_graph(gradients, dict(zip(split.params, params, strict=True)))
         values = model.value_vars
-        # The probed rows hold the extremes of each statistic.
+        # Looked at are the extremes of each statistic, and some more.
         order = np.argsort(statistics, axis=0)
-        probed = np.unique(np.concatenate([order[0], order[-1], np.arange(_PROBED)]))
+        probed = np.unique(np.concatenate([order[0], order[-1], np.arange(32)]))
         probed = statistics[probed[probed < len(statistics)]]
         self._function = pytensor.function(
             [*values, *split.slots], gradients, mode=VECTORISED, on_unused_input="ignore"

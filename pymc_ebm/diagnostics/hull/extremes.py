@@ -8,8 +8,8 @@ from pymc_ebm.reference.base import Reference
 
 __all__ = ["all_points", "extreme_points", "statistics_of"]
 
-# Points that are looked at together, and directions besides the axes in which they are compared.
-_BLOCK, _DIRECTIONS = 2**14, 64
+# Points that are looked at together.
+_BLOCK = 2**14
 
 
 def statistics_of(split: SplitEnergy, x: NDArray) -> NDArray:
@@ -82,5 +82,5 @@ def _directions(block: NDArray) -> NDArray:
     if n_statistics == 1:
         return axes
     spread = block.std(axis=0)
-    random = np.random.default_rng(0).normal(size=(n_statistics, _DIRECTIONS))
+    random = np.random.default_rng(0).normal(size=(n_statistics, 64))
     return np.column_stack([axes, random / np.where(spread > 0, spread, 1.0)[:, None]])

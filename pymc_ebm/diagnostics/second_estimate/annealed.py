@@ -17,9 +17,7 @@ from pymc_ebm.weights.resampling import resampled
 
 __all__ = ["by_annealing"]
 
-_SCRAMBLINGS, _RUNS = 16, 8
-# Components that a refit begins with besides the modes.
-_MORE_CENTRES = 6
+_SCRAMBLINGS = 16
 
 
 def by_annealing(
@@ -126,6 +124,7 @@ def _base(density: Unbounded, target: _Target, rng) -> tuple[list[Mode], TMixtur
 
 def _anneal(target: _Target, base: TMixture, particles: int, rng) -> tuple[NDArray, float, float]:
     """Places of the target, its log Z by annealing from the base, and the spread of that."""
+    runs = 8
     n_dim = base.means.shape[1]
     z = base.draw(rng.random((particles, n_dim + 2)).clip(2.0**-53, 1 - 2.0**-53))
     log_q = base.log_density(z)
@@ -135,21 +134,21 @@ def _anneal(target: _Target, base: TMixture, particles: int, rng) -> tuple[NDArr
         raise CannotTell("No particle of the second estimate found any mass of the model.")
     target.levels = np.where(np.isfinite(levels), levels - np.log(particles), levels.max())
     log_p = target(z)
-    log_z, beta = np.zeros(_RUNS), 0.0
+    log_z, beta = np.zeros(runs), 0.0
     log_w = np.zeros(particles)
     while beta < 1:
         step = _step(log_p - log_q, 1 - beta)
         beta = 1.0 if 1 - beta - step < 1e-9 else beta + step
         log_w = step * (log_p - log_q)
-        log_means, index = resampled(log_w.reshape(_RUNS, -1), rng)
+        log_means, index = resampled(log_w.reshape(runs, -1), rng)
         log_z += log_means
         z, log_p, log_q = z[index], log_p[index], log_q[index]
         moves = 4 + n_dim // 2
         for _ in range(moves):
             z, log_p, log_q = _move(target, base, z, log_p, log_q, beta, rng)
     log_sum, shares = normalise(log_z)
-    spread = float(_RUNS * shares.std() / np.sqrt(_RUNS - 1))
-    return z, float(log_sum - np.log(_RUNS)), spread
+    spread = float(runs * shares.std() / np.sqrt(runs - 1))
+    return z, float(log_sum - np.log(runs)), spread
 
 
 def _step(log_ratio: NDArray, most: float) -> float:
@@ -185,7 +184,8 @@ def _move(target, base, z, log_p, log_q, beta, rng):
 
 def _refit(z: NDArray, modes: list[Mode], base: TMixture, rng) -> TMixture:
     centres = [mode.place for mode in modes]
-    centres += list(z[rng.integers(len(z), size=_MORE_CENTRES)])
+    # Components that a refit begins with besides the modes.
+    centres += list(z[rng.integers(len(z), size=6)])
     uniform = np.full(len(z), 1 / len(z))
     mixture = fitted_mixture(z, uniform, np.array(centres), freedom=base.freedom)
     mean, spread = z.mean(axis=0), np.atleast_2d(np.cov(z.T))

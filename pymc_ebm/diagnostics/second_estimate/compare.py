@@ -12,11 +12,6 @@ from pymc_ebm.weights.normalised import ess, normalise
 
 __all__ = ["Shift", "shift_of"]
 
-# Share of effective draws from which on reweighting is the better way to see a change.
-_STABLE = 0.5
-# Nats that no weight is worth following beyond.
-_MOST_NATS = 700.0
-
 
 @dataclass(frozen=True, eq=False)
 class Shift:
@@ -88,7 +83,8 @@ def shift_of(draws: NDArray, change: NDArray, noise: NDArray, runs: int = 1) -> 
     z = (draws - draws.mean(axis=0)) / np.where(moves, sd, 1.0)
     _, weights = normalise(change)
     effective = ess(weights) / len(change)
-    if effective >= _STABLE:
+    # Of so many effective draws, reweighting sees a change better than a fit.
+    if effective >= 0.5:
         mean = weights @ z
         variance = weights @ (z - mean) ** 2
     else:
@@ -117,6 +113,8 @@ def _errors(noise: NDArray, runs: int) -> NDArray:
 
 def _by_fit(z: NDArray, change: NDArray) -> tuple[NDArray, NDArray]:
     """Means and variances of the parameters under a quadratic fit of the change."""
+    # Nats that no weight is worth following beyond.
+    most = 700.0
     n_draws, n = z.shape
     pairs = [(i, j) for i in range(n) for j in range(i, n)]
     covariance = np.atleast_2d(np.cov(z.T, bias=True)) + 1e-9 * np.eye(n)
@@ -134,4 +132,4 @@ def _by_fit(z: NDArray, change: NDArray) -> tuple[NDArray, NDArray]:
             return after @ slope, np.diag(after)
     slope = z.T @ (change - change.mean()) / n_draws
     second = (z**2 - 1).T @ (change - change.mean()) / n_draws
-    return slope, np.exp(np.clip(second, -_MOST_NATS, _MOST_NATS))
+    return slope, np.exp(np.clip(second, -most, most))

@@ -260,8 +260,9 @@ def _decided(shift: Shift, limits: Limits) -> bool:
         (np.abs(shift.mean), shift.mean_se, limits.shift),
         (np.abs(shift.log_sd), shift.log_sd_se, limits.log_sd_ratio),
     )
-    good = all((moved + 2 * se <= limit).all() for moved, se, limit in parts)
-    bad = any((moved - 2 * se > limit).any() for moved, se, limit in parts)
+    errors = limits.agreement_errors
+    good = all((moved + errors * se <= limit).all() for moved, se, limit in parts)
+    bad = any((moved - errors * se > limit).any() for moved, se, limit in parts)
     return good or bad
 
 

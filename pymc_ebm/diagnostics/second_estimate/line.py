@@ -12,10 +12,8 @@ __all__ = ["on_the_line"]
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(10)
 _GOLDEN = (np.sqrt(5) - 1) / 2
-# Ratio of neighbouring breakpoints around a mode or a bound, and how close they come to it.
-_GRADE, _CLOSEST = 4.0, 40
-# Nats below the highest place at which a local maximum is no mode worth breakpoints.
-_LOW = 50.0
+# Ratio of neighbouring breakpoints around a mode or a bound.
+_GRADE = 4.0
 
 
 def on_the_line(
@@ -118,7 +116,7 @@ class _Scan:
         found = np.where(better, middle, x[peaks])
         top = np.maximum(density(found[:, None]), height[peaks])
         # Only now: a narrow mode between two places looks low from both.
-        high_enough = top > top.max() - _LOW
+        high_enough = top > top.max() - 50.0  # a lower maximum is no mode worth breakpoints
         found, top = found[high_enough], top[high_enough]
         # The first of distances graded by 4 at which the density has fallen on both sides.
         steps = self.scale * _GRADE ** np.arange(-20.0, 4.0)
@@ -204,6 +202,8 @@ class _Panels:
         return values.reshape(len(self._chosen), -1, len(_NODES)).sum(axis=2)
 
     def _edges(self) -> NDArray:
+        # How close breakpoints come to a bound.
+        closest_power = 40
         scan = self._scan
         lower, upper, scale = scan.lower, scan.upper, scan.scale
         edges = [
@@ -222,8 +222,8 @@ class _Panels:
                 edges += [mode - steps, mode + steps]
         for bound, side in ((lower, 1.0), (upper, -1.0)):
             if np.isfinite(bound):
-                closest = max(scale * _GRADE**-_CLOSEST, 4 * np.spacing(abs(bound)))
-                steps = scale * _GRADE ** np.arange(4.0, -_CLOSEST, -1.0)
+                closest = max(scale * _GRADE**-closest_power, 4 * np.spacing(abs(bound)))
+                steps = scale * _GRADE ** np.arange(4.0, -closest_power, -1.0)
                 edges.append(bound + side * steps[steps >= closest])
         flat = np.unique(np.concatenate(edges))
         flat = flat[(flat > lower) & (flat < upper)]

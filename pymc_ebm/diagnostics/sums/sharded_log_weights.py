@@ -23,7 +23,6 @@ __all__ = ["GroupsOfShards", "ShardedLogWeights"]
 
 # Groups of all shards together, beyond which they are merged: their sums come here at every draw.
 _MOST_GROUPS = 4096
-_FEWEST_GROUPS = 16
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ class ShardedLogWeights:
         self.parameters = normaliser.inputs.params
         self._row = normaliser.row
         self._shards = shards_of(node)
-        self._most = max(_MOST_GROUPS // reference.shards, _FEWEST_GROUPS)
+        self._most = max(_MOST_GROUPS // reference.shards, 16)
         sizes = np.array(self._shards.each(_sizes, self._most))
         self._n_points, n_groups, unused = sizes.sum(axis=0).tolist()
         self.reference = GroupsOfShards(reference.fingerprint, n_groups, unused)

@@ -14,8 +14,8 @@ __all__ = ["ReferenceReport", "Status"]
 
 Status = Literal["ok", "inconclusive", "failed"]
 
-# Columns of a terminal, and of a name there; a longer name goes on below, at a sign between words.
-_WIDTH, _NAME = 80, 13
+# Columns of a terminal.
+_WIDTH = 80
 _HTML = '<pre style="line-height:normal;overflow-x:auto">{code}</pre>'
 
 
@@ -148,10 +148,10 @@ def _table(name: str, *numbers: str) -> Table:
 
 
 def _name(name: str) -> Text:
-    """A name in lines that break where a part of it ends."""
+    """A name in lines of 13 columns that break where a part of it ends."""
     lines = [""]
     for part in re.split(r"(?<=[_:,])|(?=\[)", name):
-        if lines[-1] and len(lines[-1] + part) > _NAME:
+        if lines[-1] and len(lines[-1] + part) > 13:
             lines.append("")
         lines[-1] += part
     return Text("\n".join(lines))
