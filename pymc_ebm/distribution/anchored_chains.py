@@ -18,14 +18,10 @@ from pymc_ebm.space.sites import Sites
 
 __all__ = ["anchored_chains"]
 
-# Numbers in the points of one anchor, 32 MiB, and the sites that its chains visit for them.
-_MOST_NUMBERS = 2**22
-_PRIOR_DRAWS = 1000
-_FIRST_STATES = 32
-
 
 def anchored_chains(energy: Energy, params, events: Events, progressbar: bool) -> Reference:
     """Gibbs chains at anchors over what the data and the prior allow."""
+    n_first = 32
     start = initial_values(params)
     if start is None:
         raise ValueError(
@@ -37,10 +33,11 @@ def anchored_chains(energy: Energy, params, events: Events, progressbar: bool) -
     rng = np.random.default_rng(0)
     space = events.space
     assert isinstance(space, Sites)
-    codes = rng.integers(space.n_values, size=(_FIRST_STATES, len(space.values)))
-    first = from_draws(space.points(codes), np.zeros(_FIRST_STATES), support=space)
+    codes = rng.integers(space.n_values, size=(n_first, len(space.values)))
+    first = from_draws(space.points(codes), np.zeros(n_first), support=space)
     size = len(space.values)
-    sweeps = max(_MOST_NUMBERS // (4 * size), 100)
+    # Numbers in the points of one anchor, 32 MiB, and the sites that its chains visit for them.
+    sweeps = max(2**22 // (4 * size), 100)
     draws = min(sweeps, 4000)
     sampler = partial(
         gibbs, reference=first, draws=draws, thin=sweeps // draws, tune=500,
@@ -62,7 +59,7 @@ def anchored_chains(energy: Energy, params, events: Events, progressbar: bool) -
 def _prior_bounds(variables) -> list | None:
     """Smallest and largest of 1000 draws from the prior of each parameter, where it has draws."""
     try:
-        draws = pm.draw(variables, draws=_PRIOR_DRAWS, random_seed=0)
+        draws = pm.draw(variables, draws=1000, random_seed=0)
     except (MissingInputError, NotImplementedError):  # a flat prior
         return None
     return [(np.min(d, axis=0), np.max(d, axis=0)) for d in draws]

@@ -33,16 +33,10 @@ from pymc_ebm.space.whole_numbers import WholeNumbers
 
 __all__ = ["fit_reference"]
 
-# Up to so many states, times distinct rows of parameters, and numbers in them, all are enumerated.
-_MOST_STATES, _MOST_NUMBERS = 2**20, 2**25
+# Up to so many states, times distinct rows of parameters, all are enumerated.
+_MOST_STATES = 2**20
 # How far the number of fitted points goes up before the error is asked again.
 _MOST_TIMES = 8
-# What nobody can use, fewer effective points than tell their own error, and dimensions in which
-# fitted points may be too few.
-_USABLE_SHARE, _FEWEST_EFFECTIVE, _MANY_DIMENSIONS = 0.1, 1000, 3
-# Share of the model that whole numbers at the ends of a range may have, and the range at first:
-# beyond the data by their own spread, or so much.
-_EDGE, _LEAST_SPREAD = 1e-10, 8
 
 
 @dataclass(frozen=True)
@@ -115,7 +109,7 @@ def _all_states(wanted: _Wanted) -> Reference | None:
     """Few states: the sum itself."""
     space = wanted.events.space
     size = space.n_states * max(math.prod(space.event_shape or ()), 1)
-    if space.n_states * wanted.rows > _MOST_STATES or size > _MOST_NUMBERS:
+    if space.n_states * wanted.rows > _MOST_STATES or size > 2**25:
         return None
     states = space.all_states()
     return None if states is None else enumeration(states, complete=True, support=space)
@@ -129,7 +123,8 @@ def _whole_range(wanted: _Wanted) -> Reference | None:
     rows = wanted.events.flat.reshape(len(wanted.events.flat), -1)
     lower, upper = space.bounds_of(rows.shape[1])
     first, last = rows.min(axis=0), rows.max(axis=0)
-    reach = np.maximum(last - first, _LEAST_SPREAD)
+    # At first beyond the data by their own spread, or so much.
+    reach = np.maximum(last - first, 8)
     while True:
         low, high = np.maximum(first - reach, lower), np.minimum(last + reach, upper)
         if math.prod((high - low + 1).tolist()) * wanted.rows > _MOST_STATES // 2**4:
@@ -151,7 +146,8 @@ def _whole_range(wanted: _Wanted) -> Reference | None:
             description="enumeration of a range that covers the data",
         )
         try:
-            if forecast.largest_share(reference, edge) < _EDGE:
+            # Of the model, at any parameters that the data allow.
+            if forecast.largest_share(reference, edge) < 1e-10:
                 return reference
         except Unforeseeable:
             return None
@@ -184,13 +180,15 @@ def _panels(wanted: _Wanted) -> Reference | None:
 
 def _few_fitted_points(wanted: _Wanted) -> Reference | None:
     """Points fitted to the data, where they are enough and nothing exact is left to take."""
+    # Fewer effective points do not tell their own error.
+    fewest = 1000
     forecast = _in_many_dimensions(wanted)
     if forecast is None:
         return None
     try:
-        reference = _fitted_points(wanted, _FEWEST_EFFECTIVE)
+        reference = _fitted_points(wanted, fewest)
         share, bits = forecast(reference)
-        enough = forecast.effective_points(reference) >= _FEWEST_EFFECTIVE
+        enough = forecast.effective_points(reference) >= fewest
     except Unforeseeable:
         return None
     return reference if enough and times_needed(share, bits) <= 1 else None
@@ -221,7 +219,8 @@ def _annealed(wanted: _Wanted) -> Reference | None:
         share, _ = forecast(reference)
     except Unforeseeable:
         return None
-    if share > _USABLE_SHARE:
+    # Nobody can use a larger error.
+    if share > 0.1:
         raise ValueError(
             f"no default reference serves: {most_points()} points fitted to the data are too few, "
             f"and {reference.n_points} annealed ones would add {share:.2g} posterior sds to a "
@@ -236,7 +235,8 @@ def _in_many_dimensions(wanted: _Wanted) -> ErrorForecast | None:
     events = wanted.events
     size = math.prod(events.flat.shape[1:])
     sums = isinstance(events.space, Sites | WholeNumbers)
-    few = type(events.space) is Support and size < _MANY_DIMENSIONS
+    # In fewer, fitted points are enough.
+    few = type(events.space) is Support and size < 3
     if sums or few or wanted.rows > 1:
         return None
     return None if wanted.pilot is None else ErrorForecast(wanted.pilot)

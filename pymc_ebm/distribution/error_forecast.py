@@ -7,10 +7,7 @@ from scipy import special
 from pymc_ebm.distribution.pilot import PilotLikelihood, Unforeseeable
 from pymc_ebm.reference.base import Reference
 
-__all__ = ["ErrorForecast"]
-
-# Directions of which the data know less than this share of the best known are left to the prior.
-_UNKNOWN = 1e-8
+__all__ = ["ErrorForecast", "known_axes"]
 
 
 class ErrorForecast:
@@ -56,7 +53,8 @@ class ErrorForecast:
                 influence = row.amplification * row.weights[:, None] * centred
                 information += centred.T @ influence
                 sums += [np.bincount(reference.groups, part, n_groups) for part in influence.T]
-        values, axes = _known_axes(information)
+        values, axes, known = known_axes(information)
+        values, axes = values[known], axes[:, known]
         inverse = (axes / values) @ axes.T
         centred = (sums - sums.mean(axis=1, keepdims=True)) * np.sqrt(n_groups / (n_groups - 1))
         variance = np.diag(inverse)
@@ -92,8 +90,8 @@ class ErrorForecast:
             As for the error.
         """
         at = self._maximum(reference)
-        values, axes = _known_axes(self._pilot.information(at, reference))
-        steps = sds * (axes / np.sqrt(values)).T
+        values, axes, known = known_axes(self._pilot.information(at, reference))
+        steps = sds * (axes[:, known] / np.sqrt(values[known])).T
         log_weights = self._pilot.log_weights(reference)
         with np.errstate(all="ignore"):
             shares = [
@@ -110,10 +108,17 @@ class ErrorForecast:
         return self._fitted
 
 
-def _known_axes(information: NDArray) -> tuple[NDArray, NDArray]:
-    """Eigenvalues and axes of the directions that the data know."""
+def known_axes(information: NDArray) -> tuple[NDArray, NDArray, NDArray]:
+    """Eigenvalues and axes of information, and which of them the data know.
+
+    Directions of which they know less than 1e-8 of the best known are left to the prior.
+
+    Raises
+    ------
+    Unforeseeable
+        Where nothing is known.
+    """
     if not (np.isfinite(information).all() and information.any()):
         raise Unforeseeable
     values, axes = np.linalg.eigh(information)
-    known = values > _UNKNOWN * values[-1]
-    return values[known], axes[:, known]
+    return values, axes, values > 1e-8 * values[-1]

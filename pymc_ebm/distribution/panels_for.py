@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from pymc_ebm.distribution.error_forecast import known_axes
 from pymc_ebm.distribution.pilot import PilotLikelihood, Unforeseeable
 from pymc_ebm.reference._panels import MOST_DIMENSIONS, Unresolved, lay_panels
 from pymc_ebm.reference._rule import lay_rule, rule_error
@@ -16,25 +17,11 @@ from pymc_ebm.space.named import normalise_support
 
 __all__ = ["panels_for"]
 
-# Other parameters from which to climb, and how far around the start, on the unconstrained scale.
-_STARTS, _AROUND = 16, 2.0
-# Anchors, in posterior sds from the mode: along each axis, where there are few, and on a sphere.
-_ALONG, _MOST_AXES = (-6.0, -3.0, 3.0, 6.0), 8
-_ON_SPHERE, _RADIUS = 16, 5.0
-# Nats below the mode from which on an anchor is far, and a draw is none of the posterior.
-_FAR, _TYPICAL = 50.0, 12.0
-# Parameters of observations that stand for all of a regression at its mode, and at other places.
-_ROWS_AT_MODE, _ROWS = 64, 4
-# Directions of which the data know less than this share are left to the prior.
-_UNKNOWN = 1e-8
-# Attempts, and the move of the mode, in posterior sds, by which it counts as found.
-_ATTEMPTS, _MOVED = 4, 0.3
-# Draws that check the panels, the freedom of their t, and how many become anchors at once.
-_DRAWS, _FREEDOM, _MORE = 48, 5, 16
-# Nats of the log-likelihood below which a draw is resolved, and those that a report accepts.
-_RESOLVED, _ACCEPTED = 4e-3, 0.01
-# Error of log Z at far parameters.
-_LOOSE = 1e-2
+# Anchors along each axis, in posterior sds from the mode, where there are few axes.
+_ALONG = (-6.0, -3.0, 3.0, 6.0)
+# Observations that stand for all of a regression away from its mode.
+_ROWS = 4
+_ATTEMPTS = 4
 
 
 def panels_for(pilot: PilotLikelihood, support) -> Reference:
@@ -56,33 +43,39 @@ def panels_for(pilot: PilotLikelihood, support) -> Reference:
     Unresolved
         More nodes needed than is worth while, or a normaliser that may be infinite.
     """
+    # Error of log Z at far parameters.
+    loose = 1e-2
     energies, space = pilot.point_energies, normalise_support(support)
     if energies is None:
         raise Unforeseeable
     # The same data give the same reference: fits are reproducible without a seed.
     rng = np.random.default_rng(0)
     if space.rule(2) is not None:
-        lay, error_of = partial(lay_rule, energies, space, far_tolerance=_LOOSE), rule_error
+        lay, error_of = partial(lay_rule, energies, space, far_tolerance=loose), rule_error
     elif isinstance(space, Support) and 1 <= pilot.data[0].size <= MOST_DIMENSIONS:
         data = pilot.data.astype(float)
-        lay = partial(lay_panels, energies, data, support=space, far_tolerance=_LOOSE)
+        lay = partial(lay_panels, energies, data, support=space, far_tolerance=loose)
         error_of = panel_error
     else:
         raise Unforeseeable
-    around = _AROUND * _normal(rng, _share(pilot, _STARTS), pilot.start.size)
+    # Other parameters from which to climb, on the unconstrained scale.
+    around = 2.0 * _normal(rng, _share(pilot, 16), pilot.start.size)
     starts = [pilot.start, *(pilot.start + around)]
     far = _rows(pilot, starts, _ROWS)
-    reference = lay(far[:1], far[1:], tolerance=_LOOSE)
+    reference = lay(far[:1], far[1:], tolerance=loose)
     mode = _highest(pilot, starts, reference)
     for _ in range(_ATTEMPTS):
         spread = _spread(pilot, mode, reference)
-        places = mode + _directions(len(mode), _share(pilot, _ON_SPHERE), rng) @ spread.T
-        near = _nats_below(pilot, mode, places, reference) < _FAR
-        anchors = pilot.parameter_rows(mode, _ROWS_AT_MODE) + _rows(pilot, places[near], _ROWS)
+        places = mode + _directions(len(mode), _share(pilot, 16), rng) @ spread.T
+        # An anchor so many nats below the mode is far.
+        near = _nats_below(pilot, mode, places, reference) < 50.0
+        # Of a regression many observations at its mode, and few at other places.
+        anchors = pilot.parameter_rows(mode, 64) + _rows(pilot, places[near], _ROWS)
         others = far + _rows(pilot, places[~near], 1)
         reference = lay(anchors, others)
         before, mode = mode, pilot.maximum(reference, mode)
-        if np.linalg.norm(np.linalg.solve(spread, mode - before)) < _MOVED:
+        # In posterior sds: the mode is found.
+        if np.linalg.norm(np.linalg.solve(spread, mode - before)) < 0.3:
             break
     lay = partial(lay, far_anchors=others)
     return _checked(pilot, mode, spread, anchors, lay, error_of, reference, rng)
@@ -90,24 +83,27 @@ def panels_for(pilot: PilotLikelihood, support) -> Reference:
 
 def _checked(pilot, mode, spread, anchors, lay, error_of, reference, rng) -> Reference:
     """Panels that draws from the pilot posterior find resolved; the worst of others are anchors."""
-    wanted = _RESOLVED / len(pilot.data)
+    # Draws of a t distribution check them; the nats of the log-likelihood that may be wrong are
+    # less than half of those that a report accepts.
+    freedom, wanted = 5, 4e-3 / len(pilot.data)
     tolerance = wanted / 2
     for attempt in range(_ATTEMPTS):
-        z = _normal(rng, _share(pilot, _DRAWS), len(mode))
-        z /= np.sqrt(rng.chisquare(_FREEDOM, size=(len(z), 1)) / _FREEDOM)
+        z = _normal(rng, _share(pilot, 48), len(mode))
+        z /= np.sqrt(rng.chisquare(freedom, size=(len(z), 1)) / freedom)
         draws = mode + z @ spread.T
-        draws = draws[_nats_below(pilot, mode, draws, reference) < _TYPICAL]
+        # A draw so many nats below the mode is none of the posterior.
+        draws = draws[_nats_below(pilot, mode, draws, reference) < 12.0]
         rows = _rows(pilot, [mode, *draws], _ROWS)
         log_weights = map(pilot.log_weights(reference), rows)
         errors = np.array([error_of(reference, w) for w in log_weights])
         if errors.max() <= wanted or attempt == _ATTEMPTS - 1:
             break
-        worst = np.argsort(-errors)[:_MORE]
+        worst = np.argsort(-errors)[:16]
         anchors = anchors + [rows[i] for i in worst if not errors[i] <= wanted]
         tolerance *= np.clip(wanted / errors.max(), 0.1, 0.5)
         reference = lay(anchors, tolerance=tolerance)
     nats = len(pilot.data) * errors.max()
-    if not nats <= _ACCEPTED:
+    if not nats <= 0.01:
         raise Unresolved(
             f"{reference.n_points} nodes give the log-likelihood to {nats:.2g} nats only.",
             nats,
@@ -138,20 +134,19 @@ def _finite(values: NDArray) -> NDArray:
 def _spread(pilot: PilotLikelihood, mode: NDArray, reference: Reference) -> NDArray:
     """Root ``(K, K)`` of the inverse of the information that as many data have."""
     information = pilot.information(mode, reference) / pilot.times
-    if not (np.isfinite(information).all() and information.any()):
-        raise Unforeseeable
-    scale = np.sqrt(np.diag(information))
+    with np.errstate(invalid="ignore"):
+        scale = np.sqrt(np.diag(information))
     scale = 1 / np.where(scale > 0, scale, 1.0)
-    values, axes = np.linalg.eigh(information * scale * scale[:, None])
-    known = values > _UNKNOWN * values[-1]
+    values, axes, known = known_axes(information * scale * scale[:, None])
     return scale[:, None] * axes / np.sqrt(np.where(known, values, 1.0))
 
 
 def _directions(size: int, on_sphere: int, rng: np.random.Generator) -> NDArray:
     """Places around 0, ``(B, K)``, in sds."""
     around = _normal(rng, on_sphere, size)
-    around *= max(_RADIUS, np.sqrt(size) + 3) / np.linalg.norm(around, axis=1, keepdims=True)
-    if size > _MOST_AXES:
+    # Far out in the posterior, and beyond where most of it is in many dimensions.
+    around *= max(5.0, np.sqrt(size) + 3) / np.linalg.norm(around, axis=1, keepdims=True)
+    if size > 8:  # there are too many axes
         return around
     axes = [length * axis for axis in np.eye(size) for length in _ALONG]
     return np.concatenate([axes, around])

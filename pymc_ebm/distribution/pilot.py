@@ -20,14 +20,6 @@ from pymc_ebm.reference.base import Reference
 
 __all__ = ["PilotLikelihood", "PilotRow", "Unforeseeable", "of_free_values"]
 
-# Observations that stand for all of a regression, fewer where there are many parameters.
-_MOST_ROWS, _FEWEST_ROWS = 32, 16
-_MOST_DIFFERENCES = 1000
-_MOST_PARAMETERS = 200
-# Steps of central differences in unconstrained parameters.
-_STEP = 1e-4
-_MOST_ITERATIONS = 50
-
 
 class Unforeseeable(Exception):
     """Raised where nothing can be said before sampling."""
@@ -83,7 +75,8 @@ class PilotLikelihood:
         if not _fit(rows, self._batch):
             raise Unforeseeable
         self.data = data.reshape(-1, *data.shape[n_batch:])
-        n_rows = np.clip(_MOST_DIFFERENCES // self.start.size, _FEWEST_ROWS, _MOST_ROWS)
+        # Observations that stand for all of a regression, fewer where there are many parameters.
+        n_rows = np.clip(1000 // self.start.size, 16, 32)
         chosen = np.unique(np.linspace(0, len(self.data) - 1, n_rows).astype(int))
         self._rows = [0] if self._shared else chosen.tolist()
         # How many observations each of these stands for.
@@ -128,7 +121,7 @@ class PilotLikelihood:
                 self.start if start is None else start,
                 jac=True,
                 method="L-BFGS-B",
-                options={"maxiter": _MOST_ITERATIONS},
+                options={"maxiter": 50},
             ).x
 
     def at(self, u: NDArray, reference: Reference) -> list[PilotRow]:
@@ -185,7 +178,9 @@ class PilotLikelihood:
         return lambda theta: reference.log_weights - energy(theta)
 
     def _at(self, u: NDArray, log_weights) -> Iterator[PilotRow]:
-        steps = _STEP * np.eye(u.size)
+        # Steps of central differences in unconstrained parameters.
+        step = 1e-4
+        steps = step * np.eye(u.size)
         here, *around = map(self._flat_theta, [u, *(u + steps), *(u - steps)])
         for data, row in zip(self._energies_of_data, self._rows, strict=True):
             theta = self._row(here, row)
@@ -199,9 +194,9 @@ class PilotLikelihood:
                     continue
                 high, low = (log_weights(end) for end in ends)
                 # A point without weight has no say, whatever its energy.
-                slopes[k] = np.where(np.isneginf(at), 0.0, (low - high) / (2 * _STEP))
+                slopes[k] = np.where(np.isneginf(at), 0.0, (low - high) / (2 * step))
                 high, low = (data(end).sum() for end in ends)
-                data_slopes[k] = (high - low) / (2 * _STEP)
+                data_slopes[k] = (high - low) / (2 * step)
             log_z = special.logsumexp(at)
             yield PilotRow(
                 self.times * len(of_data),
@@ -245,7 +240,7 @@ def of_free_values(variables) -> tuple[Callable[[NDArray], list[NDArray]], NDArr
     start = model.initial_point(random_seed=0)
     first = [np.asarray(start[v.name]) for v in values]
     sizes = [a.size for a in first]
-    if not values or not known or random or sum(sizes) > _MOST_PARAMETERS:
+    if not values or not known or random or sum(sizes) > 200:
         raise Unforeseeable
     function = pytensor.function(values, graphs, mode=RUN_ONCE)
     ends = np.cumsum(sizes)[:-1]

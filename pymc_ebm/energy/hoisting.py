@@ -19,9 +19,6 @@ from pytensor.tensor.variable import TensorVariable
 
 __all__ = ["depends", "expand", "x_only_parts"]
 
-# A product of sums grows fast; past this many terms the factored form is the cheaper one.
-_MOST_TERMS = 16
-
 
 def expand(value: TensorVariable, x: TensorVariable, params: list) -> TensorVariable:
     """Rewrite an energy as Σ_k coefficient_k(θ) · feature_k.
@@ -137,7 +134,9 @@ class _Expander:
     def terms(self, variable):
         if variable not in self.memory:
             found = self._terms(variable) if variable in self.of_x else None
-            if found is None or len(found) > _MOST_TERMS:
+            # A product of sums grows fast; past this many terms the factored form is the cheaper
+            # one.
+            if found is None or len(found) > 16:
                 found = [((), variable)]
             self.memory[variable] = found
         return self.memory[variable]

@@ -15,13 +15,6 @@ from pymc_ebm.sampling._independent_metropolis import independent_metropolis
 
 __all__ = ["exact_gradient"]
 
-# Each step moves the model of one observation by at most this many nats.
-_LONGEST_STEP = 0.5
-# Draws behind the reported covariance, in multiples of those of an iteration.
-_LAST_DRAWS = 20
-# Half of them are averaged, and two batches of these show the spread.
-_FEWEST_ITERATIONS = 10
-
 
 def exact_gradient(
     problem: Problem,
@@ -33,6 +26,7 @@ def exact_gradient(
     draws: int = 100,
     iterations: int = 300,
     persistent: bool = False,
+    last_draws: int = 20,
 ) -> Solution:
     r"""Stochastic gradient descent with draws y of p(x | θ) in place of Z (eqs. 14 and 17).
 
@@ -61,6 +55,8 @@ def exact_gradient(
     persistent : bool, default False
         Start the chains of an iteration where those of the last one ended (persistent contrastive
         divergence): a few steps then serve. The sampler must take ``initvals=``.
+    last_draws : int
+        Draws behind the reported covariance, in multiples of those of an iteration.
 
     Returns
     -------
@@ -78,10 +74,12 @@ def exact_gradient(
     L. Younes (1988), Ann. Inst. H. Poincaré 24, 269–294; B. Polyak, A. Juditsky (1992), SIAM J.
     Control Optim. 30, 838–855; T. Tieleman (2008), ICML, for persistent chains.
     """
-    if draws < 2 or iterations < _FEWEST_ITERATIONS:
+    # Half of them are averaged, and two batches of these show the spread.
+    fewest = 10
+    if draws < 2 or iterations < fewest:
         raise ValueError(
             f"There are {iterations} iterations of {draws} draws, too few for a spread. "
-            f"Use at least {_FEWEST_ITERATIONS} iterations of 2 draws."
+            f"Use at least {fewest} iterations of 2 draws."
         )
     if getattr(sampler, "func", sampler) is importance_resampling and not all(
         reference.level == "exact" for reference in problem.references
@@ -113,7 +111,7 @@ def exact_gradient(
         advance(u)
     window = iterations // 2
     mean = np.mean(path[-window - 1 : -1], axis=0)
-    points = model.draw(mean, _LAST_DRAWS * draws, sampler, rng, None)
+    points = model.draw(mean, last_draws * draws, sampler, rng, None)
     hessian = model.hessian(mean, points)
     covariance = inverse(hessian)
     noise = np.array(gradients[-window:]) - (np.array(path[-window - 1 : -1]) - mean) @ hessian
@@ -140,7 +138,8 @@ def _step(curvature, gradient, amplification):
     step = axes @ (axes.T @ gradient / sizes)
     nats = sizes @ (axes.T @ step) ** 2 / (2 * amplification)
     longest = np.abs(step).max()
-    shorter = min(np.sqrt(_LONGEST_STEP / max(nats, 1e-300)), 1 / max(longest, 1e-300))
+    # Each step moves the model of one observation by at most this many nats.
+    shorter = min(np.sqrt(0.5 / max(nats, 1e-300)), 1 / max(longest, 1e-300))
     return step * min(1.0, shorter)
 
 

@@ -19,13 +19,6 @@ from pymc_ebm.space.whole_numbers import WholeNumbers
 
 __all__ = ["geyer", "likelihood_solution", "no_maximum", "unbounded"]
 
-# Rows of parameters times points of a new reference: 128 MiB an array.
-_MOST_WEIGHTS = 2**24
-# Points that a new reference is fitted to.
-_MOST_RESAMPLED = 4096
-# Share of the model at the largest integer of a reference that a truncation there does not change.
-_NEGLIGIBLE_AT_THE_END = 1e-3
-
 
 def geyer(
     problem: Problem,
@@ -108,7 +101,8 @@ def geyer(
             at_limit = True
             for i in movable:
                 rows = weights[i].size // problem.references[i].n_points
-                limit = min(max_draws, _MOST_WEIGHTS // rows)
+                # Rows of parameters times points of a new reference: 128 MiB an array.
+                limit = min(max_draws, 2**24 // rows)
                 draws = _power_of_two(growth * problem.references[i].n_points, limit)
                 at_limit &= 2 * draws > limit
                 problem.set_reference(i, _refit(problem.references[i], weights[i], draws, rng))
@@ -193,7 +187,7 @@ def _refit(reference, weights, draws, rng) -> Reference:
     """A reference fitted to points that follow p(x | θ), by weights ``(*batch, M)``."""
     weights = weights.reshape(-1, reference.n_points).mean(axis=0)
     chosen = rng.choice(
-        reference.n_points, min(_MOST_RESAMPLED, reference.n_points), p=weights / weights.sum()
+        reference.n_points, min(4096, reference.n_points), p=weights / weights.sum()
     )
     return fitted(
         reference.points[chosen],
@@ -218,7 +212,8 @@ def _space(reference: Reference, weights: NDArray) -> Space | None:
     values = np.unique(reference.points)
     last = np.isin(reference.points, values[-1:] if values[0] >= 0 else values[[0, -1]])
     share = weights @ last.reshape(len(last), -1).any(axis=1)
-    if share > _NEGLIGIBLE_AT_THE_END:
+    # A truncation there changes nothing below.
+    if share > 1e-3:
         raise ValueError(
             f"The reference has no stated support, its points run from {values[0]} to "
             f"{values[-1]}, and {100 * share:.3g}% of the model is at the end, so a new reference "

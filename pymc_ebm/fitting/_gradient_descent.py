@@ -14,14 +14,6 @@ from pymc_ebm.fitting.solution import Solution
 
 __all__ = ["gradient_descent"]
 
-# Nats that Newton's step still promises; 1e-8 is a distance of 1.4e-4 standard errors.
-_ARRIVED = 1e-8
-_ITERATIONS_BETWEEN_CHECKS = 10
-# Barzilai and Borwein's steps do not fall at every iteration; these many values may be exceeded.
-_MEMORY = 10
-# No parameter is as large; the iterates of an unbounded loss are.
-_BEYOND_REACH = 1e50
-
 
 def gradient_descent(
     problem: Problem,
@@ -34,6 +26,7 @@ def gradient_descent(
     ),
     gradient: Literal["derivative", "expectation"] = "derivative",
     max_iterations: int = 5000,
+    tolerance: float = 1e-8,
 ) -> Solution:
     r"""Gradient descent :math:`u_t = u_{t-1} - α_t ∇J(u_{t-1})` (eq. 6).
 
@@ -58,6 +51,9 @@ def gradient_descent(
         q(y|θ) the second holds the points where they are, and is the derivative of no function:
         it is followed to its root, without the safeguard.
     max_iterations : int
+    tolerance : float
+        Nats that Newton's step still promises where the descent has arrived; 1e-8 is a distance
+        of 1.4e-4 standard errors.
 
     Returns
     -------
@@ -89,7 +85,8 @@ def gradient_descent(
     path, u = [start], start
     decrement = np.nan
     for t, (u, slope) in enumerate(steps):
-        if not (np.abs(u).max() < _BEYOND_REACH and np.isfinite(slope).all()):
+        # No parameter is as large; the iterates of an unbounded loss are.
+        if not (np.abs(u).max() < 1e50 and np.isfinite(slope).all()):
             if learning_rate == "barzilai_borwein":
                 raise ValueError(no_maximum(problem, path[-1], "its slope never ends"))
             norm = np.linalg.norm(slope)
@@ -100,15 +97,15 @@ def gradient_descent(
         if t:
             path.append(u)
             advance(u)
-        if t % _ITERATIONS_BETWEEN_CHECKS == 0 or t == max_iterations:
+        if t % 10 == 0 or t == max_iterations:
             hessian = problem.loss.hessian(u)
             decrement, _ = newton_decrement(hessian, slope)
-            if decrement <= _ARRIVED or t == max_iterations:
+            if decrement <= tolerance or t == max_iterations:
                 break
     else:  # the steps of Barzilai and Borwein have come to their end
         hessian = problem.loss.hessian(u)
         decrement, _ = newton_decrement(hessian, slope)
-    wrong = "" if decrement <= _ARRIVED else f"stopped after {len(path) - 1} iterations"
+    wrong = "" if decrement <= tolerance else f"stopped after {len(path) - 1} iterations"
     if wrong and not np.isnan(decrement):
         wrong += f", {np.sqrt(2 * decrement):.3g} standard errors away; raise max_iterations"
     value = float(problem.loss.value_and_gradient(u)[0])
@@ -136,7 +133,9 @@ def _barzilai_borwein(value_and_gradient, u, guarded):
             fall = 1e-4 * rate * float(gradient @ gradient)
             # A rounding error's worth of rise must not stop the last steps.
             rounding = 1e-12 * abs(value)
-            if not guarded or value_new <= max(values[-_MEMORY:]) - fall + rounding:
+            # Barzilai and Borwein's steps do not fall at every iteration; these many values may be
+            # exceeded.
+            if not guarded or value_new <= max(values[-10:]) - fall + rounding:
                 break
             rate /= 2
             if rate < 1e-300:

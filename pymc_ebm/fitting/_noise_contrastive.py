@@ -21,9 +21,6 @@ from pymc_ebm.reference.base import Reference
 
 __all__ = ["noise_contrastive"]
 
-# Draws where the reference is a rule.
-_NOISE = 2**14
-
 
 def noise_contrastive(
     problem: Problem,
@@ -145,7 +142,8 @@ def _draws_of_its_law(reference: Reference) -> Reference:
     """Noise in place of the nodes of a rule, which are no draws."""
     law = reference.proposal
     assert law is not None and law.draw is not None
-    points = law.draw(np.random.default_rng(0), _NOISE)
+    # Draws where the reference is a rule.
+    points = law.draw(np.random.default_rng(0), 2**14)
     return from_draws(points, law.log_density, support=reference.space)
 
 

@@ -16,9 +16,6 @@ from pymc_ebm.sampling._independent_metropolis import independent_metropolis
 
 __all__ = ["PathIntegral", "path_integral"]
 
-# Independent runs of the sampler at a node, whose spread shows its autocorrelation too.
-_RUNS = 5
-
 
 class PathIntegral(NamedTuple):
     """A difference of J, with its error.
@@ -50,6 +47,7 @@ def path_integral(
     draws: int = 1000,
     nodes: int = 10,
     random_seed=None,
+    runs: int = 5,
 ) -> PathIntegral:
     r"""J(θ1) − J(θ0) from draws of the model alone: its weights would need Z (eq. 15).
 
@@ -71,6 +69,8 @@ def path_integral(
         Nodes of the rule, exact for slopes that are polynomials of degree 2·nodes − 1 in t.
     random_seed : optional
         As for ``numpy.random.default_rng``.
+    runs : int
+        Independent runs of the sampler at a node, whose spread shows its autocorrelation too.
 
     Returns
     -------
@@ -119,11 +119,11 @@ def path_integral(
     for t in positions:
         u = ends[0] + t * direction
         found = []
-        for _ in range(_RUNS):
-            points = model_draws.draw(u, -(-draws // _RUNS), sampler, rng, None)
+        for _ in range(runs):
+            points = model_draws.draw(u, -(-draws // runs), sampler, rng, None)
             found.append(direction @ model_draws.gradient(u, points))
         slopes.append(np.mean(found))
-        variances.append(np.var(found, ddof=1) / _RUNS)
+        variances.append(np.var(found, ddof=1) / runs)
     value, mcse = weights @ slopes, np.sqrt(weights**2 @ variances)
     change = half_rule(nodes) / 2 - weights
     away, noise = abs(change @ slopes), np.sqrt(change**2 @ variances)

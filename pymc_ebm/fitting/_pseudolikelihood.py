@@ -20,9 +20,6 @@ from pymc_ebm.sampling._gibbs import gibbs
 
 __all__ = ["pseudolikelihood"]
 
-# Fewer observations than this for each parameter show too little of their own spread.
-_FEWEST_PER_PARAMETER = 20
-
 
 def pseudolikelihood(
     problem: Problem,
@@ -79,7 +76,8 @@ def pseudolikelihood(
     if all(one.ebm.event_ndim == 0 for one in neighbours):  # the likelihood itself
         covariance = inverse(minimum.hessian)
     else:
-        if n_rows < _FEWEST_PER_PARAMETER * problem.size:
+        # Fewer observations than this for each parameter show too little of their own spread.
+        if n_rows < 20 * problem.size:
             rng = np.random.default_rng(random_seed)
             found = [
                 one.simulated_scores(score, minimum.u, simulations, rng)

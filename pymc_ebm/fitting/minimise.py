@@ -12,10 +12,6 @@ from pymc_ebm.fitting.loss import Loss
 
 __all__ = ["Minimum", "inverse", "minimise", "newton_decrement"]
 
-# Half the squared distance to the minimum, in standard errors, that counts as arrived.
-_DECREMENT = 1e-10
-_MOST_NEWTON_STEPS = 20
-
 
 class Minimum(NamedTuple):
     """Where a minimisation ended.
@@ -79,10 +75,11 @@ def minimise(
     with np.errstate(all="ignore"):
         u = minimize(loss.value_and_gradient, start, jac=True, method="BFGS", callback=note).x
     value, gradient = loss.value_and_gradient(u)
-    for _ in range(_MOST_NEWTON_STEPS):
+    for _ in range(20):
         hessian = loss.hessian(u)
         decrement, step = newton_decrement(hessian, gradient)
-        if not decrement > _DECREMENT:
+        # Half the squared distance to the minimum, in standard errors, that counts as arrived.
+        if not decrement > 1e-10:
             break
         u_new = u - step
         value_new, gradient_new = loss.value_and_gradient(u_new)

@@ -15,10 +15,6 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_anchor_overlap"]
 
-# Cells beyond which numbers in them cannot be read.
-_MOST_WITH_TEXT = 12
-_MOST_LABELS = 24
-
 
 def plot_anchor_overlap(
     data: xr.DataTree | Reference,
@@ -89,14 +85,15 @@ def plot_anchor_overlap(
         _, ax = plt.subplots(figsize=figsize or (1.15 * side, side), layout="constrained")
     image = ax.imshow(overlap, **{"cmap": "Blues", "vmin": 0, **kwargs})
     ax.figure.colorbar(image, ax=ax, label="probability", shrink=0.8)
-    if text or (text is None and n <= _MOST_WITH_TEXT):
+    # Cells beyond which numbers in them cannot be read.
+    if text or (text is None and n <= 12):
         for (row, column), value in np.ndenumerate(overlap):
             colour = "white" if value > 0.5 * overlap.max() else "0.2"
             ax.text(column, row, f"{value:.2f}", ha="center", va="center", color=colour, fontsize=8)
     alone = np.flatnonzero(1 - np.diag(overlap) < LEAST_OVERLAP) if n > 1 else np.empty(0, int)
     ax.plot(alone, alone, "x", color="C3", markersize=14, label="tied to no others")
     labels = [", ".join(f"{v:.3g}" for v in anchor) for anchor in anchors]
-    shown = np.arange(n)[:: -(-n // _MOST_LABELS)]
+    shown = np.arange(n)[:: -(-n // 24)]
     ax.set_xticks(shown, [labels[i] for i in shown], rotation=90)
     ax.set_yticks(shown, [labels[i] for i in shown])
     ax.set(xlabel="belongs to anchor", ylabel="point of anchor")

@@ -16,8 +16,6 @@ from pymc_ebm.reference.base import Reference
 
 __all__ = ["plot_log_partition"]
 
-_STEPS = 100
-
 
 def plot_log_partition(
     idata: xr.DataTree | None = None,
@@ -206,5 +204,5 @@ def _along(idata, name, given, coords) -> tuple[NDArray | None, float | None, Ca
         array.loc[coords or {}] = value
         return array.to_numpy()
 
-    steps = np.linspace(chosen.min().item(), chosen.max().item(), _STEPS)
+    steps = np.linspace(chosen.min().item(), chosen.max().item(), 100)
     return steps, chosen.mean().item(), element

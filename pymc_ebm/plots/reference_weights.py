@@ -15,11 +15,6 @@ from pymc_ebm.weights.normalised import normalise
 
 __all__ = ["plot_reference_weights"]
 
-# Weights this many nats below the largest say nothing of log Ẑ.
-_NATS_SHOWN = 15.0
-_BINS = 40
-_FEWEST_FOR_HISTOGRAM = 30
-_RUG = -0.04
 _HISTOGRAM = ("histogram", "left_edges", "right_edges")
 
 
@@ -143,7 +138,7 @@ def _draw(names, shown, pc_kwargs) -> PlotCollection:
             {"weights": (("ebm", "of", "datum"), np.array(rugs))},
             coords={"ebm": names, "of": kinds[1:]},
         )
-        below = _RUG * np.nanmax(hist["weights"].sel(plot_axis="histogram").to_numpy())
+        below = (-0.04) * np.nanmax(hist["weights"].sel(plot_axis="histogram").to_numpy())
         pc.map(visuals.scatter_x, "rug", data=rug, y=below, marker="|", size=60, alpha=0.7)
         pc.add_legend("of", title="")
     label_panels(pc, names, {"weights": "density"}, "log weight above the average, nats")
@@ -152,13 +147,15 @@ def _draw(names, shown, pc_kwargs) -> PlotCollection:
 
 def _histogram(of: NDArray, points: NDArray, data: NDArray) -> NDArray:
     """Density, left and right edges ``(3, bins)``; NaN where there are too few to tell."""
+    bins = 40
     finite = np.concatenate([points, data])
     finite = finite[np.isfinite(finite)]
-    low = max(finite.min(), points.max() - _NATS_SHOWN)
+    # Weights this many nats below the largest say nothing of log Ẑ.
+    low = max(finite.min(), points.max() - 15.0)
     if np.isfinite(data).any():
         low = min(low, data[np.isfinite(data)].min())
     high = max(finite.max(), low + 1e-6)
-    counts, edges = np.histogram(of, _BINS, (low, high))
-    if len(of) < _FEWEST_FOR_HISTOGRAM:
-        return np.full((3, _BINS), np.nan)
+    counts, edges = np.histogram(of, bins, (low, high))
+    if len(of) < 30:
+        return np.full((3, bins), np.nan)
     return np.array([counts / len(of) / (edges[1] - edges[0]), edges[:-1], edges[1:]])

@@ -25,10 +25,6 @@ from pymc_ebm.space.named import normalise_support
 _ORDERS = {1: 7, 2: 3}
 MOST_DIMENSIONS = len(_ORDERS)
 _MOST_NODES = {1: 2**12, 2: 2**15}
-# Coordinates t beyond which an energy may be inf − inf.
-_FAR = 12.0
-# Energies and numbers of which some power overflows.
-_ENORMOUS = 1e100
 
 
 class Unresolved(ValueError):
@@ -255,12 +251,15 @@ def _reference(
     with np.errstate(divide="ignore"):
         log_weights = (log_slopes + np.log(rule.weights)).ravel()
         log_coarse = (log_slopes + np.log(coarse)).ravel()
-    far = np.abs(grid.coordinates(boxes)).max(axis=2).ravel() > _FAR
+    # Coordinates t beyond which an energy may be inf − inf.
+    far = np.abs(grid.coordinates(boxes)).max(axis=2).ravel() > 12.0
     of_points = energies(points)
     no_number = far & np.isnan(of_points).any(axis=0)
+    # Energies and numbers of which some power overflows.
+    enormous = 1e100
     # There is no weight, and slopes that overflow times zero are NaN. Elsewhere inf is a wall.
-    overflows = np.isfinite(of_points) | (np.abs(points).max(axis=1) > _ENORMOUS)
-    no_number |= ((of_points > _ENORMOUS) & overflows).all(axis=0)
+    overflows = np.isfinite(of_points) | (np.abs(points).max(axis=1) > enormous)
+    no_number |= ((of_points > enormous) & overflows).all(axis=0)
     used = ~np.isneginf(log_weights) & ~no_number
     return Reference(
         points=points[used].reshape(-1, *event),

@@ -17,7 +17,6 @@ __all__ = ["lay_rule", "rule", "rule_error"]
 
 # The first order and the last; nodes are their square in two dimensions.
 _ORDERS = 16, 2**12
-_MOST_NODES = 2**18
 
 
 def rule(space, order: int = 64) -> Reference:
@@ -109,7 +108,7 @@ def lay_rule(
         near, far = max(errors[: len(anchors)]), max(errors[len(anchors) :], default=0.0)
         enough = near <= tolerance and far <= far_tolerance
         in_one_more = reference.n_points * 2 ** (2 if len(reference.event_shape) else 1)
-        if enough or order == last or in_one_more > _MOST_NODES:
+        if enough or order == last or in_one_more > 2**18:
             break
         order *= 2
     if near > tolerance:

@@ -16,9 +16,6 @@ from pymc_ebm.space.law import Law
 
 __all__ = ["PointWeights"]
 
-# Points at which log q is compared with the base weights, to see whether it made them.
-_POINTS_TO_COMPARE = 200
-
 
 class PointWeights:
     """Part of a `Reference`: its points and their log base weights, at θ and elsewhere."""
@@ -119,7 +116,8 @@ class PointWeights:
             return None
         if self.transport is not None:
             return -self.proposal.log_density(x, *params) - np.log(len(self.points))
-        some = np.linspace(0, len(self.points) - 1, _POINTS_TO_COMPARE).astype(int)
+        # Whether it made the base weights is looked at for some of the points.
+        some = np.linspace(0, len(self.points) - 1, 200).astype(int)
         own = self.log_weights[some] + self.proposal.log_density(self.points[some])
         own = own[np.isfinite(own)]
         # −log M, or that of all draws where a support has dropped some; else another law made them.

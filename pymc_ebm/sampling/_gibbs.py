@@ -28,8 +28,7 @@ from pymc_ebm.space.sites import Sites
 
 __all__ = ["gibbs"]
 
-# Points of the reference among which first states of finite energy are sought.
-_STARTS = 1000
+# States at which energies of another form are compared with E.
 _CHECKED_DRAWS = 32
 
 
@@ -225,7 +224,7 @@ def _first_states(initvals, chains, sites, reference, energy_of, row, rng) -> np
                 f"{spell(row)}. Give states of finite energy."
             )
         return codes
-    for count in (chains, max(chains, _STARTS)):  # many may be impossible
+    for count in (chains, max(chains, 1000)):  # many may be impossible
         codes = sites.codes(reference.points[rng.integers(reference.n_points, size=count)])
         unknown = codes < 0  # the caller's values are others than the reference's
         codes = np.where(unknown, rng.integers(sites.n_values, size=codes.shape), codes)

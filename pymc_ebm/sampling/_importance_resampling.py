@@ -17,9 +17,6 @@ from pymc_ebm.weights.normalised import ess, normalise
 
 __all__ = ["importance_resampling"]
 
-# Below this effective number of points, draws repeat a few of them.
-_FEW_EFFECTIVE_POINTS = 50
-
 
 def importance_resampling(
     energy: Energy | EnergyFunction,
@@ -129,7 +126,8 @@ def _normalise(log_weights, reference, row):
             "parameter values."
         )
     size = float(ess(weights))
-    if size < _FEW_EFFECTIVE_POINTS and reference.level != "exact":
+    # Below this effective number of points, draws repeat a few of them.
+    if size < 50 and reference.level != "exact":
         warnings.warn(
             f"Draws at parameters {spell(row)} come from {size:.1f} effective reference points of "
             f"{len(weights)}, so they do not follow the model there. Widen the reference, or use "

@@ -13,8 +13,6 @@ from pymc_ebm.space.sites import Sites
 
 __all__ = ["LocalChange", "local_change_of"]
 
-_TOLERANCE = 1e-8
-
 
 @dataclass(frozen=True, eq=False)
 class LocalChange:
@@ -69,7 +67,7 @@ class LocalChange:
             truth = after_e[k] - before_e[k]
             scale = 1 + abs(before_e[k])
             # Both may be +inf, where the new state is impossible.
-            if not (found == truth or abs(found - truth) <= _TOLERANCE * scale):
+            if not (found == truth or abs(found - truth) <= 1e-8 * scale):
                 raise ValueError(
                     f"The local_change of the energy is {found} where site {i} goes from "
                     f"{points[k, i]} to {value}, and the energy changes by {truth}, at parameters "

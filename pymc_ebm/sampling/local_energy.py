@@ -16,10 +16,7 @@ from pymc_ebm.space.sites import Sites
 
 __all__ = ["agrees", "local_energy"]
 
-_TOLERANCE = 1e-8
 _CHECKS = 16
-# With more statistics than this, the energy at θ is looked at instead.
-_MOST_STATISTICS = 64
 
 
 def local_energy(energy, reference, sites: Sites, row, energy_of, key) -> Pairwise | None:
@@ -72,7 +69,7 @@ def agrees(local: Pairwise, energy_of, sites: Sites, codes: np.ndarray | None = 
     found, truth = local(codes)[:, 0], energy_of(sites.points(codes))
     scale = 1 + np.abs(truth).max()
     error = np.abs((found - found[0]) - (truth - truth[0])).max()
-    return bool(error <= _TOLERANCE * scale)  # NaN does not agree
+    return bool(error <= 1e-8 * scale)  # NaN does not agree
 
 
 class _Statistics(NamedTuple):
@@ -104,7 +101,8 @@ def _statistics(energy, reference, sites, row, rng) -> _Statistics | None:
         return np.concatenate([s.reshape(len(codes), -1) for s in samples(codes)], axis=1)
 
     some = samples(random_codes(sites.n_values, _CHECKS, rng))
-    if sum(s[0].size for s in some) > _MOST_STATISTICS:
+    # With more statistics than this, the energy at θ is looked at instead.
+    if sum(s[0].size for s in some) > 64:
         return None
     return _Statistics(
         decompose(evaluate, sites.n_values, rng),

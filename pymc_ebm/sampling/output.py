@@ -19,9 +19,6 @@ __all__ = [
     "datatree",
 ]
 
-_FEWEST_DRAWS_FOR_ESS = 4
-_MOST_COORDINATES = 64
-
 
 def datatree(
     sampler: str,
@@ -95,9 +92,9 @@ def chain_ess(energies: np.ndarray, draws: np.ndarray) -> float:
     n_chains, n_draws = energies.shape
     coordinates = draws.reshape(n_chains, n_draws, -1)
     n_coordinates = coordinates.shape[-1]
-    some = np.unique(np.linspace(0, n_coordinates - 1, _MOST_COORDINATES).astype(int))
+    some = np.unique(np.linspace(0, n_coordinates - 1, 64).astype(int))
     columns = np.concatenate([energies[..., None], coordinates[..., some]], axis=-1)
     columns = columns[..., (columns != columns[:1, :1]).any(axis=(0, 1))]
-    if n_draws < _FEWEST_DRAWS_FOR_ESS or columns.shape[-1] == 0:
+    if n_draws < 4 or columns.shape[-1] == 0:
         return float(n_chains)
     return float(np.min(array_stats.ess(columns, chain_axis=0, draw_axis=1)))

@@ -12,8 +12,6 @@ from pymc_ebm.space.sites import Sites
 
 __all__ = ["Clusters", "clusters_of", "draw_code", "move_clusters"]
 
-_TOLERANCE = 1e-9
-
 
 class Clusters(NamedTuple):
     """An energy in the form that clusters need.
@@ -73,7 +71,7 @@ def clusters_of(local: Pairwise, sites: Sites) -> Clusters | None:
             strength = (table[0, 1] + table[1, 0] - table[0, 0] - table[1, 1]) / 2
         rest = table[:n_i, :n_j] + strength * np.eye(n_i, n_j)
         of_i, of_j = rest[:, 0], rest[0] - rest[0, 0]
-        if np.abs(rest - of_i[:, None] - of_j).max() > _TOLERANCE * (1 + np.abs(table).max()):
+        if np.abs(rest - of_i[:, None] - of_j).max() > 1e-9 * (1 + np.abs(table).max()):
             return None
         if strength < 0 and n_i > 2:
             return None

@@ -28,8 +28,6 @@ CONSTRAINED: dict[str, type[Space]] = {
     "simplex": Simplex,
     "permutations": Permutations,
 }
-# Values of a site that are listed one by one.
-_MOST_VALUES = 2**20
 
 
 def space_of(data: NDArray, support=None, *, stacklevel: int = 3) -> Space:
@@ -122,7 +120,7 @@ def _given(data: NDArray, support, stacklevel) -> Space:
     if box == Support(-1.0, 1.0) and np.isin(data, PAIRS[1]).all():
         return Sites.of(list(PAIRS[1]), event)
     lower, upper = box.bounds_of(box.n_dim)
-    if (upper - lower <= _MOST_VALUES).all():
+    if (upper - lower <= 2**20).all():
         low, high = np.ceil(lower).astype(int), np.floor(upper).astype(int)
         return Sites.of([np.arange(a, b + 1) for a, b in zip(low, high, strict=True)], event)
     return WholeNumbers(space.lower, space.upper, event)

@@ -20,15 +20,6 @@ __all__ = ["Pairwise", "decompose", "random_codes"]
 
 # Second differences below this, relative to the values they come from, are rounding.
 _ROUNDING = 1e-11
-_TOLERANCE = 1e-9
-_CHECKS = 50
-# Up to so many pairs, each is looked at; past it, groups of sites are.
-_FEW_PAIRS = 20_000
-_GROUPS = 64
-_ROUNDS = 4
-# Limits of the second differences evaluated (times sites), and of the tables kept.
-_MOST_WORK = 2e9
-_MOST_ENTRIES = 2e7
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,13 +112,14 @@ def decompose(
     >>> decompose(chain, np.array([2, 2, 2]), np.random.default_rng(1)).pairs.tolist()
     [[0, 1], [1, 2]]
     """
+    most_entries = 2e7  # of the tables that are kept
     n_sites, most = len(n_values), int(n_values.max())
     base = evaluate(np.zeros((1, n_sites), dtype=np.int64))[0]
-    if len(base) * n_sites * most > _MOST_ENTRIES:
+    if len(base) * n_sites * most > most_entries:
         return None
-    if n_sites > 1 and len(base) * most**2 > _MOST_ENTRIES:
+    if n_sites > 1 and len(base) * most**2 > most_entries:
         return None
-    checks = random_codes(n_values, _CHECKS, rng)
+    checks = random_codes(n_values, 50, rng)
     truth = evaluate(checks)
     single = _first_differences(evaluate, base, n_values)
     if not (np.isfinite(truth).all() and np.isfinite(single).all()):
@@ -136,7 +128,8 @@ def decompose(
     free = np.flatnonzero(n_values > 1)
     all_pairs = len(free) * (len(free) - 1) // 2
     found = np.empty((0, 2), dtype=np.int64)
-    rounds = 0 if all_pairs <= _FEW_PAIRS else _ROUNDS
+    # Up to so many pairs, each is looked at; past it, groups of sites are.
+    rounds = 0 if all_pairs <= 20_000 else 4
     for attempt in range(rounds + 1):
         if attempt == rounds:
             candidates = np.stack(np.triu_indices(len(free), 1), axis=1)
@@ -145,13 +138,14 @@ def decompose(
             candidates = _candidates(evaluate, base, single, n_values, free, scale, rng)
             candidates = np.unique(np.concatenate([found, candidates]), axis=0)
         work = len(candidates) * (most - 1) ** 2
-        if work * n_sites > _MOST_WORK or work * len(base) > _MOST_ENTRIES * 10:
+        # Energies of so many states would take too long.
+        if work * n_sites > 2e9 or work * len(base) > most_entries * 10:
             return None
         found, pair = _second_differences(evaluate, base, single, n_values, candidates, scale)
-        if pair.size > _MOST_ENTRIES:
+        if pair.size > most_entries:
             return None
         result = Pairwise(base, single, found, pair)
-        if np.abs(result(checks) - truth).max(initial=0) <= _TOLERANCE * scale:
+        if np.abs(result(checks) - truth).max(initial=0) <= 1e-9 * scale:
             return result
     return None
 
@@ -210,12 +204,13 @@ def _second_differences(evaluate, base, single, n_values, candidates, scale):
 
 def _candidates(evaluate, base, single, n_values, free, scale, rng):
     """Pairs of which each site responds to the other's group, ``(P, 2)``."""
+    n_groups = 64
     n_sites = len(n_values)
     group = np.full(n_sites, -1)
-    group[free] = rng.permuted(np.arange(len(free)) % _GROUPS)
+    group[free] = rng.permuted(np.arange(len(free)) % n_groups)
     value = rng.integers(np.minimum(1, n_values - 1), n_values)
-    responds = np.zeros((n_sites, _GROUPS), dtype=bool)
-    for g in range(_GROUPS):
+    responds = np.zeros((n_sites, n_groups), dtype=bool)
+    for g in range(n_groups):
         changed = np.where(group == g, value, 0)
         for block in _blocks(len(free), 2 * n_sites):
             sites = free[block]

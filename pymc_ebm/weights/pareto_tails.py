@@ -16,14 +16,6 @@ __all__ = ["TopLogWeights", "khat_threshold", "pareto_k"]
 # Log weights that agree this well differ by rounding alone; a tail fitted to rounding is noise.
 _EQUAL_NATS = 1e-9
 
-# Where the largest of so many tail weights is less than e times the smallest there is no tail: with
-# k = 0.7 it would be 25 times as large. A fit then follows the steps and ties of the bulk.
-_FEWEST_FOR_RANGE = 100
-_LEAST_RANGE = 1.0
-
-# ArviZ takes a fifth of a small sample as its tail, and its fit needs six points there.
-_FEWEST_FOR_KHAT = 30
-
 
 def pareto_k(log_weights: ArrayLike) -> float:
     """Shape k of the generalised Pareto distribution fitted to the largest weights.
@@ -52,7 +44,8 @@ def pareto_k(log_weights: ArrayLike) -> float:
         return np.nan
     if top - log_weights.min() <= _EQUAL_NATS:
         return -np.inf
-    if log_weights.size < _FEWEST_FOR_KHAT:
+    # ArviZ takes a fifth of a small sample as its tail, and its fit needs six points there.
+    if log_weights.size < 30:
         return np.nan
     return _fitted_k(log_weights)
 
@@ -151,8 +144,10 @@ def _fitted_k(log_weights: NDArray, r_eff: float = 1.0) -> float:
     top, n_tail = log_weights.max(), _tail_size(log_weights.size, r_eff)
     if not np.isfinite(top):
         return np.nan
-    if n_tail >= _FEWEST_FOR_RANGE:
-        if top - np.partition(log_weights, -n_tail)[-n_tail] < _LEAST_RANGE:
+    # Where the largest of so many tail weights is less than e times the smallest there is no tail:
+    # with k = 0.7 it would be 25 times as large. A fit then follows the steps and ties of the bulk.
+    if n_tail >= 100:
+        if top - np.partition(log_weights, -n_tail)[-n_tail] < 1.0:
             return -np.inf
     with np.errstate(all="ignore"):
         # The public function takes log-likelihoods, whose weights are exp(−log-likelihood).

@@ -14,7 +14,7 @@ from pymc_ebm.weights.normalised import ess, normalise
 
 __all__ = ["Landscape", "Mode", "find_modes"]
 
-# Draws that weigh a mode, and their least effective share for the weight to be believed.
+# Draws that weigh a mode.
 _DRAWS = 2000
 
 
@@ -152,6 +152,7 @@ def _measured(landscape, place, law, rng) -> tuple[Mode | None, float]:
     efficiency = ess(weights) / within.sum()
     # Chains may have gone to another mode.
     its_own = law.log_density(place[None])[0] >= reach
+    # With fewer effective draws the weight is not to be believed.
     if not (its_own and np.isfinite(log_sum) and efficiency >= 0.25):
         return None, reach
     log_mass = float(log_sum - np.log(within.sum()))

@@ -25,6 +25,8 @@ __all__ = ["HullVerdict", "check_hull", "hull_margin", "hull_verdicts", "in_hull
 
 # Rounding of a margin: the linear programme's feasibility, in sds of the points.
 _TOLERANCE = 1e-6
+# Numbers in the statistics of the points beyond which a hull is first made of the extreme ones.
+_MOST_NUMBERS = 2**20
 
 
 @dataclass(frozen=True)
@@ -239,8 +241,7 @@ def _verdict(
     of_data = statistics_of(split, data)
     if of_data.shape[1] > 64:
         raise NotApplicable(f"There are {of_data.shape[1]} statistics, too many for a hull.")
-    # Numbers in the statistics of the points beyond which a hull is first made of the extreme ones.
-    few = every_point or reference.n_points * of_data.shape[1] <= 2**20
+    few = every_point or reference.n_points * of_data.shape[1] <= _MOST_NUMBERS
     of_points, n_points = (all_points if few else extreme_points)(split, reference)
     if n_points == 0 or not np.isfinite(of_data).all():
         raise NotApplicable("The statistics of the data, or of every point, are not finite.")

@@ -20,11 +20,6 @@ from pymc_ebm.reference.annealing.spaces import annealed_space
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.space.guess import space_of
 
-# Particles of the pilot, and of each run before the forecast says how many are needed.
-_PILOT, _FIRST = 2048, 128
-# 16 runs know their spread to a fifth.
-_MARGIN = 1.3
-
 
 def annealed(
     energy: Energy | EnergyFunction,
@@ -139,8 +134,9 @@ def annealed(
     amplification = len(data) if amplification is None else amplification
     with progress(progressbar) as bar:
         task = bar.add_task("Annealing: pilot", total=1.0)
-        legs = schedule(space, len(rows), _PILOT, rng, partial(bar.advance, task))
-        n = particles or min(_FIRST, most)
+        legs = schedule(space, len(rows), 2048, rng, partial(bar.advance, task))
+        # Until the forecast says how many are needed.
+        n = particles or min(128, most)
         while True:
             check_memory(
                 runs * n * states_of_run,
@@ -156,7 +152,8 @@ def annealed(
                 break
             energies = energy.of_points(space.event_shape, points.dtype, rows[0], len(points))
             error = added_error(energies, points, a, groups, rows[0], amplification)
-            needed = math.ceil(min(n * _MARGIN * (error / wanted_error) ** 2, most))
+            # 16 runs know their spread to a fifth.
+            needed = math.ceil(min(n * 1.3 * (error / wanted_error) ** 2, most))
             if error <= wanted_error or needed <= n:
                 break
             n = needed

@@ -14,13 +14,6 @@ from pymc_ebm.reference.annealing.spaces import annealed_space
 from pymc_ebm.space.base import Space
 from pymc_ebm.weights.normalised import ess, normalise
 
-_PARTICLES = 1024
-# In sds of T = ∂E/∂u of one datum: the longest step, where log weights have a variance of 1, and
-# one so short that points made at either end serve the other as well.
-_LONGEST, _ARRIVED = 1.0, 0.1
-_EFFECTIVE = 0.25
-_STEP = 1e-4
-
 
 class NotArrived(ValueError):
     """Raised where the likelihood seems to have no maximum within reach."""
@@ -60,7 +53,7 @@ def climb(
     """
     u, row = start, list(theta(start))
     at = annealed_space(energy, [row], data, space, None, rng)
-    leg, states = leg_between(at, 0, 1, at.draw(rng, _PARTICLES), rng, lambda part: None)
+    leg, states = leg_between(at, 0, 1, at.draw(rng, 1024), rng, lambda part: None)
     scale, moves = leg.levels[-1].scale, leg.levels[-1].moves
     for _ in range(most_steps):
         slopes = _slopes(energy, theta, u, at.points(states))
@@ -70,16 +63,19 @@ def climb(
             break
         step = np.linalg.pinv(covariance, rcond=1e-10, hermitian=True) @ gap
         size = float(np.sqrt(step @ covariance @ step))
-        if size < _ARRIVED:
+        # So near, points made at either end serve the other as well.
+        if size < 0.1:
             return u + step
-        step = step * min(1.0, _LONGEST / size)
+        # No longer step: log weights then have a variance of 1.
+        step = step * min(1.0, 1.0 / size)
         before = at.potential(1, states)[0]
         while True:
             other = at.anchored([list(theta(u + step))])
             with np.errstate(invalid="ignore"):
                 log_w = before - other.potential(1, states)[0]
             log_w = np.where(np.isnan(log_w), -np.inf, log_w)
-            if ess(normalise(log_w)[1]) > _EFFECTIVE * len(log_w):
+            # A longer step leaves too few effective.
+            if ess(normalise(log_w)[1]) > 0.25 * len(log_w):
                 break
             step = step / 2
             if np.abs(step).max() < 1e-12:
@@ -98,10 +94,11 @@ def climb(
 
 def _slopes(energy, theta, u, points) -> NDArray:
     """∂E/∂u ``(B, K)`` by central differences."""
+    step_size = 1e-4
     row = list(theta(u))
     energies = energy.of_points(points.shape[1:], points.dtype, row, len(points)).at(points)
     columns = []
-    for step in _STEP * np.eye(u.size):
+    for step in step_size * np.eye(u.size):
         high, low = energies(list(theta(u + step))), energies(list(theta(u - step)))
-        columns.append(np.broadcast_to((high - low) / (2 * _STEP), len(points)))
+        columns.append(np.broadcast_to((high - low) / (2 * step_size), len(points)))
     return np.stack(columns, axis=1)

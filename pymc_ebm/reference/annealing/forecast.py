@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 
 from pymc_ebm.weights.normalised import normalise
 
-_STEP = 1e-5
-
 
 def added_error(
     energies, points: NDArray, log_weights: NDArray, runs: NDArray, theta: Sequence[NDArray],
@@ -55,7 +53,7 @@ def _around(theta):
     """Parameters with one number a little lower and higher, and the step."""
     for i, value in enumerate(theta):
         for j in np.ndindex(value.shape):
-            step = _STEP * max(abs(float(value[j])), 1e-3)
+            step = 1e-5 * max(abs(float(value[j])), 1e-3)
             pair = []
             for sign in (-1, 1):
                 shifted = np.array(value, dtype=float)

@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 from pymc_ebm.reference.annealing.population import Population
 from pymc_ebm.space.base import Space
 
-_ACCEPTED = 0.3
-
 
 class Width(NamedTuple):
     """How far a step goes, in its own units."""
@@ -87,7 +85,7 @@ class ByMoves:
     def scale_after(self, scale: Width, acceptance: float, moves: int) -> Width:
         """Learn from a step of the pilot how far to go."""
         rate = min(2.0 * self.n_dim / moves, 1.0)
-        return Width(scale.size * np.exp(rate * (acceptance - _ACCEPTED)))
+        return Width(scale.size * np.exp(rate * (acceptance - 0.3)))  # to accept
 
     def move(
         self, population: Population, beta: float, scale: Width, rng

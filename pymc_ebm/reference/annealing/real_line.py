@@ -20,7 +20,6 @@ from pymc_ebm.space.box_map import BoxMap
 
 # The broad half of the base has this times the data's spread; t_5 of scale 1 has sd √(5/3).
 _BROAD = 2 * np.sqrt(3 / 5)
-_CENTRES = 64
 # Where somebody says that a mode is, its width is not known: parts of the kernels' own.
 _WIDTHS = (1.0, 0.5, 0.25)
 
@@ -163,7 +162,7 @@ def _whitening(z) -> tuple[NDArray, NDArray]:
 def _base(w, starts, rng) -> StudentMixture:
     """Half broad, half kernels at data, and at the starts as often as at the data."""
     n_dim = w.shape[1]
-    k = min(len(w), _CENTRES)
+    k = min(len(w), 64)
     bandwidth = 1.5 * (4 / (k * (n_dim + 2))) ** (1 / (n_dim + 4))
     kernels = [(w[rng.choice(len(w), k, replace=False)], np.full(k, bandwidth))]
     if starts is not None:

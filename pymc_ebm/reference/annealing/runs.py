@@ -12,9 +12,6 @@ from scipy.special import logsumexp
 from pymc_ebm.reference.annealing.population import Population, chosen_by_weight
 from pymc_ebm.reference.annealing.schedule import Leg, finite
 
-# Numbers that stay near the processor.
-_AT_ONCE = 2**16
-
 
 class Runs(NamedTuple):
     """What R runs leave of each potential k: states that target it, and its log Ẑ by run.
@@ -57,7 +54,8 @@ def run(
     -------
     Runs
     """
-    together = max(_AT_ONCE // (particles * space.n_dim), 1)
+    # Numbers that stay near the processor.
+    together = max(2**16 // (particles * space.n_dim), 1)
     parts = [
         _run(space, legs, min(together, runs - first), particles, draws, rng, advance)
         for first in range(0, runs, together)

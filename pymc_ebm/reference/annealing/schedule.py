@@ -12,13 +12,6 @@ from scipy.optimize import brentq
 from pymc_ebm.reference.annealing.population import Population, chosen_by_weight
 from pymc_ebm.weights.normalised import ess, normalise
 
-# Share of the particles that a level leaves effective, and the correlation with where they began
-# that is left when they have moved enough.
-_EFFECTIVE = 0.5
-_REMEMBERED = 0.3
-_MOST_LEVELS = 500
-_LEAST_STEP = 1e-9
-
 
 class Level(NamedTuple):
     """One temperature: β, how far a move goes, and how many there are."""
@@ -93,13 +86,14 @@ def leg_between(
     space, start: int, end: int, states: NDArray, rng, advance: Callable[[float], None]
 ) -> tuple[Leg, NDArray]:
     """Levels of one leg, and the states that arrive; arguments as of `schedule`."""
+    most_levels = 500
     population = Population.of(space, start, end, states)
     scale, beta = space.first_scale(), 0.0
     levels: list[Level] = []
     while beta < 1.0:
-        if len(levels) == _MOST_LEVELS:
+        if len(levels) == most_levels:
             raise ValueError(
-                f"{_MOST_LEVELS} temperatures lead to β = {beta:.3g} of 1 only. Give data= or "
+                f"{most_levels} temperatures lead to β = {beta:.3g} of 1 only. Give data= or "
                 "starts= nearer to where the mass is, or anchors nearer to each other."
             )
         before, beta = beta, _next(population.climb, beta)
@@ -119,17 +113,18 @@ def finite(climb: NDArray) -> NDArray:
 
 def _next(climb: NDArray, beta: float) -> float:
     """The temperature at which half of the particles are effective."""
+    least_step = 1e-9
     climb = finite(climb)
     possible = climb[climb < np.inf]
 
     def too_many(step):
-        return ess(normalise(-step * possible)[1]) - _EFFECTIVE * len(possible)
+        return ess(normalise(-step * possible)[1]) - 0.5 * len(possible)
 
     if len(possible) == 0 or too_many(1 - beta) >= 0:
         return 1.0
-    if too_many(_LEAST_STEP) <= 0:
-        return beta + _LEAST_STEP
-    return beta + brentq(too_many, _LEAST_STEP, 1 - beta)
+    if too_many(least_step) <= 0:
+        return beta + least_step
+    return beta + brentq(too_many, least_step, 1 - beta)
 
 
 def _mix(space, population, beta, scale, rng):
@@ -138,7 +133,8 @@ def _mix(space, population, beta, scale, rng):
     for moves in range(1, space.most_moves + 1):
         population, acceptance = space.move(population, beta, scale, rng)
         scale = space.scale_after(scale, acceptance, moves)
-        if moves >= space.fewest_moves and _correlation(first, _traces(population)) < _REMEMBERED:
+        # So little of where they began is left when they have moved enough.
+        if moves >= space.fewest_moves and _correlation(first, _traces(population)) < 0.3:
             break
     return population, scale, moves
 

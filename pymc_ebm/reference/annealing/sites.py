@@ -12,9 +12,6 @@ from pymc_ebm.reference.annealing.population import Population
 from pymc_ebm.space.sites import Sites
 from pymc_ebm.weights.normalised import normalise
 
-# Numbers of uniforms made at once, and energies asked at once where the energy has other terms.
-_BLOCK = 2**20
-
 
 class NoScale(NamedTuple):
     """Gibbs sampling has no step whose length to learn."""
@@ -111,7 +108,8 @@ class SitesByGibbs:
             sweeps, width = self._compiled(start, end, beta)
             nothing = np.empty((len(codes), 0, self.n_dim), self._sites.values.dtype)
             changes = np.zeros(len(codes), dtype=np.int64)
-            together = max(_BLOCK // width, 1)
+            # Numbers of uniforms made at once.
+            together = max(2**20 // width, 1)
             for i in range(0, len(codes), together):
                 part = slice(i, i + together)
                 u = rng.random((1, len(codes[part]), width))

@@ -11,8 +11,6 @@ from pymc_ebm.reference.annealing.population import Population
 
 # A quarter of a period of a whitened Gaussian: from there a draw is independent of the first.
 _LENGTH = np.pi / 2
-_ACCEPTED, _ACCEPTED_WALKS = 0.8, 0.3
-_MOST_STEPS = 64
 
 
 class Scale(NamedTuple):
@@ -38,7 +36,7 @@ class Scale(NamedTuple):
 
     def after(self, acceptance: float, has_slope: bool, rate: float) -> Scale:
         """Longer steps where more were accepted than wanted, shorter where fewer."""
-        wanted = _ACCEPTED if has_slope else _ACCEPTED_WALKS
+        wanted = 0.8 if has_slope else 0.3  # of acceptances
         return Scale(self.size * np.exp(rate * (acceptance - wanted)), self.root)
 
 
@@ -58,7 +56,7 @@ def move(
             gain = population.value(beta) - new.value(beta)
         else:
             length = _LENGTH * rng.uniform(0.5, 1.5)
-            steps = int(np.clip(np.ceil(length / scale.size), 1, _MOST_STEPS))
+            steps = int(np.clip(np.ceil(length / scale.size), 1, 64))
             new, after = _trajectory(population, beta, scale.root, size, steps, momentum)
             gain = population.value(beta) - new.value(beta)
             gain += (momentum**2 - after**2).sum(axis=1) / 2

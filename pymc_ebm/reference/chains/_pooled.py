@@ -22,10 +22,6 @@ from pymc_ebm.reference.chains.pool import Pool
 from pymc_ebm.reference.laws.site_law import SiteLaw
 from pymc_ebm.reference.sizes import most_points
 
-# More runs at the anchor nearest to the maximum, on which the estimate and most of the posterior
-# rest. It may keep half of the points.
-_MORE_RUNS = 3
-
 
 def pooled(
     energy: Energy | EnergyFunction,
@@ -141,9 +137,9 @@ def pooled(
             energy, observed, start, sampler, bounds=bounds, random_seed=rng,
             progressbar=progressbar,
         )  # fmt: skip
-        more = [
-            sampler(energy, *thetas[0], **settings, progressbar=False) for _ in range(_MORE_RUNS)
-        ]
+        # More runs at the anchor nearest to the maximum, on which the estimate and most of the
+        # posterior rest. It may keep half of the points.
+        more = [sampler(energy, *thetas[0], **settings, progressbar=False) for _ in range(3)]
         joined = [np.concatenate([draws[0], *map(chain_draws, more)]), *draws[1:]]
         draws = _thinned(joined, most_points(points=points_of_placed))
     anchors = [[np.asarray(p, dtype=float) for p in energy.row(theta)] for theta in thetas]

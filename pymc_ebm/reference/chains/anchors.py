@@ -18,10 +18,6 @@ from pymc_ebm.reference.laws.site_law import SiteLaw
 
 __all__ = ["Placement", "chain_draws", "place_anchors"]
 
-# The pilot has arrived where the estimate is this near.
-_ARRIVED = 0.5
-_MOST_STEPS, _MOST_HALVINGS = 50, 10
-
 
 class Placement(NamedTuple):
     """Where the anchors are, the one nearest to the maximum first, and the chains there.
@@ -115,6 +111,7 @@ def place_anchors(
     R. M. Hummel, D. R. Hunter, M. S. Handcock (2012), "Improving simulation-based algorithms for
     fitting ERGMs", J. Comput. Graph. Stat. 21, 920–939 (limited steps).
     """
+    most_steps = 50
     rng = np.random.default_rng(random_seed)
     shapes = [np.shape(value) for value in start]
     lower, upper = _box(bounds, shapes)
@@ -131,17 +128,18 @@ def place_anchors(
         draws = draw(theta)
         likelihood = EstimatedLikelihood(energy, draws, observed, shapes, spacing, rng)
         anchor, rate = likelihood.anchor(theta, draws), 1.0
-        for _ in range(_MOST_HALVINGS):
+        for _ in range(10):  # halvings
             if not anchor.stuck():
                 break
             # In one state, as large parameters make chains; at 0 all states are alike.
             theta = np.clip(theta / 2, lower, upper)
             anchor = likelihood.anchor(theta, draw(theta))
-        for _ in range(_MOST_STEPS):
+        for _ in range(most_steps):
             step = anchor.solve(shapes)
             step *= min(1, spacing / np.sqrt(step @ anchor.metric @ step))
             whole = np.clip(anchor.theta + step, lower, upper)
-            arrived = distance(whole, anchor) < _ARRIVED
+            # The pilot has arrived where the estimate is this near.
+            arrived = distance(whole, anchor) < 0.5
             theta = anchor.theta + rate * (whole - anchor.theta)
             reached = likelihood.anchor(theta, draw(theta))
             bar.advance(task)
@@ -154,7 +152,7 @@ def place_anchors(
                 break
         else:
             raise ValueError(
-                f"The pilot has not arrived at a maximum of the likelihood after {_MOST_STEPS} "
+                f"The pilot has not arrived at a maximum of the likelihood after {most_steps} "
                 f"steps, and is at {spell(anchor.theta, shapes)}. Start nearer with initval= or "
                 "start=, or give thetas=."
             )

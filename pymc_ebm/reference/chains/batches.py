@@ -6,10 +6,6 @@ import warnings
 
 import numpy as np
 
-# Batches this many autocorrelation times long are nearly independent: their ends are 10% of them.
-_TIMES = 10
-_FEWEST_BATCHES = 10
-
 
 def batches(series: np.ndarray) -> np.ndarray:
     """Group of each draw: consecutive draws of one chain, long enough to be independent.
@@ -37,9 +33,11 @@ def batches(series: np.ndarray) -> np.ndarray:
     """
     n_chains, n_draws, _ = series.shape
     time = autocorrelation_time(series)
-    length = int(np.clip(np.ceil(_TIMES * time), 1, n_draws))
+    # Batches this many autocorrelation times long are nearly independent: their ends are 10% of
+    # them.
+    length = int(np.clip(np.ceil(10 * time), 1, n_draws))
     per_chain = max(n_draws // length, 1)
-    if per_chain * n_chains < _FEWEST_BATCHES:
+    if per_chain * n_chains < 10:
         warnings.warn(
             f"{n_chains} chains of {n_draws} draws with an autocorrelation time of {time:.3g} make "
             f"{per_chain * n_chains} independent batches, too few for a good error estimate. Use "

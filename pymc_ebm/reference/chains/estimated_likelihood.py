@@ -12,14 +12,6 @@ from pymc_ebm.reference.laws.site_law import SiteLaw
 
 __all__ = ["EstimatedLikelihood", "given_by_laws"]
 
-# Share of the spacing within which an anchor covers the parameters around.
-_COVERED = 0.7
-# Draws of each chain by which anchors are placed; all of them are pooled afterwards.
-_DRAWS_FOR_PLACING = 250
-_STEP = 1e-5
-# Values of a site, up to which their frequencies make a law of independent sites.
-_MOST_VALUES = 16
-
 
 class EstimatedLikelihood:
     """Chains at anchors, their energies at one another, and the likelihood that they estimate.
@@ -94,7 +86,8 @@ class EstimatedLikelihood:
     def _has_laws(self) -> bool:
         if self.anchors[0].draws.dtype.kind not in "iu":
             return False
-        return len(self._values()) <= _MOST_VALUES
+        # Values of a site, up to which their frequencies make a law of independent sites.
+        return len(self._values()) <= 16
 
     def _values(self) -> NDArray:
         return np.unique(np.concatenate([np.unique(a.draws) for a in self.anchors]))
@@ -138,7 +131,8 @@ class EstimatedLikelihood:
 
     def apart(self, theta, anchor: Anchor) -> bool:
         """Whether θ is not covered by an anchor."""
-        return distance(theta, anchor) > _COVERED * self._spacing
+        # Share of the spacing within which an anchor covers the parameters around.
+        return distance(theta, anchor) > 0.7 * self._spacing
 
     def height(self, k) -> float:
         """Log likelihood at an anchor."""
@@ -163,7 +157,7 @@ class EstimatedLikelihood:
         columns = []
         for p in range(len(theta)):
             h = np.zeros(len(theta))
-            h[p] = _STEP * max(abs(theta[p]), 0.1)
+            h[p] = 1e-5 * max(abs(theta[p]), 0.1)
             difference = self._at(energies, statistics, theta + h)
             difference = difference - self._at(energies, statistics, theta - h)
             columns.append(difference / (2 * h[p]))
@@ -182,4 +176,5 @@ def given_by_laws(n_anchors: int, n_laws: int) -> NDArray:
 def _some(draws) -> NDArray:
     """Up to so many draws as placing takes, evenly over the chains, ``(M, *event)``."""
     points = draws.reshape(-1, *draws.shape[2:])
-    return points[:: max(len(points) // _DRAWS_FOR_PLACING, 1)]
+    # Draws of each chain by which anchors are placed; all of them are pooled afterwards.
+    return points[:: max(len(points) // 250, 1)]

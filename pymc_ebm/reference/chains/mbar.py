@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 _MOST_STEPS = 200
-# Where an anchor has less than this share of the points that it should have, f is far off.
-_FAR_OFF = 1e-3
 # Where a point of one anchor is less likely than this to belong to others, they are apart.
 LEAST_OVERLAP = 0.03
 
@@ -57,7 +55,8 @@ def solve(
     energies, f, given = energies - least, f + least, given + least
     value_now, p = _dual(f, energies, counts)
     for _ in range(_MOST_STEPS):
-        if (p.sum(axis=0) < _FAR_OFF * counts).any():
+        # Where an anchor has less than this share of the points that it should have, f is far off.
+        if (p.sum(axis=0) < 1e-3 * counts).any():
             # No curvature tells how far f_k is off, but the definition of Z(θ_k) does.
             own = np.logaddexp.reduce(-energies - log_mixture(f, energies, counts)[:, None], axis=0)
             f = np.where(free, own - own[known] + given[known], given)

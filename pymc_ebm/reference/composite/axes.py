@@ -9,10 +9,6 @@ from numpy.typing import NDArray
 
 from pymc_ebm.space.box_map import BoxMap
 
-# Interquartile range of a normal distribution, in its sds.
-_NORMAL_RANGE = 1.349
-# Data whose spread, in scales, counts for the correlation.
-_FAR = 3.0
 # Logarithms of all numbers that the format holds lie within.
 _LARGEST_LOG = 745.0
 
@@ -90,12 +86,14 @@ def _off_the_bounds(data, lower, upper):
 
 def _root(z: NDArray) -> NDArray:
     """Symmetric root of a robust covariance, which leaves uncorrelated coordinates alone."""
-    scale = np.subtract(*np.quantile(z, [0.75, 0.25], axis=0)) / _NORMAL_RANGE
+    # The interquartile range of a normal distribution has 1.349 sds.
+    scale = np.subtract(*np.quantile(z, [0.75, 0.25], axis=0)) / 1.349
     scale = np.where(scale > 0, scale, z.std(axis=0))
     scale = np.where(scale > 0, scale, 1.0)
     if len(scale) == 1 or not z.any():
         return np.diag(scale)
-    near = np.clip(z / scale, -_FAR, _FAR)
+    # Data farther out count as if they were there.
+    near = np.clip(z / scale, -3.0, 3.0)
     values, vectors = np.linalg.eigh(near.T @ near / len(near))
     values = np.maximum(values, 1e-8 * values[-1])
     return scale[:, None] * ((vectors * np.sqrt(values)) @ vectors.T)

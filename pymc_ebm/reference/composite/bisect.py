@@ -13,8 +13,6 @@ from pymc_ebm.reference.composite.axes import Axes
 from pymc_ebm.reference.composite.boxes import Boxes
 from pymc_ebm.reference.composite.rule import Rule
 
-_NARROWEST = 2.0**-40
-
 
 class Masses(NamedTuple):
     """What each panel holds at each anchor, and its errors; logarithms, ``(P, A)``."""
@@ -104,7 +102,7 @@ class Panels:
         masses = self._masses(energies, self.boxes)
         while True:
             worst = _excess(masses.shares()[1] / tolerances)
-            worst[self.boxes.widths < _NARROWEST] = 0.0
+            worst[self.boxes.widths < 2.0**-40] = 0.0  # too narrow to halve
             order = np.argsort(-worst, kind="stable")
             more = 2 ** self.boxes.lower.shape[1] - 1
             room = max((self._most - len(order)) // more, 0)

@@ -7,14 +7,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-# Widths of panels where data are: of coordinates t, and shares of their range, in one dimension;
-# and in two, where data are within this distance.
-_WIDTH, _SHARE, _REACH = 0.05, 1 / 64, 1.0
-_WIDTH_2D, _REACH_2D = 0.75, 0.5
-_MOST_OF_THE_DATA = 1 / 16
-_NARROWEST = 2.0**-24
-_MOST_DATA = 2000
-
 
 class Boxes(NamedTuple):
     """Boxes by their corners, each ``(P, D)``."""
@@ -63,21 +55,24 @@ def floor(end: NDArray, data: NDArray, breakpoints: NDArray) -> Boxes:
         inner = np.unique(breakpoints[(breakpoints > -end) & (breakpoints < end)])
         edges = np.unique(np.concatenate([-end, inner, end]))[:, None]
         boxes = Boxes(edges[:-1], edges[1:])
-        low, high = np.quantile(data, [0.01, 0.99]) + np.array([-_REACH, _REACH])
-        width = max(_WIDTH, (high - low) * _SHARE)
+        # Narrow where data are, and a little around: 64 panels over their range are enough.
+        low, high = np.quantile(data, [0.01, 0.99]) + np.array([-1.0, 1.0])
+        width = max(0.05, (high - low) / 64)
         ends = lambda b: (np.isin(b.lower, inner) | np.isin(b.upper, inner))[:, 0]
         near = lambda b: ((b.upper > low) & (b.lower < high))[:, 0] | ends(b)
     else:
         boxes = Boxes(-end[None], end[None])
-        width = _WIDTH_2D
-        near = lambda b: _holds(b, data, _REACH_2D).any(axis=1)
+        width = 0.75
+        # In two dimensions, so near to any datum.
+        near = lambda b: _holds(b, data, 0.5).any(axis=1)
     data = np.unique(data, axis=0)
-    data = data[np.linspace(0, len(data) - 1, min(len(data), _MOST_DATA)).astype(int)]
-    most = max(2.0, _MOST_OF_THE_DATA * len(data))
+    data = data[np.linspace(0, len(data) - 1, min(len(data), 2000)).astype(int)]
+    # No panel but the narrowest holds more of the data.
+    most = max(2.0, len(data) / 16)
     done: list[Boxes] = []
     while len(boxes.lower):
         crowded = _holds(boxes, data, 0.0).sum(axis=1) > most
-        wide = (boxes.widths > width) & near(boxes) | crowded & (boxes.widths > _NARROWEST)
+        wide = (boxes.widths > width) & near(boxes) | crowded & (boxes.widths > 2.0**-24)
         done.append(boxes.chosen(~wide))
         boxes = boxes.chosen(wide).halved()
     return Boxes(*(np.concatenate(corners) for corners in zip(*done, strict=True)))

@@ -7,13 +7,17 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-# Places of the first scan in coordinates t, and of each closer look.
-_REACH, _PLACES, _CLOSER = 8.0, 2**11, 17
-_LOOKS = 8
-_MOST = 16
 
-
-def minima(energy: Callable[[NDArray], NDArray], end: float) -> NDArray:
+def minima(
+    energy: Callable[[NDArray], NDArray],
+    end: float,
+    *,
+    reach: float = 8.0,
+    places: int = 2**11,
+    most: int = 16,
+    looks: int = 8,
+    places_closer: int = 17,
+) -> NDArray:
     """Places t of the lowest local minima that a scan finds, ``(B,)``.
 
     Parameters
@@ -22,16 +26,22 @@ def minima(energy: Callable[[NDArray], NDArray], end: float) -> NDArray:
         E of places ``(M,)``; NaN where there is none.
     end : float
         The axis is ±`end`.
+    reach, places : float, int
+        The scan is over ±`reach` of it at most.
+    most : int
+        Minima that are looked at more closely.
+    looks, places_closer : int
+        Closer looks at each.
     """
-    reach = min(_REACH, end)
-    t = np.linspace(-reach, reach, _PLACES)
+    reach = min(reach, end)
+    t = np.linspace(-reach, reach, places)
     values = energy(t)
     low = np.flatnonzero((values[1:-1] < values[:-2]) & (values[1:-1] < values[2:])) + 1
-    place, width = t[low[np.argsort(values[low], kind="stable")][:_MOST]], t[1] - t[0]
-    for _ in range(_LOOKS if len(place) else 0):
-        closer = place[:, None] + width * np.linspace(-1, 1, _CLOSER)
+    place, width = t[low[np.argsort(values[low], kind="stable")][:most]], t[1] - t[0]
+    for _ in range(looks if len(place) else 0):
+        closer = place[:, None] + width * np.linspace(-1, 1, places_closer)
         values = energy(closer.ravel()).reshape(closer.shape)
         best = np.where(np.isnan(values), np.inf, values).argmin(axis=1)
         place = closer[np.arange(len(place)), best]
-        width *= 2 / (_CLOSER - 1)
+        width *= 2 / (places_closer - 1)
     return np.unique(place)

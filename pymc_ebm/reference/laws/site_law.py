@@ -7,9 +7,6 @@ from numpy.typing import NDArray
 
 __all__ = ["SiteLaw"]
 
-# Sites of an event that are drawn from all values alike, on average.
-_SITES_AT_RANDOM = 2.0
-
 
 class SiteLaw:
     r"""Independent sites with the frequencies that chains have.
@@ -32,7 +29,8 @@ class SiteLaw:
         flat = rows.reshape(len(rows), -1)
         counts = np.array([(flat == value).sum(axis=0) for value in values])
         frequencies = (counts + 0.5) / (len(rows) + 0.5 * len(values))
-        share = min(_SITES_AT_RANDOM / flat.shape[1], 0.5)
+        # Sites of an event that are drawn from all values alike, on average.
+        share = min(2.0 / flat.shape[1], 0.5)
         # By value and site, (K, D).
         self.probabilities = (1 - share) * frequencies + share / len(values)
 

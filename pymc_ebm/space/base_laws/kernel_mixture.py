@@ -9,7 +9,6 @@ from scipy.special import expit, gammaln, logit, ndtri, stdtrit
 from pymc_ebm.space.box_map import BoxMap
 
 NU = 5.0  # degrees of freedom: heavier than a Gaussian, with a finite variance
-CENTRES = 64
 LARGEST_INTEGER = 2.0**50  # floats tell neighbours apart up to here
 # Quantiles of a component at which the inverse of the distribution function is tabulated, to the
 # least tail that its closed form resolves.
@@ -17,7 +16,6 @@ _LEAST_TAIL = 1e-11
 _T_STEPS = stdtrit(NU, expit(np.linspace(logit(_LEAST_TAIL), 0, 51)))
 _T_STEPS = np.concatenate([_T_STEPS, -_T_STEPS[:-1]])
 _T_PEAK = 8 / (3 * np.pi * np.sqrt(NU))
-_NEWTON_STEPS = 3
 
 
 class KernelMixture:
@@ -36,6 +34,7 @@ class KernelMixture:
     """
 
     def __init__(self, z, rng, correlated: bool = True):
+        most_centres = 64
         n, n_dim = z.shape
         self.mean = z.mean(axis=0)
         sd = z.std(axis=0)
@@ -49,10 +48,10 @@ class KernelMixture:
             correlation = (1 - shrink) * (w.T @ w) / n + shrink * np.eye(n_dim)
             self.scale = sd[:, None] * np.linalg.cholesky(correlation)
         if n_dim == 1:
-            k = min(n, CENTRES)
+            k = min(n, most_centres)
             self.centres = np.quantile(z, (np.arange(k) + 0.5) / k, axis=0)
         else:
-            self.centres = z[rng.choice(n, min(n, CENTRES), replace=False)]
+            self.centres = z[rng.choice(n, min(n, most_centres), replace=False)]
         k = len(self.centres)
         self.bandwidth = 1.5 * (4 / (k * (n_dim + 2))) ** (1 / (n_dim + 4))
         self.broad = 2 * np.sqrt((NU - 2) / NU)
@@ -90,7 +89,7 @@ class KernelMixture:
         odds, _ = self._log_odds(table)
         z = np.interp(wanted, odds, table)
         above = np.clip(np.searchsorted(table, z), 1, len(table) - 1)
-        for _ in range(_NEWTON_STEPS):
+        for _ in range(3):
             odds, slope = self._log_odds(z)
             z = np.clip(z - (odds - wanted) / slope, table[above - 1], table[above])
         return z[:, None]
