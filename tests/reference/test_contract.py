@@ -10,9 +10,10 @@ import pymc as pm
 import pytensor.tensor as pt
 import pytest
 from scipy import stats
-from scipy.special import gammaln
+from scipy.special import gammaln, i0
 
 from pymc_ebm import reference as ref
+from pymc_ebm.distributed.sharded_reference import _sharded
 from pymc_ebm.weights.normalised import normalise
 
 SCALE = 1.3
@@ -23,6 +24,10 @@ FIELD = 0.4
 
 def gaussian(x, s):
     return x**2 / (2 * s**2)
+
+
+def product(x, s):
+    return (x**2).sum(axis=-1) / (2 * s**2)
 
 
 def poisson(k, rate):
@@ -96,6 +101,13 @@ def selected(seed):
     return ref.from_draws(
         y[y > 1], stats.norm(0, 3).logpdf, total_draws=20_000, support=(1, np.inf)
     )
+
+
+def own_draws(seed, laws=(2.0, 3.0, 4.0)):
+    """Draws of each of three rows, by hand; the last are fewer."""
+    points = [normal([seed, r], 3000 - 500 * r, sd) for r, sd in enumerate(laws)]
+    log_q = [stats.norm(0, sd).logpdf(y) for y, sd in zip(points, laws, strict=True)]
+    return ref.from_draws(points, log_q)
 
 
 WAYS = {
@@ -208,6 +220,33 @@ WAYS = {
             progressbar=False,
         ),
     ),
+    "panels in two dimensions": Way(
+        lambda seed: ref.panels(product, [(SCALE,)], normal(1, (100, 2)), tolerance=1e-9),
+        product,
+        SCALE,
+        2 * LINE,
+        "exact",
+        seeded=False,
+        half="own space only",
+        again=ONLY_POINTS,
+    ),
+    "rule on a circle": Way(
+        lambda seed: ref.rule("circle", 32),
+        lambda x, k: -k * np.cos(x),
+        FIELD,
+        np.log(2 * np.pi * i0(FIELD)),
+        "exact",
+        seeded=False,
+        half="no common part",
+        again=ONLY_POINTS,
+    ),
+    # Of rows of equal parameters, the log of the sum of their Ẑ.
+    "of rows": on_line(
+        lambda seed: ref.rows([independent([seed, r]) for r in range(3)]),
+        log_z=LINE + np.log(3),
+        again=ONLY_POINTS,
+    ),
+    "draws of rows": on_line(own_draws, log_z=LINE + np.log(3), again=ONLY_POINTS),
     "by hand": on_line(by_hand, again=ONLY_POINTS),
     "of theta by hand": on_line(moved_by_hand, again=ONLY_POINTS),
 }
@@ -291,7 +330,8 @@ def test_base_weights_of_its_own_points(made, name):
     energy = lambda theta: way.energy(points, *theta)
     found = q.log_base(points, [np.array(way.theta)], energy)
     if found is None:
-        assert q.level == "exact" or name in ("by hand", "of theta by hand", "annealed")
+        unknown = ("by hand", "of theta by hand", "annealed", "of rows", "draws of rows")
+        assert q.level == "exact" or name in unknown
         return
     own = q.at([pt.constant(way.theta)])[1].eval()[::37]
     np.testing.assert_allclose(found, own, rtol=1e-7, atol=1e-7)
@@ -302,7 +342,7 @@ def test_restricted_to_half(made, name):
     """The half of a symmetric model has log Z − log 2, with the draws that fell outside counted."""
     way, q = WAYS[name], made(name)
     half = (0.5, np.inf) if q.discrete else (1.0, np.inf) if "selected" in name else (0.0, np.inf)
-    if way.half in ("own space only", "on that support"):
+    if way.half != "fewer points":
         with pytest.raises(ValueError, match=way.half):
             q.restricted_to(half)
         return
@@ -331,6 +371,22 @@ def test_again(made, name):
     assert other.fingerprint != q.fingerprint
     value, error = estimate(other, way)
     assert abs(value - way.log_z) < 5 * error
+
+
+def test_a_reference_in_shards():
+    """No cluster is asked: what it says of itself, and its points made here from the seeds."""
+    make = lambda draws, random_seed: independent(random_seed).restricted_to((-20, 20))
+    sharded = partial(_sharded, make, 4096, scheduler="nowhere")
+    q, way = sharded((1, 2, 3)), WAYS["iid"]
+    assert q.level == "absolute" and q.describe()["n_points"] == 3 * 4096
+    value, error = estimate(q.gathered(), way)
+    assert abs(value - way.log_z) < 5 * error
+    value, error = estimate(q.restricted_to("positive").gathered(), way)
+    assert abs(value - (way.log_z - np.log(2))) < 5 * error
+    assert cloudpickle.loads(cloudpickle.dumps(q)).fingerprint == q.fingerprint
+    assert sharded((1, 2, 3)).fingerprint == q.fingerprint != sharded((1, 2, 4)).fingerprint
+    with pytest.raises(ValueError, match=ONLY_POINTS):
+        q.again(1000)
 
 
 def test_words():
