@@ -138,7 +138,7 @@ def _draw(names, shown, pc_kwargs) -> PlotCollection:
             {"weights": (("ebm", "of", "datum"), np.array(rugs))},
             coords={"ebm": names, "of": kinds[1:]},
         )
-        below = (-0.04) * np.nanmax(hist["weights"].sel(plot_axis="histogram").to_numpy())
+        below = -0.04 * np.nanmax(hist["weights"].sel(plot_axis="histogram").to_numpy())
         pc.map(visuals.scatter_x, "rug", data=rug, y=below, marker="|", size=60, alpha=0.7)
         pc.add_legend("of", title="")
     label_panels(pc, names, {"weights": "density"}, "log weight above the average, nats")
