@@ -14,11 +14,12 @@ from pytensor.graph.traversal import ancestors
 from pytensor.tensor.random.op import RandomVariable
 from pytensor.tensor.random.type import RandomGeneratorType
 
+from pymc_ebm.distribution.bounds import moving_support
 from pymc_ebm.distribution.default_reference import fit_reference
 from pymc_ebm.distribution.energy_rv import EnergyRV, Spec, importance_resampling
 from pymc_ebm.distribution.events import event_shape
 from pymc_ebm.distribution.integrals import wall_of
-from pymc_ebm.distribution.moving_support import MovingSupport, moving_support
+from pymc_ebm.distribution.moving_support import MovingSupport
 from pymc_ebm.distribution.observed import (
     as_integers,
     check_energy,

@@ -25,72 +25,11 @@ from pytensor.tensor.variable import TensorVariable
 
 from pymc_ebm.energy.energy import Energy
 from pymc_ebm.energy.initial_values import initial_values
-from pymc_ebm.energy.parameters import as_parameter, signature_of
 from pymc_ebm.energy.split import RUN_ONCE, evaluate
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.space.box import Support
 
-__all__ = ["MovingSupport", "moving_support"]
-
-
-def moving_support(
-    support,
-    energy: Energy,
-    params: Sequence[TensorVariable],
-    shape_of_event: Callable[[], tuple[int, ...]],
-) -> tuple[MovingSupport, list[TensorVariable]] | None:
-    """What `EBM` makes of a support, where it moves; None where it stays.
-
-    Parameters
-    ----------
-    support
-        A function of the parameters that gives (lower, upper), or a pair of which a bound is a
-        variable of a model, data or an array with a batch of its own.
-    energy : Energy
-    params : sequence of TensorVariable
-    shape_of_event : callable
-        Asked only where the support may move.
-
-    Returns
-    -------
-    moving : MovingSupport
-    params : list of TensorVariable
-        These and, behind them, the bounds that are given as variables or arrays.
-
-    Raises
-    ------
-    ValueError
-        What is no pair; a function that uses variables besides its arguments.
-    """
-    if isinstance(support, MovingSupport):
-        return support, list(params)
-    if not (callable(support) or _may_move(support)):
-        return None
-    event_shape = shape_of_event()
-    given: list[TensorVariable] = []
-    cores = list(energy.cores(len(params)))
-    if not callable(support):
-        pair = list(support)
-        if not any(_moves(bound, event_shape) for bound in pair):
-            return None
-        places: list[int | None] = []
-        for bound in pair:
-            places.append(None if _open(bound) else len(given))
-            given += [] if _open(bound) else [as_parameter(bound)]
-        cores += [_core_ndim(bound, event_shape) for bound in given]
-
-        def of_pair(*all_params):
-            bounds = all_params[len(params) :]
-            return [end if i is None else bounds[i] for i, end in zip(places, pair, strict=True)]
-
-        support = of_pair
-    everything = [*params, *given]
-    signature = signature_of(cores)
-    types = Energy(energy.function, signature).core_types(everything)
-    placeholders = [t(f"param_{i}") for i, t in enumerate(types)]
-    ends = _ends(support, placeholders, event_shape)
-    moving = MovingSupport(energy, len(params), signature, event_shape, placeholders, *ends)
-    return moving, everything
+__all__ = ["MovingSupport", "varies"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,7 +126,7 @@ class MovingSupport:
     def stays_at(self, params: Sequence[TensorVariable]) -> bool:
         """Whether bounds are the same numbers whatever the model's variables are."""
         ends = [end for end in self.at(params)[:2] if end is not None]
-        return not any(v.owner is not None and _varies(v) for v in ancestors(ends))
+        return not any(v.owner is not None and varies(v) for v in ancestors(ends))
 
     def place(self, v, params: Sequence[Variable]):
         """Graph of x at v."""
@@ -269,69 +208,10 @@ class MovingSupport:
         )
 
 
-def _may_move(support) -> bool:
-    """Whether it is a pair of which a bound is more than a number."""
-    pair = isinstance(support, Sequence) and not isinstance(support, str) and len(support) == 2
-    return pair and any(isinstance(b, Variable) or np.ndim(b) for b in support)
-
-
-def _open(bound) -> bool:
-    """Whether there is no bound."""
-    return not isinstance(bound, Variable) and bool(np.isinf(np.asarray(bound, dtype=float)).all())
-
-
-def _varies(variable: Variable) -> bool:
+def varies(variable: Variable) -> bool:
     """Whether it is data or a random variable of a model."""
     if variable.owner is None:
         kind = isinstance(variable.type, RandomGeneratorType)
         return not kind and not isinstance(variable, Constant)
     random = isinstance(variable.owner.op, RandomVariable | SymbolicRandomVariable)
     return random and not isinstance(variable.type, RandomGeneratorType)
-
-
-def _moves(bound, event_shape) -> bool:
-    if isinstance(bound, Variable):
-        return not isinstance(bound, Constant)
-    try:
-        return np.broadcast_shapes(np.shape(bound), event_shape) != event_shape
-    except ValueError:
-        return True
-
-
-def _core_ndim(bound: TensorVariable, event_shape) -> int:
-    """Dimensions of a bound that belong to an event."""
-    if bound.ndim > len(event_shape):
-        return len(event_shape)
-    own = bound.type.shape
-    last = event_shape[len(event_shape) - len(own) :]
-    return len(own) if all(n in (1, m) for n, m in zip(own, last, strict=True)) else 0
-
-
-def _ends(support: Callable, placeholders: list[TensorVariable], event_shape) -> list:
-    """Graphs of both bounds, ``(*event,)``."""
-    pair = support(*placeholders)
-    if not isinstance(pair, Sequence) or len(pair) != 2:
-        raise ValueError(
-            f"support= gave {pair!r}. Return a pair of the parameters, (lower, upper), such as "
-            "lambda a, low: (low, np.inf)."
-        )
-    if all(_open(end) for end in pair):
-        raise ValueError('support= gave no finite bound. Say support="real".')
-    found: list[TensorVariable | None] = []
-    for end in pair:
-        if _open(end):
-            found.append(None)
-            continue
-        graph = pt.as_tensor(end).astype(pytensor.config.floatX)
-        strange = {
-            v.name or str(v)
-            for v in ancestors([graph], blockers=placeholders)
-            if v not in placeholders and _varies(v)
-        }
-        if strange:
-            raise ValueError(
-                f"The bounds use {', '.join(sorted(strange))} besides the parameters. Give "
-                "support= the pair itself, (lower, upper), or make it a parameter of the energy."
-            )
-        found.append(pt.broadcast_to(graph, event_shape) if event_shape else graph)
-    return found

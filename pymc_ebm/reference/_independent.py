@@ -9,7 +9,6 @@ from functools import partial
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
-import scipy
 from pymc.distributions.multivariate import MvNormalRV, MvStudentTRV
 from pymc.distributions.shape_utils import change_dist_size
 from pytensor.graph.basic import Variable
@@ -18,7 +17,7 @@ from pymc_ebm.energy.split import evaluate
 from pymc_ebm.memory import check_memory
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.reference.laws.distribution_law import DistributionLaw
-from pymc_ebm.reference.transported import transported
+from pymc_ebm.reference.transported import standard_points, transported
 from pymc_ebm.reference.uniforms import balanced, uniforms
 
 
@@ -30,6 +29,7 @@ def independent(
     random_seed=None,
     support=None,
     scramblings: int = 16,
+    signature: str | None = None,
 ) -> Reference:
     """Draws from q with a_m = −log q(y_m) − log M (the paper's eq. 7).
 
@@ -38,7 +38,8 @@ def independent(
     dist : distribution or callable
         Any PyMC ``.dist()``; its shape is the event. Or ``f(*params)`` that returns one, for a
         q(y|θ) that follows the parameters of the energy: fixed uniforms are then pushed through
-        its quantile function, and the gradient goes along that path.
+        its quantile function, and the gradient goes along that path; ``pm.MvNormal.dist`` and
+        ``pm.MvStudentT.dist`` move by their mean and the root of their covariance.
     draws : int
         The number of points, M.
     method : {"iid", "antithetic", "sobol"}
@@ -49,6 +50,8 @@ def independent(
         The set over which Z is an integral, as in `Reference`; the whole line by default.
     scramblings : int
         Independent scramblings of the Sobol sequence, over which its error is estimated.
+    signature : str, optional
+        Shapes of the parameters that q(y|θ) follows, ``"(3),(3,3)"``; scalars by default.
 
     Returns
     -------
@@ -73,14 +76,14 @@ def independent(
     Reference(Normal, sobol, 1024 points, event shape (), 16 groups, support the whole line)
     """
     rng = np.random.default_rng(random_seed)
-    remake = partial(_remake, dist, support, scramblings)
+    remake = partial(_remake, dist, support, scramblings, signature)
     if not isinstance(dist, Variable):
         if not callable(dist):
             raise TypeError(
                 f"dist is a {type(dist).__name__}, not a PyMC distribution. "
                 "Give one such as pm.Normal.dist(0, 3), or a function of the parameters."
             )
-        moving = transported(dist, draws, method, rng, support, scramblings)
+        moving = transported(dist, draws, method, rng, support, scramblings, signature)
         return replace(moving, remake=remake)
     event_shape = tuple(int(n) for n in dist.shape.eval())
     size = math.prod(event_shape)
@@ -112,9 +115,12 @@ def _draw(dist, draws, rng):
     return pm.draw(many, random_seed=rng)
 
 
-def _remake(dist, support, scramblings, draws, random_seed, model_draws):
+def _remake(dist, support, scramblings, signature, draws, random_seed, model_draws):
     """Sobol points of the same q, or independent ones where it has no quantile function."""
-    given = {"random_seed": random_seed, "support": support, "scramblings": scramblings}
+    given = {
+        "random_seed": random_seed, "support": support, "scramblings": scramblings,
+        "signature": signature,
+    }  # fmt: skip
     try:
         return independent(dist, balanced(draws, scramblings), "sobol", **given)
     except NotImplementedError:
@@ -142,14 +148,9 @@ def _by_uniforms(dist, event_shape, draws, method, rng, scramblings):
 def _whitened(dist, draws, method, rng, scramblings):
     """Points mean + L z, with z standard normal or standard t."""
     mean, cov = (v.eval() for v in dist.owner.inputs[-2:])
-    n_dim = len(mean)
     heavy = isinstance(dist.owner.op, MvStudentTRV)
-    # Sobol's first coordinates are its best, so the extra one of the t comes last.
-    u, groups = uniforms(method, draws, n_dim + heavy, rng, scramblings)
-    z = scipy.special.ndtri(u[:, :n_dim])
-    if heavy:
-        nu = dist.owner.inputs[-3].eval()
-        z = z / np.sqrt(scipy.stats.chi2.ppf(u[:, n_dim:], nu) / nu)
+    freedom = dist.owner.inputs[-3].eval() if heavy else None
+    z, groups = standard_points(len(mean), freedom, draws, method, rng, scramblings)
     return mean + z @ np.linalg.cholesky(cov).T, groups
 
 

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import inspect
 import math
+import re
 
 import numpy as np
 import pymc as pm
 import pytensor
 import pytensor.tensor as pt
+import scipy
+from pymc.distributions.multivariate import MvNormalRV, MvStudentTRV
 from pytensor.graph.basic import Constant
 from pytensor.graph.replace import graph_replace
 from pytensor.graph.traversal import ancestors, toposort
+from pytensor.graph.utils import MissingInputError
 from pytensor.raise_op import CheckAndRaise
 
+from pymc_ebm.energy.parameters import core_ndims
 from pymc_ebm.memory import check_memory
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.reference.fingerprint import digest_of
@@ -26,14 +31,14 @@ REMEDY = (
 )
 
 
-def transported(make_dist, draws, method, rng, support, scramblings) -> Reference:
+def transported(make_dist, draws, method, rng, support, scramblings, signature=None) -> Reference:
     """Uniforms u_m and the map y_m(θ) = F⁻¹(u_m|θ), a_m(θ) = −log q(y_m|θ) − log M.
 
     Parameters
     ----------
     make_dist : callable
         ``make_dist(*params)`` returns a PyMC distribution; its shape is the event.
-    draws, method, rng, support, scramblings
+    draws, method, rng, support, scramblings, signature
         As in `independent`, with a generator for the seed.
 
     Returns
@@ -44,7 +49,7 @@ def transported(make_dist, draws, method, rng, support, scramblings) -> Referenc
     Raises
     ------
     IndexError, TypeError, ValueError
-        What `make_dist` raises for scalars, a vector parameter for example.
+        What `make_dist` raises for parameters of these shapes.
     TypeError
         A discrete distribution: its points jump with θ, so the path has no derivative.
     NotImplementedError
@@ -59,7 +64,8 @@ def transported(make_dist, draws, method, rng, support, scramblings) -> Referenc
     (64,)
     """
     names = _parameter_names(make_dist)
-    params = [pt.dscalar(name) for name in names]
+    shapes = _core_shapes(signature, names)
+    params = [pt.tensor(n, dtype="float64", shape=s) for n, s in zip(names, shapes, strict=True)]
     dist = _distribution(make_dist, params)
     if dist.dtype.startswith(("int", "uint", "bool")):
         raise TypeError(
@@ -69,18 +75,30 @@ def transported(make_dist, draws, method, rng, support, scramblings) -> Referenc
     event_shape = _event_shape(dist, params)
     size = math.prod(event_shape)
     check_memory(draws, 12 + 2 * size, "Use fewer draws.")
-    u, groups = uniforms(method, draws, size, rng, scramblings)
     log_draws = np.log(draws)
+    correlated = isinstance(dist.owner.op, (MvNormalRV, MvStudentTRV)) and dist.ndim == 1
+    if correlated:
+        freedom = _degrees_of_freedom(dist)
+        points, groups = standard_points(size, freedom, draws, method, rng, scramblings)
+    else:
+        u, groups = uniforms(method, draws, size, rng, scramblings)
+        points = u.reshape(draws, *event_shape)
 
     def transport(base, *params):
         dist = make_dist(*params)
-        points = pm.icdf(dist, base)
-        log_q = pm.logp(dist, points)
-        log_q = log_q.sum(axis=tuple(range(1, log_q.ndim)))
-        return _without_checks([points, -log_q - log_draws])
+        if correlated:
+            mean, covariance = dist.owner.inputs[-2:]
+            root = pt.linalg.cholesky(covariance)
+            moved = mean + base @ root.T
+            # Of the standard law at the base points, less the log of the volume.
+            log_q = standard_log_density(base, freedom) - pt.log(pt.diag(root)).sum()
+        else:
+            moved = pm.icdf(dist, base)
+            log_q = pm.logp(dist, moved)
+            log_q = log_q.sum(axis=tuple(range(1, log_q.ndim)))
+        return _without_checks([moved, -log_q - log_draws])
 
     transport.n_params = len(names)  # type: ignore[attr-defined]
-    points = u.reshape(draws, *event_shape)
     _check_derivatives(transport, points, params)
     transport.identity = _identity(transport, points, params)  # type: ignore[attr-defined]
     return Reference(
@@ -127,16 +145,68 @@ def _distribution(make_dist, params):
         return make_dist(*params)
     except (IndexError, TypeError, ValueError) as error:
         raise type(error)(
-            f"The function for q(y|θ) cannot be called with {len(params)} scalar parameters: "
-            f"{error}. It follows scalars only: make the elements of a vector parameters of their "
-            "own, or use a fixed reference."
+            f"The function for q(y|θ) cannot be called with parameters of the shapes "
+            f"{[p.type.shape for p in params]}: {error}. Write the shapes of vectors and matrices, "
+            "signature='(3),(3,3)'."
         ) from error
+
+
+def _core_shapes(signature: str | None, names: list[str]) -> list[tuple[int, ...]]:
+    """Shapes of the parameters as a signature of numbers gives them."""
+    core_ndims(signature, len(names))  # refuses a signature of another number
+    if signature is None:
+        return [()] * len(names)
+    groups = re.findall(r"\(([^()]*)\)", signature.split("->")[0])
+    sizes = [[d.strip() for d in group.split(",") if d.strip()] for group in groups]
+    if not all(d.isdigit() for group in sizes for d in group):
+        raise ValueError(
+            f"The signature {signature!r} has letters. Points that follow vectors and matrices "
+            "need their sizes: write numbers, such as '(3),(3,3)'."
+        )
+    return [tuple(int(d) for d in group) for group in sizes]
+
+
+def _degrees_of_freedom(dist) -> float | None:
+    """Those of a multivariate t, which no quantile function follows; None of a normal."""
+    if isinstance(dist.owner.op, MvNormalRV):
+        return None
+    try:
+        return float(dist.owner.inputs[-3].eval())
+    except MissingInputError as error:
+        raise NotImplementedError(
+            "The degrees of freedom of the multivariate t depend on a parameter, by which no "
+            "derivative is known. Give a number for nu."
+        ) from error
+
+
+def standard_points(size, freedom, draws, method, rng, scramblings):
+    """Points of the standard normal or t in `size` dimensions, and their groups."""
+    heavy = freedom is not None
+    # Sobol's first coordinates are its best, so the extra one of the t comes last.
+    u, groups = uniforms(method, draws, size + heavy, rng, scramblings)
+    z = scipy.special.ndtri(u[:, :size])
+    if heavy:
+        z = z / np.sqrt(scipy.stats.chi2.ppf(u[:, size:], freedom) / freedom)
+    return z, groups
+
+
+def standard_log_density(z, freedom):
+    """Log density of the standard normal or t at ``(M, D)``, a graph ``(M,)``."""
+    size, squares = z.type.shape[1], (z**2).sum(axis=1)
+    if freedom is None:
+        return -squares / 2 - size * np.log(2 * np.pi) / 2
+    half = (freedom + size) / 2
+    constant = scipy.special.gammaln(half) - scipy.special.gammaln(freedom / 2)
+    constant -= size * np.log(freedom * np.pi) / 2
+    return constant - half * pt.log1p(squares / freedom)
 
 
 def _event_shape(dist, params) -> tuple[int, ...]:
     if None not in dist.type.shape:
         return dist.type.shape
-    shape = pytensor.function(params, dist.shape, on_unused_input="ignore")(*[1.0] * len(params))
+    # Matrices are roots or covariances.
+    ones = [np.eye(*p.type.shape) if p.ndim == 2 else np.ones(p.type.shape) for p in params]
+    shape = pytensor.function(params, dist.shape, on_unused_input="ignore")(*ones)
     return tuple(int(n) for n in shape)
 
 
