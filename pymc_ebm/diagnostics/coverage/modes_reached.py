@@ -98,7 +98,9 @@ def modes_reached(
         certain = np.zeros(len(modes), dtype=bool)
         for k in map(int, np.flatnonzero(empty)):
             # With 95% probability less than 3/n is left where none of n draws is.
-            log_left = log_masses[k] + np.log(within[k] * 3 / n_drawn(modes[k])) - log_z
+            with np.errstate(divide="ignore"):  # none was drawn there at all
+                log_share = np.log(within[k] * 3 / np.float64(n_drawn(modes[k])))
+            log_left = log_masses[k] + log_share - log_z
             empty[k] = not log_left < np.log(most_left)
     lost = np.where(empty & certain, shares, 0.0)
     worst = int(lost.argmax())

@@ -78,7 +78,7 @@ class Comparison:
         inputs = self._integrals.inputs(self._points)
         for integral, of_integral in zip(self._integrals.each, inputs, strict=True):
             question, index = self._integrals.question(integral, of_integral)
-            ways.append(answers_to(question, integral, rng))
+            ways.append(answers_to(question, integral, rng, seconds))
             answers.append(next(ways[-1]))
             indices.append(index)
         while True:
@@ -184,7 +184,7 @@ class Comparison:
             slots, self._integrals.each, self._integrals.inputs(points), strict=True
         ):
             question, index = self._integrals.question(integral, values)
-            log_z = next(answers_to(question, integral, rng)).log_z[index]
+            log_z = next(answers_to(question, integral, rng, np.inf)).log_z[index]
             for point, z in zip(filled, log_z, strict=True):
                 point[slot.name] = z
         total = pt.add(*[pt.sum(factor) for factor in factors], 0.0)

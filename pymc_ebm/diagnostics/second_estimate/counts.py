@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
-from pymc_ebm.diagnostics.second_estimate.question import Answer, CannotTell, Question
+from pymc_ebm.diagnostics.second_estimate.question import Answer, CannotTell, NotThisWay, Question
 
-__all__ = ["over_counts"]
+__all__ = ["check_convergence", "over_counts", "over_range"]
 
 # Nats below the largest term at which a term is left out, and at which an end of the range is low.
 _LEFT_OUT, _END = 38.0, 28.0
+# Numbers beyond the data that a box of vectors has at least.
+_LEAST_REACH = 8
 
 
 def over_counts(
@@ -75,13 +80,88 @@ def over_counts(
             )
         else:
             dense = inside[(terms > top - _LEFT_OUT).any(axis=0)]
-    log_z = _sums(question, dense)
+    log_z = _sums(question, dense[:, None])
     return Answer(
         log_z,
         np.zeros((1, question.n_rows)),
         f"a sum over {len(dense)} whole numbers of {len(inside)}",
         f"Weight on single numbers farther than {high - low:.2g} from the data may be missed.",
     )
+
+
+def over_range(question: Question, *, anchors: int = 8, most: int = 2**20) -> Iterator[Answer]:
+    """The sum over vectors of whole numbers in a box around the data.
+
+    The box is the data's at first, widened by their spread and eight at least, and each end of a
+    coordinate that has weight moves away from the data by half of the width, until none has.
+
+    Parameters
+    ----------
+    question : Question
+        D > 1, bounds that may be infinite.
+    anchors : int
+        Rows far from one another, at which ends are looked at.
+    most : int
+        States of the box.
+
+    Yields
+    ------
+    Answer
+        One, without noise.
+
+    Raises
+    ------
+    NotThisWay
+        A box of more states.
+    """
+    lower, upper = np.ceil(question.lower), np.floor(question.upper)
+    known, chosen = question.known, question.far_apart(anchors)
+    reach = np.maximum(np.ptp(known, axis=0), _LEAST_REACH)
+    low, high = known.min(axis=0) - reach, known.max(axis=0) + reach
+    while True:
+        low, high = np.maximum(low, lower), np.minimum(high, upper)
+        sizes = [int(n) for n in high - low + 1]
+        if math.prod(sizes) > most:
+            raise NotThisWay(f"A box around the data has more than {most} states.")
+        states = np.indices(sizes).reshape(len(sizes), -1).T + low
+        terms = question.log_densities(states, chosen)
+        terms = (terms - terms.max(axis=1, keepdims=True)).max(axis=0)
+        # Some wide, as single states may be impossible where others beyond are not.
+        width = np.maximum((high - low) // 16, 1)
+        below = (states < low + width) & (low > lower) & (terms > -_LEFT_OUT)[:, None]
+        above = (states > high - width) & (high < upper) & (terms > -_LEFT_OUT)[:, None]
+        if not (below.any() or above.any()):
+            break
+        low = np.where(below.any(axis=0), low - np.ceil((high - low) / 2), low)
+        high = np.where(above.any(axis=0), high + np.ceil((high - low) / 2), high)
+    yield Answer(
+        _sums(question, states),
+        np.zeros((1, question.n_rows)),
+        f"a sum over {len(states)} vectors of whole numbers",
+        f"Weight outside of a box from {low.min():.0f} to {high.max():.0f} may be missed.",
+    )
+
+
+def check_convergence(question: Question, *, anchors: int = 8) -> None:
+    """Refuse a sum over vectors whose terms do not fall far from the data.
+
+    Raises
+    ------
+    CannotTell
+    """
+    chosen, centre = question.far_apart(anchors), np.round(question.centre)
+    top = question.log_densities(np.concatenate([question.known, centre[None]]), chosen)
+    far = np.round(10.0 ** np.arange(3, 10))
+    for axis in np.eye(question.n_dim):
+        for side in (-1, 1):
+            places = centre + side * far[:, None] * np.maximum(question.scale, 1) // 1 * axis
+            inside = (places >= question.lower).all(axis=1) & (places <= question.upper).all(axis=1)
+            weight = question.log_densities(places, chosen) + np.log(far)
+            if (inside & (weight > top.max(axis=1, keepdims=True) - _END).any(axis=0)).any():
+                raise CannotTell(
+                    "The sum over whole numbers does not converge: the energy does not rise far "
+                    "from the data. If there are no other values, say support= of the reference."
+                )
 
 
 def _range(low: float, high: float) -> NDArray:
@@ -93,6 +173,6 @@ def _sums(question: Question, states: NDArray) -> NDArray:
     size = max(2**22 // max(len(states), 1), 1)
     parts = []
     for first in range(0, len(rows), size):
-        terms = question.log_densities(states[:, None], rows[first : first + size])
+        terms = question.log_densities(states, rows[first : first + size])
         parts.append(np.logaddexp.reduce(terms, axis=1))
     return np.concatenate(parts)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from pymc_ebm.diagnostics.second_estimate.question import Answer, CannotTell, Question
+from pymc_ebm.diagnostics.second_estimate.question import Answer, NotThisWay, Question
 from pymc_ebm.space.clusters import Clusters, clusters_of
 from pymc_ebm.space.pairwise import Pairwise, decompose
 from pymc_ebm.space.pairwise_sweeps import pairwise_sweeps
@@ -58,7 +58,7 @@ def over_sites(
 
     Raises
     ------
-    CannotTell
+    NotThisWay
         An energy that is no sum over sites and pairs of sites.
     """
     assert question.values is not None
@@ -97,10 +97,7 @@ def _decomposed(question: Question, sites: Sites, rows: NDArray, rng) -> Pairwis
 
     found = decompose(energies, sites.n_values, rng)
     if found is None:
-        raise CannotTell(
-            "The energy is no sum over sites and pairs of sites, so that its states cannot be "
-            "annealed from independent ones."
-        )
+        raise NotThisWay("The energy is no sum over sites and pairs of sites.")
     return found
 
 

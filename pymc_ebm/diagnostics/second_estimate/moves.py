@@ -1,45 +1,63 @@
-"""Log normalisers of any other space, by annealing its own law with its own moves."""
+"""Log normalisers of any space, by annealing from its base law with its own moves."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+import time
+from collections.abc import Iterator
+from typing import Any
 
+import numba
 import numpy as np
-from numpy.typing import NDArray
-from scipy.optimize import brentq
 
 from pymc_ebm.diagnostics.second_estimate.question import Answer, CannotTell, Question
-from pymc_ebm.reference.annealing.population import resampled
+from pymc_ebm.reference.annealing.metropolis import ByMoves
+from pymc_ebm.reference.annealing.population import NoWay
+from pymc_ebm.reference.annealing.runs import log_weights, run
+from pymc_ebm.reference.annealing.schedule import schedule
 from pymc_ebm.space.base import Space
+from pymc_ebm.space.clusters import draw_code
+from pymc_ebm.space.sites import Sites
 
 __all__ = ["by_moves"]
-
-_RUNS = 8
-# Share of particles that stay effective at each level, and of moves that are accepted.
-_EFFECTIVE, _ACCEPTED = 0.5, 0.3
-_MOST_LEVELS = 200
 
 
 def by_moves(
     question: Question,
+    space: Space,
     rng: np.random.Generator,
     *,
-    anchors: int = 5,
-    first: int = 256,
-    largest: int = 4096,
+    anchors: int = 4,
+    pilot: int = 256,
+    runs: int = 8,
+    first: int = 16,
+    largest: int = 1024,
+    draws: int = 4,
+    seconds: float,
 ) -> Iterator[Answer]:
-    """Annealing from the space's law around all that is known to the mean of a few rows' densities.
+    """Independent runs of sequential Monte Carlo to the model at a few rows.
+
+    As `pymc_ebm.reference.annealed`, by Metropolis steps of the space's own kinds, whatever its
+    events are. A pilot chooses the levels and how far the steps go.
 
     Parameters
     ----------
     question : Question
-        With `space`.
+    space : Space
+        With a base law.
     rng : Generator
     anchors : int
-        Rows far from one another, the mean of whose densities is annealed to.
+        Rows far from one another.
+    pilot : int
+        Particles of the pilot.
+    runs : int
     first, largest : int
-        Particles of each of 8 runs, in the first answer and at most in the last; each answer has
-        four times the particles of the one before.
+        Particles of a run, in the first answer and at most in the last; each answer has four times
+        the particles of the one before.
+    draws : int
+        States kept of each particle at each anchor.
+    seconds : float
+        What the answers may take together.
 
     Yields
     ------
@@ -49,102 +67,143 @@ def by_moves(
     Raises
     ------
     CannotTell
-        Where no particle finds any mass.
+        Neither data nor points; no answer in time; runs without any mass.
     """
-    space = question.space
-    assert space is not None and space.event_shape is not None
-    kind = np.int64 if space.discrete else np.float64
-    known = np.concatenate([question.data, question.starts]).astype(kind)
-    law = space.base_law(known.reshape(-1, *space.event_shape), rng)
+    if not len(question.known):
+        raise CannotTell("There are neither data nor points from which a law could be made.")
     chosen = question.far_apart(anchors)
+    if isinstance(space, Sites) and question.local_change is not None:
+        asked: _Asked = _BySites(question, space, chosen, rng)
+    else:
+        asked = _Asked(question, space, chosen, rng)
+    asked.deadline = time.perf_counter() + seconds
+    nothing = lambda part: None
     particles = first
-    while particles <= largest:
-        x, log_q = _drawn(law, _RUNS * particles, rng)
-        of_rows = question.log_densities(x, chosen) - log_q
-        levels = np.logaddexp.reduce(of_rows, axis=1) - np.log(len(x))
-        if not np.isfinite(levels).any():
-            raise CannotTell("No particle of the second estimate found any mass of the model.")
-        levels = np.where(np.isfinite(levels), levels, levels.max())
-
-        def target(x, levels=levels):
-            logs = question.log_densities(x, chosen) - levels[:, None]
-            return np.logaddexp.reduce(logs, axis=0) - np.log(len(chosen))
-
-        x, log_z = _anneal(space, law.log_density, target, x, rng)
-        log_runs = log_z[:, None] + _mean_weights(question, x, target(x))
-        top = log_runs.max(axis=0)
-        if not np.isfinite(top).all():
-            raise CannotTell("The second estimate found no mass of the model at some draws.")
-        relative = np.exp(log_runs - top)
-        mean = relative.mean(axis=0)
-        yield Answer(
-            np.log(mean) + top,
-            (relative / mean - 1) / _RUNS,
-            f"annealing of {len(x)} particles by the moves of {space}",
-            "A narrow mode that neither annealing nor the data enter may be missed.",
-        )
-        particles *= 4
+    try:
+        legs = schedule(asked, len(chosen), pilot, rng, nothing)
+        while particles <= largest:
+            made = run(asked, legs, runs, particles, draws, rng, nothing)
+            yield _answer(question, asked, log_weights(asked, made), runs)
+            particles *= 4
+    except NoWay as error:
+        raise CannotTell(f"The second estimate found no way to the model. {error}") from error
+    except _TooLate as late:
+        if particles == first:
+            raise CannotTell(
+                f"Annealing events of {asked.n_dim} numbers takes more than the {seconds:.2g} s "
+                "that are allowed. Give compute_reference_stats a larger second_estimate_seconds."
+            ) from late
 
 
-def _drawn(law, draws: int, rng) -> tuple[NDArray, NDArray]:
-    u = rng.random((draws, law.n_uniforms)).clip(2.0**-53, 1 - 2.0**-53)
-    x, _ = law.points(u)
-    return x, law.log_density(x)
-
-
-def _anneal(
-    space: Space, base: Callable, target: Callable, x: NDArray, rng
-) -> tuple[NDArray, NDArray]:
-    """Particles of the target, ``(B, D)``, and its log Z by run."""
-    log_q, log_p = base(x), target(x)
-    log_z, beta, width = np.zeros(_RUNS), 0.0, x.shape[1] / 4
-    for _ in range(_MOST_LEVELS):
-        step = _step(log_p - log_q, 1 - beta)
-        log_w = (step * (log_p - log_q)).reshape(_RUNS, -1)
-        try:
-            log_means, index = resampled(log_w, rng)
-        except ValueError as error:
-            raise CannotTell("A run of the second estimate found no mass of the model.") from error
-        log_z, beta = log_z + log_means, beta + step
-        x, log_p, log_q = x[index], log_p[index], log_q[index]
-        for move in range(2 * x.shape[1]):
-            kind = space.moves[move % len(space.moves)]
-            events = x.reshape(-1, *(space.event_shape or ()))
-            proposed, log_ratio = kind.propose(rng, events, width)
-            moved = proposed.reshape(x.shape)
-            new_q, new_p = base(moved), target(moved)
-            with np.errstate(invalid="ignore"):
-                gain = beta * (new_p - log_p) + (1 - beta) * (new_q - log_q) + log_ratio
-                accepted = np.log(rng.random(len(x))) < gain
-            share = (accepted & (moved != x).any(axis=1)).mean()
-            width *= np.exp(0.5 * (share - _ACCEPTED))
-            x = np.where(accepted[:, None], moved, x)
-            log_p, log_q = np.where(accepted, new_p, log_p), np.where(accepted, new_q, log_q)
-        if beta > 1 - 1e-9:
-            return x, log_z
-    raise CannotTell(f"{_MOST_LEVELS} levels do not lead the second estimate to the model.")
-
-
-def _step(log_ratio: NDArray, most: float) -> float:
-    """The longest step of the temperature that leaves half of the particles effective."""
-    possible = log_ratio[np.isfinite(log_ratio)]
-
-    def too_many(step):
-        w = np.exp(step * (possible - possible.max()))
-        return w.sum() ** 2 / (w**2).sum() / len(w) - _EFFECTIVE
-
-    if len(possible) == 0 or too_many(most) >= 0:
-        return most
-    return brentq(too_many, 0.0, most)
-
-
-def _mean_weights(question: Question, x: NDArray, log_target: NDArray) -> NDArray:
-    """Log of the mean weight at every row by run, ``(G, J)``."""
-    rows = np.arange(question.n_rows)
+def _answer(question: Question, asked: _Asked, made, runs: int) -> Answer:
+    """Log Ẑ of every run at every row, from the points of all anchors together."""
+    states, log_base, labels = made
+    x, rows = states.astype(float), np.arange(question.n_rows)
     size = max(2**22 // len(x), 1)
-    parts = []
+    log_runs = np.full((runs, len(rows)), -np.inf)
     for low in range(0, len(rows), size):
-        logs = question.log_densities(x, rows[low : low + size]) - log_target
-        by_run = logs.reshape(len(logs), _RUNS, -1)
-        parts.append(np.logaddexp.reduce(by_run, axis=2) - np.log(by_run.shape[2]))
-    return np.concatenate(parts).T
+        some = rows[low : low + size]
+        logs = question.log_densities(x, some) + log_base + np.log(runs)
+        for g in range(runs):
+            log_runs[g, some] = np.logaddexp.reduce(logs[:, labels == g], axis=1)
+    top = log_runs.max(axis=0)
+    if not np.isfinite(top).all():
+        raise CannotTell("The second estimate found no mass of the model at some draws.")
+    relative = np.exp(log_runs - top)
+    mean = relative.mean(axis=0)
+    return Answer(
+        np.log(mean) + top,
+        (relative / mean - 1) / runs,
+        f"{runs} runs of annealing from a law of known Z, with {len(x)} points",
+        "A part of the space that neither annealing nor the data enter may be missed.",
+    )
+
+
+class _TooLate(Exception):
+    """Raised where the time is over."""
+
+
+class _Asked(ByMoves):
+    """The events of a question, for the runs of an annealed reference."""
+
+    deadline = np.inf
+
+    def __init__(self, question: Question, space: Space, anchors, rng):
+        known = question.known
+        shape = space.event_shape
+        self.event_shape = (known.shape[1],) if shape is None else shape
+        self.n_dim = math.prod(self.event_shape)
+        self._question, self._space, self._rows = question, space, anchors
+        self._dtype = np.dtype(float) if space.dtype == "floatX" else np.dtype(space.dtype)
+        data = known.reshape(-1, *self.event_shape).astype(self._dtype)
+        self._law: Any = space.base_law(data, rng)
+        self.fewest_moves, self.most_moves = self.n_dim, 32 * self.n_dim
+
+    def potential(self, number, rows):
+        """See `ByMoves`; +inf outside the space."""
+        if number == 0:
+            return -self._law.log_density(rows), None
+        row = self._rows[number - 1 : number]
+        return -self._question.log_densities(rows.astype(float), row)[0], None
+
+    def move(self, population, beta, scale, rng):
+        """See `ByMoves`."""
+        if time.perf_counter() > self.deadline:
+            raise _TooLate
+        return self._moved(population, beta, scale, rng)
+
+    def _moved(self, population, beta, scale, rng):
+        return super().move(population, beta, scale, rng)
+
+
+class _BySites(_Asked):
+    """Sites whose energy says what a new value changes, moved by Gibbs sampling."""
+
+    def __init__(self, question: Question, space: Sites, anchors, rng):
+        super().__init__(question, space, anchors, rng)
+        self.fewest_moves, self.most_moves = 2, 64
+        self._sites = space
+        with np.errstate(divide="ignore"):
+            self._base = -np.log(self._law.p)
+        assert question.local_change is not None
+        self._changes = [question.local_change(int(row)) for row in anchors]
+
+    def _moved(self, population, beta, scale, rng):
+        """One sweep over the sites of every particle."""
+        start, end = population.start, population.end
+        of_base = 1 - beta if start == 0 else 0.0
+        function, at_end = self._changes[end - 1]
+        at_start = self._changes[max(start, 1) - 1][1]
+        codes = self._sites.codes(population.states)
+        _sweep(
+            codes, rng.random(codes.shape), self._sites.values, self._sites.n_values, self._base,
+            np.array([of_base, 0.0 if start == 0 else 1 - beta, beta]), function, at_start, at_end,
+        )  # fmt: skip
+        rows = self._sites.points(codes).reshape(len(codes), -1).astype(self._dtype)
+        return population.at(rows), 1.0
+
+
+# Not cached on disk: each `local_change` is a type of its own.
+@numba.njit
+def _sweep(codes, u, values, n_values, base, shares, local_change, at_start, at_end):
+    """Draw every site of every particle given the others, under a mixture of three energies."""
+    n_particles, n_sites = codes.shape
+    weight, point = np.empty(values.shape[1]), np.empty(n_sites, dtype=values.dtype)
+    for b in range(n_particles):
+        s = codes[b]
+        for i in range(n_sites):
+            point[i] = values[i, s[i]]
+        for i in range(n_sites):
+            n = n_values[i]
+            for v in range(n):
+                change = 0.0
+                if v != s[i]:
+                    if shares[0] > 0:
+                        change += shares[0] * (base[i, v] - base[i, s[i]])
+                    if shares[1] > 0:
+                        change += shares[1] * local_change(point, i, values[i, v], *at_start)
+                    if shares[2] > 0:
+                        change += shares[2] * local_change(point, i, values[i, v], *at_end)
+                weight[v] = np.inf if np.isnan(change) else change
+            s[i] = draw_code(weight[:n], u[b, i])
+            point[i] = values[i, s[i]]

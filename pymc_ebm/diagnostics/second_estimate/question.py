@@ -14,11 +14,15 @@ from pymc_ebm.space.box_map import BoxMap
 from pymc_ebm.space.coordinates import Coordinates
 from pymc_ebm.weights.normalised import normalise
 
-__all__ = ["Answer", "CannotTell", "Question"]
+__all__ = ["Answer", "CannotTell", "NotThisWay", "Question"]
 
 
 class CannotTell(Exception):
     """Raised where no second estimate can be made; the message says why, as a sentence."""
+
+
+class NotThisWay(CannotTell):
+    """Raised before the first answer where one way does not serve, and another may."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +48,9 @@ class Question:
         What each coordinate of a discrete space may be, where that is known.
     space : Space, optional
         What is integrated or summed over, where it is neither a box nor one of sites.
+    local_change : callable, optional
+        ``local_change(row)`` gives the energy's own function of what a new value of a site changes,
+        compiled, and the parameters that it takes at a row.
     """
 
     energy: Callable[[NDArray, NDArray], NDArray]
@@ -55,6 +62,7 @@ class Question:
     slope: Callable[[NDArray, NDArray], NDArray] | None = None
     values: tuple[NDArray, ...] | None = None
     space: Space | None = None
+    local_change: Callable[[int], tuple[Callable, tuple]] | None = None
 
     @property
     def coordinates(self) -> Coordinates:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
+from numba.core.dispatcher import Dispatcher
 from numpy.typing import NDArray
 from pytensor.gradient import NullTypeGradError
 from pytensor.graph.basic import Apply
@@ -17,6 +18,8 @@ from pytensor.graph.replace import vectorize_graph
 
 from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
 from pymc_ebm.diagnostics.second_estimate.question import CannotTell, Question
+from pymc_ebm.distribution.energy_rv import EnergyRV
+from pymc_ebm.energy.energy import Energy
 from pymc_ebm.energy.split import VECTORISED
 from pymc_ebm.reference.base import Reference
 
@@ -37,11 +40,14 @@ class Integral:
     nodes : list of Apply
         It and others that compute the same.
     reference : Reference
+    energy : Energy, optional
+        As the user wrote it, where the node is that of an `EBM`.
     """
 
     names: list[str]
     nodes: list[Apply]
     reference: Reference
+    energy: Energy | None = None
 
     @property
     def node(self) -> Apply:
@@ -77,7 +83,10 @@ class Integrals:
                 known = by_node.get(node)
                 nodes = [*(known.nodes if known else []), *normaliser.nodes]
                 known_names = [*(known.names if known else []), normaliser.name]
-                by_node[node] = Integral(known_names, nodes, normaliser.reference)
+                variable = normalisers.valued[normaliser.variable].owner
+                of_ebm = variable is not None and isinstance(variable.op, EnergyRV)
+                energy = variable.op.spec.energy if of_ebm else None
+                by_node[node] = Integral(known_names, nodes, normaliser.reference, energy)
         self.each = list(by_node.values())
         self._data = normalisers.data
         outs = [v for i in self.each for v in i.node.inputs[: i.n_inputs]]
@@ -146,6 +155,7 @@ class Integrals:
             points[::every].reshape(-1, size).astype(float),
             energies.slope if not reference.discrete else None,
             space=reference.space,
+            local_change=energies.local_change(integral.energy),
         )
         return question, kind.reshape(n_draws, *batch)
 
@@ -227,6 +237,14 @@ class _Energies:
             )
         values = [v[rows] for v in self._values]
         return np.asarray(self._slope_function(self._events(x), *values)).reshape(x.shape)
+
+    def local_change(self, energy: Energy | None):
+        """The energy's own, by row; None where it has none that is compiled."""
+        function = getattr(getattr(energy, "function", None), "local_change", None)
+        if not isinstance(function, Dispatcher):
+            return None
+        values = self._values[: len(self._split.params)]
+        return lambda row: (function, tuple(v[row][()] for v in values))
 
     def _at(self, x: NDArray) -> list[NDArray]:
         if self._seen is None or not np.array_equal(self._seen[0], x):

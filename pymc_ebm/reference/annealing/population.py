@@ -11,6 +11,10 @@ from numpy.typing import NDArray
 from pymc_ebm.weights.resampling import resampled
 
 
+class NoWay(ValueError):
+    """Particles that do not come from one potential to another."""
+
+
 @dataclass
 class Population:
     """States and their two potentials: U_β = (1 − β) U_start + β U_end.
@@ -95,13 +99,13 @@ def chosen_by_weight(log_weights: NDArray, rng: np.random.Generator) -> tuple[ND
 
     Raises
     ------
-    ValueError
+    NoWay
         A run without weight.
     """
     log_means, index = resampled(log_weights, rng)
     empty = ~np.isfinite(log_means)
     if empty.any():
-        raise ValueError(
+        raise NoWay(
             f"{empty.sum()} of {len(empty)} runs have no particle of finite energy. "
             "Give data= or starts= where the energy is finite, or more particles."
         )

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
-from pymc_ebm.reference.annealing.population import Population, chosen_by_weight
+from pymc_ebm.reference.annealing.population import NoWay, Population, chosen_by_weight
 from pymc_ebm.weights.normalised import ess, normalise
 
 
@@ -57,7 +57,7 @@ def schedule(
 
     Raises
     ------
-    ValueError
+    NoWay
         Potentials so far apart that 500 levels do not lead from one to the other.
     """
     populations, legs = [space.draw(rng, particles)], []
@@ -92,7 +92,7 @@ def leg_between(
     levels: list[Level] = []
     while beta < 1.0:
         if len(levels) == most_levels:
-            raise ValueError(
+            raise NoWay(
                 f"{most_levels} temperatures lead to β = {beta:.3g} of 1 only. Give data= or "
                 "starts= nearer to where the mass is, or anchors nearer to each other."
             )
