@@ -98,8 +98,8 @@ def compute_reference_stats(
     compile_kwargs : dict, optional
         Passed to ``model.compile_fn``.
     second_estimate_seconds : float, optional
-        How long the second estimate of the normalisers may take. It stops earlier where its word
-        is clear. By default as long as sampling took, and at least 10 s.
+        Processor time that the second estimate of the normalisers may take. It stops earlier where
+        its word is clear. By default as long as sampling took, and at least 10 s.
 
     Returns
     -------

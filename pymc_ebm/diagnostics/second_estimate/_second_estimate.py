@@ -49,7 +49,7 @@ class SecondEstimate:
     draws : int
         Posterior draws that were compared.
     seconds : float
-        What it took.
+        What it took, of processor time.
     """
 
     made: bool
@@ -96,7 +96,8 @@ def second_estimate(
         Of the posterior, evenly thinned, at which to compare: fewer where rows of parameters are
         many or the estimates have noise.
     seconds : float
-        Estimates with noise get more points until their word is clear, or this time is over.
+        Of processor time: estimates with noise get more points until their word is clear, or this
+        is over.
     limits : Limits, optional
         Which words are clear.
     random_seed : optional
@@ -106,7 +107,7 @@ def second_estimate(
     -------
     SecondEstimate
     """
-    began = time.perf_counter()
+    began = time.thread_time()
     limits = Limits() if limits is None else limits
     try:
         # It looks at places far out on purpose, where energies overflow.
@@ -114,5 +115,5 @@ def second_estimate(
             comparison = Comparison(posterior, normalisers, stats, draws)
             found = comparison.result(seconds, limits, np.random.default_rng(random_seed))
     except CannotTell as reason:
-        return SecondEstimate(False, str(reason), seconds=time.perf_counter() - began)
-    return SecondEstimate(**found, seconds=time.perf_counter() - began)
+        return SecondEstimate(False, str(reason), seconds=time.thread_time() - began)
+    return SecondEstimate(**found, seconds=time.thread_time() - began)
