@@ -1,6 +1,7 @@
 """Shifts of posteriors whose change is known."""
 
 import numpy as np
+import pytest
 from scipy import stats
 
 from pymc_ebm.diagnostics.second_estimate.compare import shift_of
@@ -52,3 +53,64 @@ def test_a_parameter_that_never_moves_does_not_move():
     assert (draws.std(axis=0) > 0).all()
     found = shift_of(draws, np.linspace(0, 1, 40), np.zeros((1, 40)))
     assert not found.mean.any() and not found.log_sd.any()
+
+
+def exact(draws, change):
+    """Means in sds and logs of sds, by the draws' own moments and a change that is quadratic."""
+    z = (draws - draws.mean(axis=0)) / draws.std(axis=0)
+    slope, curved = change
+    after = np.linalg.inv(np.linalg.inv(np.cov(z.T, bias=True).reshape(curved.shape)) - curved)
+    values = z @ slope + np.einsum("si,ij,sj->s", z, curved, z) / 2
+    return values, after @ slope, np.log(np.diag(after)) / 2
+
+
+@pytest.mark.parametrize(
+    ("slope", "curved"),
+    [([-8.0], [[-15.0]]), ([3.0], [[0.5]]), ([9.0, -4.0], [[-20.0, 6.0], [6.0, -12.0]])],
+)
+@pytest.mark.parametrize("more", [0, 100])
+def test_a_normal_posterior_moves_by_a_quadratic_change(slope, curved, more, rng):
+    """(Σ⁻¹ − A)⁻¹ and what it makes of b, from as few draws as tell all of A on."""
+    n = len(slope)
+    root = [[1.0, 0.0], [0.8, 0.6]]
+    draws = rng.normal(size=(3 * (1 + n + n * (n + 1) // 2) + more, 2)) @ np.transpose(root)
+    draws = draws[:, :n]
+    change, mean, log_sd = exact(draws, (np.array(slope), np.array(curved)))
+    shift = shift_of(draws, change, np.zeros((1, len(draws))))
+    assert shift.effective < 0.5
+    np.testing.assert_allclose(shift.mean, mean, rtol=1e-6)
+    np.testing.assert_allclose(shift.log_sd, log_sd, atol=1e-6)
+
+
+@pytest.mark.parametrize("draws", [17, 300])
+def test_covariances_tell_where_a_fit_does_not(draws, rng):
+    """Of too few draws, and of a curvature that leaves no normal posterior."""
+    z = rng.normal(size=(draws, 2))
+    z = (z - z.mean(axis=0)) / z.std(axis=0)
+    curved = np.diag([4.0, -12.0])
+    change = z @ [9.0, 3.0] + (z**2 @ np.diag(curved)) / 2
+    shift = shift_of(z, change, np.zeros((1, draws)))
+    assert shift.effective < 0.5
+    np.testing.assert_allclose(shift.mean, [np.mean(z[:, i] * change) for i in range(2)])
+    second = [np.mean((z[:, i] ** 2 - 1) * change) for i in range(2)]
+    np.testing.assert_allclose(shift.log_sd, np.array(second) / 2)
+    # Weights that no number holds move an sd by 350 nats at most.
+    far = shift_of(z, 1e4 * (z**2 @ [1.0, 0.0]), np.zeros((1, draws)))
+    assert far.log_sd[0] == 350
+    near = shift_of(z[:17], 1e5 * (z[:17] ** 2 @ [-1.0, 1.0]), np.zeros((1, 17)))
+    assert near.log_sd.tolist() == [-350, 350]
+
+
+@pytest.mark.parametrize(("runs", "wider"), [(1, 1.0), (2, 12.706 / 1.960), (16, 2.131 / 1.960)])
+def test_errors_of_means_and_sds(runs, wider):
+    """Linear noise moves the mean, quadratic noise the sd, by half its share of z² − 1."""
+    z = Z / Z.std()
+    parts = np.linspace(-1, 2, 16)[:, None] * 0.01
+    size = np.sqrt((parts**2).sum())
+    linear = shift_of(Z[:, None], 0 * Z, parts * z, runs=runs)
+    np.testing.assert_allclose(linear.mean_se, wider * size, rtol=1e-3)
+    np.testing.assert_allclose(linear.noise_sd, size)
+    quadratic = shift_of(Z[:, None], 0 * Z, parts * z**2, runs=runs)
+    of_square = np.mean((z**2 - 1) ** 2)
+    np.testing.assert_allclose(quadratic.log_sd_se, wider * size * of_square / 2, rtol=1e-3)
+    np.testing.assert_allclose(quadratic.noise_sd, size * np.sqrt(of_square))
