@@ -101,7 +101,7 @@ def agrees(found: dict[str, Any] | None, limits: Limits) -> bool:
     errors = limits.agreement_errors
     means = [abs(s["mean"]) + errors * s["mean_se"] for s in found["shifts"].values()]
     log_sds = [abs(s["log_sd"]) + errors * s["log_sd_se"] for s in found["shifts"].values()]
-    each = max(means, default=0) <= limits.shift and max(log_sds, default=0) <= limits.log_sd_ratio
+    each = max(means) <= limits.shift and max(log_sds) <= limits.log_sd_ratio
     # To first order no mean moves by more, whatever the number of parameters.
     return each or found["change_sd"] + errors * found["noise_sd"] <= limits.shift
 

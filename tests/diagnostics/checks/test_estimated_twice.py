@@ -7,14 +7,19 @@ import pytest
 
 from pymc_ebm.diagnostics import CHECKS, Finding, Limits
 from pymc_ebm.diagnostics._report import judged
+from pymc_ebm.diagnostics.checks import EstimatedTwice, estimated_twice
 from pymc_ebm.diagnostics.record import Record
 from pymc_ebm.diagnostics.second_estimate import SecondEstimate
 
 [CHECK] = [check for check in CHECKS if check.name == "second_estimate"]
 
 
+def shift_of(mean=(0.0, 0.0), log_sd=(0.0, 0.0)):
+    return {"mean": mean[0], "mean_se": mean[1], "log_sd": log_sd[0], "log_sd_se": log_sd[1]}
+
+
 def finding(mean=(0.0, 0.0), log_sd=(0.0, 0.0), **changed):
-    shift = {"mean": mean[0], "mean_se": mean[1], "log_sd": log_sd[0], "log_sd_se": log_sd[1]}
+    shift = shift_of(mean, log_sd)
     # A change as large as this bounds no shift.
     sizes = {"change_sd": 1.0, "noise_sd": 0.5, "effective": 0.5}
     given = {"made": True, "ways": {"x": "counting"}, "shifts": {"a": shift}} | sizes | changed
@@ -33,6 +38,13 @@ CASES = {
     "much, and not known": ({"mean": (0.5, 0.1)}, "doubts"),
     "much, and known": ({"mean": (-0.5, 0.05)}, "failures"),
     "an sd a little": ({"log_sd": (0.05, 0.02)}, "notes"),
+    "an sd a little, and not known": ({"log_sd": (0.09, 0.01)}, "doubts"),
+    "an sd by much, and not known": ({"log_sd": (0.3, 0.1)}, "doubts"),
+    "one parameter of two": ({"shifts": {"a": shift_of(), "b": shift_of((0.2, 0.0))}}, "doubts"),
+    "the sd of one of two": (
+        {"shifts": {"a": shift_of(), "b": shift_of((0.0, 0.0), (0.12, 0.0))}},
+        "doubts",
+    ),
     "an sd somewhat": ({"log_sd": (0.12, 0.0)}, "doubts"),
     "an sd by much": ({"log_sd": (-0.3, 0.01)}, "failures"),
     "the change bounds all shifts": (
@@ -51,6 +63,10 @@ CASES = {
     "the second is in doubt itself": ({"mean": (1.0, 0.0), "doubts": ("Why.",)}, "doubts"),
     "another level": ({"levels": {"x": [0.4, 0.01]}}, "doubts"),
     "a level that is not known": ({"levels": {"x": [0.4, 0.2]}}, "notes"),
+    "another level and another posterior": (
+        {"mean": (1.0, 0.0), "levels": {"x": [0.4, 0.01]}},
+        "failures",
+    ),
     "not made": ({"made": False, "why": "Why."}, "doubts"),
 }
 
@@ -64,14 +80,50 @@ def test_the_word(case, draws_of):
     assert bool(said.remedies) == (kind != "notes")
 
 
+def test_the_largest_shifts_are_named(draws_of):
+    """With what is not known of them: twice the standard error."""
+    shifts = {
+        "a": shift_of((0.10, 0.00), (0.02, 0.03)),
+        "b": shift_of((0.05, 0.06), (0.05, 0.00)),
+        "c": shift_of((0.01, 0.00), (0.01, 0.00)),
+    }
+    [note] = words(draws_of, shifts=shifts, change_sd=0.0, noise_sd=0.0).notes
+    assert "the mean of b moves by 0.05 ± 0.06" in note
+    assert "the sd of a by a factor of 1.02 ± 0.03" in note
+
+
+@pytest.mark.parametrize(
+    ("given", "took", "expected"), [(3.0, 60.0, 3.0), (None, 60.0, 60.0), (None, None, 10.0)]
+)
+def test_it_may_take_as_long_as_sampling_took(given, took, expected, draws_of, monkeypatch):
+    asked = []
+
+    def second_estimate(posterior, normalisers, statistics, seconds):
+        asked.append(seconds)
+        return SecondEstimate(**finding())
+
+    monkeypatch.setattr(estimated_twice, "second_estimate", second_estimate)
+    draws = draws_of()
+    draws.posterior.attrs |= {} if took is None else {"sampling_time": took}
+    assert EstimatedTwice(given).measure(None, draws)["made"]
+    assert asked == [expected]
+
+
 def test_a_limit_moves_the_word(draws_of):
     for changed, allowed in (
         ({"mean": (0.2, 0.0)}, {"shift": 0.25}),
         ({"log_sd": (0.2, 0.0)}, {"log_sd_ratio": 0.25}),
         ({"levels": {"x": [0.4, 0.01]}}, {"level_nats": 0.5}),
+        ({"mean": (0.1, 0.04)}, {"agreement_errors": 1.0}),
     ):
         assert words(draws_of, **changed).doubts
         assert not words(draws_of, Limits(**allowed), **changed).doubts
+
+
+def test_the_errors_that_a_contradiction_exceeds(draws_of):
+    for errors, kind in ((3.0, "doubts"), (1.0, "failures")):
+        limits = Limits(contradiction_errors=errors)
+        assert getattr(words(draws_of, limits, mean=(0.5, 0.1)), kind)
 
 
 def test_a_selection_is_told_and_no_doubt(draws_of):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pymc_ebm.diagnostics import CHECKS, Finding, Limits
+from pymc_ebm.diagnostics import CHECKS, Finding, Limits, Words
 
 RULE = {"exact": True, "quadrature": True}
 CASES = {
@@ -54,3 +54,27 @@ def test_advice_aims_at_a_share(draws_of):
     draws = draws_of(np.resize([-1.0, 1.0], (2, 50)), mcse=(0.2, 0.0))
     for share, times in ((0.05, "16 times the draws (16,000 for x)"), (0.02, "1e+02 times")):
         assert times in check.judge(Finding(None, draws), Limits(aimed_share=share)).remedies[0]
+
+
+def test_words_of_the_level(draws_of):
+    """Notes of what it adds to the elpd, and of a level that is not known; no doubt of either."""
+    [check] = [check for check in CHECKS if check.name == "level"]
+    judge = lambda **spoilt: check.judge(Finding(None, draws_of(**spoilt)), Limits())
+    for elpd in (0.0, np.nan):
+        assert not judge(elpd=elpd).notes
+    [note] = judge(elpd=0.3).notes
+    assert "adds 0.3 nats" in note
+    said = judge(reference={"absolute": False})
+    assert "up to a constant" in said.notes[0]
+    assert not said.doubts and not said.failures
+
+
+def test_words_of_the_maximum():
+    """A suspicion where data lie outside the hull, and nothing where they do not."""
+    [check] = [check for check in CHECKS if check.name == "hull"]
+    of = lambda verdict: {"verdict": verdict, "margin": 0.5, "reason": "Why."}
+    judge = lambda verdict: check.judge(Finding({"x": of(verdict)}, None), Limits())
+    assert check.suspects
+    assert len(judge("outside").failures) == len(judge("outside").remedies) == 1
+    for verdict in ("inside", "not applicable"):
+        assert judge(verdict) == Words()

@@ -25,6 +25,7 @@ def test_all_states_in_blocks():
     truth = [np.logaddexp.reduce(-energy(states, b)) for b in rows]
     answer = over_states(question(values, energy, rows), block=5)
     np.testing.assert_allclose(answer.log_z, truth, atol=1e-12)
+    assert answer.noise.tolist() == [[0.0] * len(rows)]
 
 
 def test_too_many_states_are_refused():

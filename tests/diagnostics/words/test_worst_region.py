@@ -25,6 +25,14 @@ def test_the_region_is_that_of_the_worst_draws(rng):
     assert "no worse in one part" in worst_region(posterior, noise)
 
 
+def test_the_parameter_that_is_farthest_comes_first():
+    """4.4 sds below its mean, and 1.6 above."""
+    s = np.arange(100.0).reshape(1, -1)
+    posterior = xr.Dataset({"a": (DIMS, 1000 + s), "b": (DIMS, np.where(s < 95, 0.0, -1.0))})
+    text = worst_region(posterior, xr.DataArray(s, dims=DIMS))
+    assert text.startswith("It is worst around b = -1 (posterior -0.05 ± 0.218), a = ")
+
+
 def test_undefined_values_are_the_worst():
     s = np.arange(40.0).reshape(1, -1)
     badness = xr.DataArray(np.where(s < 2, np.nan, s), dims=DIMS)
