@@ -39,22 +39,22 @@ def draw_statistics(
     reference = log_weights.reference
     rows = log_weights.all(values)
     log_z, weights = normalise(rows)
-    sizes = ess(weights)
-    influence = reference.influence(reference.amplified(c, weights))
-    add_influence(slice(0, reference.n_points), influence)
     shares = shares_of(c)
     coarse = reference.coarser(rows)
+    level, likelihood, k_hat = 0.0, 0.0, -np.inf
+    if reference.level != "exact":
+        influence = reference.influence(reference.amplified(c, weights))
+        add_influence(slice(0, reference.n_points), influence)
+        level = reference.level_variance(reference.influence(reference.amplified(shares, weights)))
+        likelihood = reference.variance(influence)
+        k_hat = pareto_k(reference.tail(c, rows, weights))
     return {
         "log_partition": shared(shares, log_z),
-        "log_partition_mcse": np.sqrt(
-            reference.level_variance(reference.influence(reference.amplified(shares, weights)))
-        ),
-        "ess": sizes.min(),
-        "pareto_k": -np.inf
-        if reference.level == "exact"
-        else pareto_k(reference.tail(c, rows, weights)),
+        "log_partition_mcse": np.sqrt(level),
+        "ess": ess(weights).min(),
+        "pareto_k": k_hat,
         "amplification": c.sum(),
-        "loglik_variance": reference.variance(influence),
+        "loglik_variance": likelihood,
         "zero_weight_share": np.isneginf(rows).mean(axis=1).max(),
         "edge_weight": reference.edge_weight(weights).max(),
         "quadrature_error": 0.0 if coarse is None else _change(normalise(coarse)[0], log_z),
