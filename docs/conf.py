@@ -36,8 +36,9 @@ if os.environ.get("DOCS_INTERSPHINX"):
 # Pages
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
-# docs/notebooks is a link to notebooks/. They run at every build, and an error fails it.
-nb_execution_mode = "force"
+# docs/notebooks is a link to notebooks/. `make docs` has run them; what has not is run here, and an
+# error fails the build.
+nb_execution_mode = "cache"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300
 nb_merge_streams = True
