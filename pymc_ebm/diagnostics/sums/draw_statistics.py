@@ -41,7 +41,7 @@ def draw_statistics(
     log_z, weights = normalise(rows)
     shares = shares_of(c)
     coarse = reference.coarser(rows)
-    level, likelihood, k_hat = 0.0, 0.0, -np.inf
+    level, likelihood, k_hat = np.zeros(()), np.zeros(()), -np.inf
     if reference.level != "exact":
         influence = reference.influence(reference.amplified(c, weights))
         add_influence(slice(0, reference.n_points), influence)
