@@ -54,7 +54,9 @@ class Verdict:
     by_luck: bool = False
 
 
-def judge(setup: Setup, number: int = 0, *, draws: int = 100, mode=VECTORISED) -> Verdict:
+def judge(
+    setup: Setup, number: int = 0, *, draws: int = 100, seconds: float = 10.0, mode=VECTORISED
+) -> Verdict:
     """Judge a set-up with data, parameters and a reference of a seed, told apart by a number.
 
     The draws are of the posterior that the reference implies, the same share of it in each of four
@@ -63,10 +65,10 @@ def judge(setup: Setup, number: int = 0, *, draws: int = 100, mode=VECTORISED) -
     """
     with warnings.catch_warnings(), pytensor.config.change_flags(mode=mode):
         warnings.simplefilter("ignore")
-        return _judged(setup, number, draws)
+        return _judged(setup, number, draws, seconds)
 
 
-def _judged(setup: Setup, number: int, draws: int) -> Verdict:
+def _judged(setup: Setup, number: int, draws: int, most_seconds: float) -> Verdict:
     began = time.process_time()
     seed = zlib.crc32(f"{setup.name} {number}".encode())
     rng = np.random.default_rng(seed)
@@ -87,7 +89,9 @@ def _judged(setup: Setup, number: int, draws: int) -> Verdict:
         coords={"chain": range(CHAINS), "draw": range(draws)},
     )  # fmt: skip
     idata = xr.DataTree.from_dict({"posterior": posterior})
-    ebm.compute_reference_stats(idata, model=model, progressbar=False)
+    ebm.compute_reference_stats(
+        idata, model=model, progressbar=False, second_estimate_seconds=most_seconds
+    )
     report = ebm.report(idata)
     seconds = time.process_time() - began
     truth, shift, ratio = _truth(found, case.exact)

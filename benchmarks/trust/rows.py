@@ -230,7 +230,7 @@ def power_law_from(rng, n, reference):
     log_likelihood = lambda t: -n * np.log((t ** (1 - a) - high ** (1 - a)) / (a - 1))
     low, top = 0.3 * data.min(), data.min() * (1 - 1e-9)
     grid = axis(log_likelihood, low, top)
-    energy = lambda x, t: pt.switch(pt.ge(x, t), a * pt.log(x), np.inf)
+    energy = lambda x, t: pt.switch(pt.ge(x, t) & pt.le(x, high), a * pt.log(x), np.inf)
 
     def observe(q, t):
         ebm.EBM("x", t, energy=energy, reference=q, observed=data, progressbar=False)

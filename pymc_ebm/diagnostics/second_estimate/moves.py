@@ -76,7 +76,7 @@ def by_moves(
         asked: _Asked = _BySites(question, space, chosen, rng)
     else:
         asked = _Asked(question, space, chosen, rng)
-    asked.deadline = time.perf_counter() + seconds
+    asked.deadline = time.thread_time() + seconds
     nothing = lambda part: None
     particles = first
     try:
@@ -148,7 +148,7 @@ class _Asked(ByMoves):
 
     def move(self, population, beta, scale, rng):
         """See `ByMoves`."""
-        if time.perf_counter() > self.deadline:
+        if time.thread_time() > self.deadline:
             raise _TooLate
         return self._moved(population, beta, scale, rng)
 
