@@ -87,7 +87,9 @@ def geyer(
         for n_moved in range(max_recenters + 1):
             minimum = minimise(problem.loss, start, advance)
             path += minimum.path
-            if minimum.problem and any(r.level != "exact" for r in problem.references):
+            edge = minimum.recession is not None and minimum.recession.fall < 1
+            random = any(r.level != "exact" for r in problem.references)
+            if minimum.problem and random and not edge:
                 raise ValueError(no_maximum(problem, minimum.u, minimum.problem))
             solution = likelihood_solution(problem, minimum, path)
             share = _largest_share(solution)
@@ -147,6 +149,7 @@ def likelihood_solution(
         not minimum.problem,
         reason,
         path,
+        recession=minimum.recession,
     )
 
 

@@ -100,6 +100,7 @@ def pseudolikelihood(
         not minimum.problem,
         minimum.problem or "The gradient vanishes and the Hessian is positive definite.",
         minimum.path,
+        recession=minimum.recession,
     )
 
 

@@ -67,6 +67,7 @@ def score_matching(
         not minimum.problem,
         minimum.problem or "The gradient vanishes and the Hessian is positive definite.",
         minimum.path,
+        recession=minimum.recession,
     )
 
 

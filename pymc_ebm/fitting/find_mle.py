@@ -178,6 +178,12 @@ def _point_estimate(problem, method, solution) -> PointEstimate:
     estimate = problem.constrained(solution.u)
     se = problem.standard_errors(solution.u, solution.covariance)
     mcse = problem.standard_errors(solution.u, solution.monte_carlo)
+    reason = solution.reason
+    if solution.recession is not None:
+        at, estimate = estimate, solution.recession.limits(problem.constrained, solution.u)
+        moved = {n: ~np.isclose(v, at[n], rtol=1e-6, atol=1e-12) for n, v in estimate.items()}
+        se = {n: np.where(moved[n], np.inf, v) for n, v in se.items()}
+        reason = _without_maximum(estimate, moved, solution.recession)
     steps = [problem.constrained(u) for u in solution.path]
     trace = {name: np.array([step[name] for step in steps]) for name in estimate}
     for name, numbers in solution.log_partition.items():
@@ -190,7 +196,7 @@ def _point_estimate(problem, method, solution) -> PointEstimate:
         mcse=mcse,
         objective=solution.objective,
         converged=solution.converged,
-        reason=solution.reason,
+        reason=reason,
         trace=trace,
         dims={
             name: model.named_vars_to_dims[name]
@@ -200,4 +206,19 @@ def _point_estimate(problem, method, solution) -> PointEstimate:
         coords={
             name: np.asarray(labels) for name, labels in model.coords.items() if labels is not None
         },
+    )
+
+
+def _without_maximum(estimate, moved, recession) -> str:
+    """That there is no finite maximum, and which parameters go where."""
+    ways = [
+        f"{name}{list(index) if index else ''} → {value[index]:.4g}"
+        for name, value in estimate.items()
+        for index in np.ndindex(value.shape)
+        if moved[name][index]
+    ]
+    return (
+        f"There is no finite maximum: the objective improves for ever, by {recession.fall:.2g} in "
+        f"all, as {' and '.join(ways)}. The data lie on the edge of what the model can give. A "
+        "prior bounds them: use include_prior=True, or pm.sample."
     )

@@ -9,8 +9,13 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from scipy.optimize import minimize
 
 from pymc_ebm.fitting.loss import Loss
+from pymc_ebm.fitting.recession import Recession, recession
 
 __all__ = ["Minimum", "inverse", "minimise", "newton_decrement"]
+
+
+# Nats per unit² of an unconstrained parameter above which a loss is plainly bent.
+_BENT = 1e-3
 
 
 class Minimum(NamedTuple):
@@ -28,6 +33,8 @@ class Minimum(NamedTuple):
         u after every iteration.
     problem : str
         What is wrong, empty at a minimum.
+    recession : Recession, optional
+        Where the loss falls for ever.
     """
 
     u: NDArray
@@ -35,6 +42,7 @@ class Minimum(NamedTuple):
     hessian: NDArray
     path: list[NDArray]
     problem: str
+    recession: Recession | None = None
 
 
 def minimise(
@@ -87,7 +95,14 @@ def minimise(
             break
         u, value, gradient = u_new, value_new, gradient_new
         note(u)
-    return Minimum(u, float(value), hessian, path, _what_is_wrong(decrement, value))
+    wrong = _what_is_wrong(decrement, value)
+    # Where it bends by less than a datum's share, it may be about to end in a plain.
+    far = None
+    if wrong or np.linalg.eigvalsh(hessian)[0] < _BENT:
+        far = recession(loss, start, u, hessian)
+    if far is not None:
+        wrong = "it has no finite minimum"
+    return Minimum(u, float(value), hessian, path, wrong, far)
 
 
 def newton_decrement(hessian: NDArray, gradient: NDArray) -> tuple[float, NDArray]:

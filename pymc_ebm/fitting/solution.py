@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 from numpy.typing import NDArray
 
+from pymc_ebm.fitting.recession import Recession
+
 __all__ = ["Solution"]
 
 
@@ -27,6 +29,8 @@ class Solution:
     log_partition : dict of tuple
         log Z with its standard error and Monte Carlo standard error, in nats, by the name of the
         observed variable, where the method estimates it as a parameter.
+    recession : Recession, optional
+        Where the objective falls for ever, so that u is no minimum.
     """
 
     u: NDArray
@@ -37,3 +41,4 @@ class Solution:
     reason: str
     path: list[NDArray]
     log_partition: dict[str, tuple[float, float, float]] = field(default_factory=dict)
+    recession: Recession | None = None

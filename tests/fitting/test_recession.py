@@ -1,0 +1,92 @@
+"""Likelihoods without a finite maximum, whose suprema follow from closed forms."""
+
+import itertools
+
+import numpy as np
+import pymc as pm
+import pytest
+
+import pymc_ebm as ebm
+from pymc_ebm.energies import edges, ergm, triangles
+
+BITS = ebm.reference.enumeration([0, 1], complete=True)
+RING = np.array([[1, 0, 0, 1, 0, 0, 1, 0, 0, 1]])  # five nodes, four ties, no triangle
+
+
+def ones(field, data=(1, 1, 1)):
+    """Independent bits: log p = θ x − log(1 + e^θ), of which all ones want θ = ∞."""
+    energy = lambda x, t: -t * x
+    return ebm.EBM("x", field, energy=energy, reference=BITS, observed=np.array(data))
+
+
+@pytest.mark.parametrize(("data", "limit"), [((1, 1, 1), np.inf), ((0, 0), -np.inf)])
+def test_bits_that_are_all_alike(data, limit):
+    with pm.Model():
+        ones(pm.Flat("t"), data)
+        fit = ebm.find_MLE(progressbar=False)
+    assert not fit.converged and fit.estimate["t"] == limit and fit.se["t"] == np.inf
+    assert f"t → {limit}" in fit.reason and "finite maximum" in fit.reason
+
+
+def test_a_probability_goes_to_its_end():
+    with pm.Model():
+        p = pm.Uniform("p")
+        ones(pm.math.logit(p))
+        fit = ebm.find_MLE(progressbar=False)
+    assert not fit.converged and fit.estimate["p"] == 1.0
+
+
+def test_bits_that_differ_have_a_maximum():
+    with pm.Model():
+        ones(pm.Flat("t"), (1, 1, 1, 0))
+        fit = ebm.find_MLE(progressbar=False)
+    assert fit.converged
+    np.testing.assert_allclose(fit.estimate["t"], np.log(3), rtol=1e-6)
+
+
+def test_a_network_without_triangles():
+    """θ of triangles goes to −∞, and that of ties to where networks without triangles have four."""
+    graphs = ebm.reference.enumeration([0, 1], shape=10, complete=True)
+    with pm.Model():
+        theta = pm.Flat("theta", shape=2)
+        energy = ergm((edges, triangles))
+        ebm.EBM("x", theta, energy=energy, signature="(k)", reference=graphs, observed=RING)
+        fit = ebm.find_MLE(progressbar=False)
+    assert triangles(RING).eval() == 0 and edges(RING).eval() == 4
+    assert not fit.converged and fit.estimate["theta"][1] == -np.inf
+    assert "theta[1] → -inf" in fit.reason and "theta[0]" not in fit.reason
+    states = np.array(list(itertools.product([0, 1], repeat=10)))
+    free = states[triangles(states).eval() == 0].sum(axis=1)
+    weights = np.exp(fit.estimate["theta"][0] * free)
+    np.testing.assert_allclose(weights @ free / weights.sum(), 4.0, rtol=1e-5)
+    assert np.isfinite(fit.se["theta"][0]) and fit.se["theta"][1] == np.inf
+
+
+def test_complete_separation():
+    """Bits that are 1 where z > 0: the slope goes to infinity, and the intercept may too."""
+    z = np.array([-2.0, -1.5, -0.7, 0.8, 1.1, 2.3])
+    with pm.Model():
+        a, b = pm.Flat("a"), pm.Flat("b")
+        ones(a + b * z, (z > 0).astype(int))
+        fit = ebm.find_MLE(progressbar=False)
+    assert not fit.converged and fit.estimate["b"] == np.inf
+    assert "b → inf" in fit.reason
+
+
+def test_parameters_that_are_not_identified_have_no_direction():
+    with pm.Model():
+        a, b = pm.Flat("a"), pm.Flat("b")
+        ones(a + b, (1, 1, 1, 0))
+        fit = ebm.find_MLE(progressbar=False)
+    assert "finite maximum" not in fit.reason
+    assert np.isfinite(fit.estimate["a"]) and np.isfinite(fit.estimate["b"])
+
+
+def test_pseudolikelihood_of_an_empty_network():
+    graphs = ebm.reference.enumeration([0, 1], shape=10, complete=True)
+    with pm.Model():
+        t = pm.Flat("t")
+        energy = lambda x, t: -t * edges(x)
+        ebm.EBM("x", t, energy=energy, reference=graphs, observed=np.zeros((1, 10), int))
+        fit = ebm.find_MLE("pseudolikelihood", progressbar=False)
+    assert not fit.converged and fit.estimate["t"] == -np.inf
