@@ -37,4 +37,9 @@ def maximum_words(verdicts: Mapping[str, Mapping[str, Any]]) -> Words:
             words.remedies.append(
                 f"Widen or re-centre the reference of {name}, so that its points surround the data."
             )
+        elif hull["verdict"] == "edge":
+            words.notes.append(
+                f"The likelihood of {name} has no finite maximum, and the prior alone bounds the "
+                f"posterior. {hull['reason']}"
+            )
     return words

@@ -36,7 +36,7 @@ class HullVerdict:
     Attributes
     ----------
     verdict : str
-        "inside", "outside" or "not applicable".
+        "inside", "edge", "outside" or "not applicable".
     margin : float
         See `hull_margin`; of the worst row of parameters, and NaN where not applicable. Inside the
         hull of very many points, a lower bound: that of the hull of the extreme ones.
@@ -44,7 +44,7 @@ class HullVerdict:
         One sentence.
     """
 
-    verdict: Literal["inside", "outside", "not applicable"]
+    verdict: Literal["inside", "edge", "outside", "not applicable"]
     margin: float
     reason: str
 
@@ -179,8 +179,10 @@ def check_hull(
     -------
     dict of HullVerdict
         By the name of the observed variable. Not applicable are an energy that is not linear in
-        statistics of x, q(y|θ), an exact and complete reference, parameters of which fewer move
-        than there are statistics, rows of parameters that are tied to each other.
+        statistics of x, q(y|θ), a complete quadrature, parameters of which fewer move than there
+        are statistics, rows of parameters that are tied to each other. Data on the edge of a hull
+        leave the likelihood bounded and its maximum at infinity: all is well where a prior is
+        proper, and `find_MLE` says which way it goes.
 
     References
     ----------
@@ -226,8 +228,8 @@ def _verdict(
     every_point: bool = False,
 ) -> HullVerdict:
     split = normaliser.nodes[0].op.split
-    if reference.whole:
-        raise NotApplicable("The reference is exact and complete.")
+    if reference.whole and not reference.discrete:
+        raise NotApplicable("The reference is a complete quadrature, beyond whose nodes Z goes on.")
     if reference.n_rows is not None:
         raise NotApplicable("Each row has points of its own.")
     if reference.follows_parameters:
@@ -259,7 +261,7 @@ def _verdict(
         raise NotApplicable("No parameter moves a statistic.")
     tied = (
         f"{independent} coefficients of statistics move together in {free} directions, and "
-        "outside the hull there may still be a maximum."
+        "outside the hull, or on its edge, there may still be a maximum."
     )
     # Rows of parameters that are tied to each other can only be found inside, one by one.
     if free < independent and coefficients.n_rows > 50:
@@ -271,10 +273,19 @@ def _verdict(
         mean = of_data[row_of_datum == r].mean(axis=0)
         margins.append(hull_margin(mean @ basis, distinct @ basis) if rank else np.inf)
     margin = float(min(margins))
-    if margin < 1 - _TOLERANCE and not few:
+    if margin < 1 + _TOLERANCE and not few:
         # The hull of some of the points may end before that of all.
         return _verdict(normalisers, normaliser, data, reference, every_point=True)
-    if margin >= 1 - _TOLERANCE:
+    if abs(margin - 1) <= _TOLERANCE:
+        if free < independent:
+            raise NotApplicable(tied)
+        return HullVerdict(
+            "edge",
+            margin,
+            "The mean statistics of the data lie on the edge of the hull of those of "
+            f"{n_points} points, so that the likelihood is largest at infinity.",
+        )
+    if margin > 1:
         return HullVerdict(
             "inside",
             margin,

@@ -19,11 +19,12 @@ from pymc_ebm.diagnostics import (
     in_hull,
     report,
 )
+from pymc_ebm.diagnostics.checks.maximum import maximum_words
 from pymc_ebm.diagnostics.hull._hull import _per_point
 from pymc_ebm.distribution.ebm import EBM
 from pymc_ebm.fitting import find_MLE
 from pymc_ebm.partition._log_partition import log_partition
-from pymc_ebm.reference import from_draws, independent, quadrature
+from pymc_ebm.reference import enumeration, from_draws, independent, quadrature
 
 # Data far from the points are the matter here.
 pytestmark = pytest.mark.filterwarnings("ignore:EBM 'x'|The energies of the data:UserWarning")
@@ -232,7 +233,7 @@ def test_what_the_hull_cannot_judge():
     cases = {
         "not linear": (lambda x, a: (x - a) ** 2 / 2, {"reference": normal(1)}),
         "move together": (lambda x, a: a * x + a**2 * x**2, {"reference": normal(0.1)}),
-        "exact and complete": (quadratic, {"reference": quadrature(-np.inf, np.inf)}),
+        "complete quadrature": (quadratic, {"reference": quadrature(-np.inf, np.inf)}),
     }
     for reason, (energy, options) in cases.items():
         with pm.Model():
@@ -316,8 +317,30 @@ def test_data_on_the_boundary_have_a_bounded_likelihood():
     end = reference.points.max()
     with pm.Model():
         found = verdict(lambda x, b: b * x, pm.Flat("b"), reference=reference, observed=[end, end])
-    assert found.verdict == "inside"
+    assert found.verdict == "edge"
     np.testing.assert_allclose(found.margin, 1, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("data", "expected"), [([1, 1, 1], "edge"), ([1, 1, 0], "inside")])
+def test_complete_sums_are_judged_too(data, expected):
+    """Bits that are all ones have their likelihood's maximum at infinity."""
+    bits = enumeration([0, 1], complete=True)
+    with pm.Model():
+        b = pm.Flat("b")
+        found = verdict(lambda x, b: b * x, b, reference=bits, observed=np.array(data))
+    assert found.verdict == expected
+    [note] = maximum_words({"x": {"verdict": "edge", "reason": found.reason}}).notes
+    assert "prior alone bounds the posterior" in note
+
+
+def test_rows_of_one_bit_each_say_nothing_of_all():
+    """Each bit lies at an end, and two coefficients serve four of them."""
+    bits, z = enumeration([0, 1], complete=True), np.array([-1.0, 0.0, 1.0, 2.0])
+    with pm.Model():
+        a, b = pm.Flat("a"), pm.Flat("b")
+        energy = lambda x, eta: -eta * x
+        found = verdict(energy, a + b * z, reference=bits, observed=np.array([0, 1, 0, 1]))
+    assert found.verdict == "not applicable" and "move together" in found.reason
 
 
 def test_parameters_of_two_batch_dimensions_are_not_judged():
