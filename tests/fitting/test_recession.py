@@ -41,7 +41,8 @@ def test_bits_that_differ_have_a_maximum():
         ones(pm.Flat("t"), (1, 1, 1, 0))
         fit = ebm.find_MLE(progressbar=False)
     assert fit.converged
-    np.testing.assert_allclose(fit.estimate["t"], np.log(3), rtol=1e-6)
+    # Newton's steps end within √(2e-10) of the standard error, which is √(4/3).
+    np.testing.assert_allclose(fit.estimate["t"], np.log(3), atol=2e-5)
 
 
 def test_a_network_without_triangles():
