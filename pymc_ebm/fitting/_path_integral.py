@@ -70,7 +70,8 @@ def path_integral(
     random_seed : optional
         As for ``numpy.random.default_rng``.
     runs : int
-        Independent runs of the sampler at a node, whose spread shows its autocorrelation too.
+        Independent runs of the sampler at a node, 2 at least, whose spread shows its
+        autocorrelation too.
 
     Returns
     -------

@@ -34,7 +34,7 @@ def rows(references: Sequence[Reference]) -> RowsReference:
     Returns
     -------
     RowsReference
-        For `EBM` and `log_partition`, which evaluates all rows in one sweep.
+        For `EBM` and `log_partition`, which evaluates all rows in one pass.
 
     Raises
     ------

@@ -126,6 +126,15 @@ def test_the_errors_that_a_contradiction_exceeds(draws_of):
         assert getattr(words(draws_of, limits, mean=(0.5, 0.1)), kind)
 
 
+def test_what_lies_elsewhere_is_said(draws_of):
+    far = words(draws_of, effective=0.02, change_sd=20.0)
+    assert "lies outside the draws, of which 2% stay effective" in far.failures[0]
+    near = words(draws_of, mean=(1.0, 0.0))
+    assert "outside the draws" not in near.failures[0]
+    top = words(draws_of, elsewhere={"gain": 5.0, "at": 8.0, "parameter": "a"})
+    assert "5 nats higher at a = 8" in top.failures[0]
+
+
 def test_a_selection_is_told_and_no_doubt(draws_of):
     """It is "ok" for as far as one estimate goes, and the headline says so."""
     said = words(draws_of, ways={}, given=("x",), shifts={})
