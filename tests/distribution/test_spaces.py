@@ -69,8 +69,10 @@ def test_data_on_a_bound(seed):
     [
         (lambda x, k: k * (x**2).sum((-1, -2)), (12, 2), {}, r"observed=x\[None\]"),
         (lambda x, k: -k * pt.cos(x), 200, {}, "diverges. If x is an angle .*support="),
+        # Higher, between its ends, than the log of a billion.
+        (lambda x, k: -30 * k * pt.cos(x), 200, {}, "diverges. If x is an angle .*support="),
         (lambda x, k: pt.switch(x < k, np.inf, normal(x, 1.0)), 200, {}, "space of x moves"),
-        (normal, 20, {"support": (np.arange(20) - 9.0, np.inf)}, "Give bounds of an event"),
+        (normal, 20, {"support": (np.arange(20) - 9.0, np.inf)}, "outside their bounds"),
     ],
 )
 def test_words(energy, observed, kwargs, words, rng):
@@ -82,6 +84,7 @@ def test_words(energy, observed, kwargs, words, rng):
     "energy",
     [
         lambda x, k: pt.log1p((x / k) ** 2),  # Cauchy: grows as 2 log x
+        lambda x, k: pt.log1p((x - 1e6 * k) ** 2),  # with its centre anywhere
         lambda x, k: pt.exp(k * x) - k * x,  # too large for floating point, not impossible
     ],
 )
