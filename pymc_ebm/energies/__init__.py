@@ -1,7 +1,8 @@
-"""Ready energies, as plain functions: lattices, networks, counts, polynomials, hidden units."""
+"""Ready energies, as plain functions: lattices, networks, rankings, counts, hidden units."""
 
 from pymc_ebm.energies._ergm import edges, ergm, gwesp, stars, triangles
 from pymc_ebm.energies._ising import ising
+from pymc_ebm.energies._mallows import mallows
 from pymc_ebm.energies._polynomial import polynomial
 from pymc_ebm.energies._potts import potts
 from pymc_ebm.energies.boltzmann import restricted_boltzmann
@@ -22,6 +23,7 @@ __all__ = [
     "gwesp",
     "gwesp_changes",
     "ising",
+    "mallows",
     "polynomial",
     "potts",
     "restricted_boltzmann",
