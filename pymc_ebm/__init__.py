@@ -31,6 +31,7 @@ _FACE = {
     "replace_reference": "diagnostics",
     "report": "diagnostics",
     "sampling": "",
+    "space": "",
 }
 
 __all__ = [*_FACE]

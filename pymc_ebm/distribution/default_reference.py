@@ -19,6 +19,7 @@ from pymc_ebm.distribution.events import Events, events_of
 from pymc_ebm.distribution.integrals import check_convergence, prior_rows, wall_of
 from pymc_ebm.distribution.panels_for import panels_for
 from pymc_ebm.distribution.pilot import PilotLikelihood, Unforeseeable
+from pymc_ebm.distribution.without_data import without_data
 from pymc_ebm.energy.energy import Energy
 from pymc_ebm.energy.initial_values import initial_values
 from pymc_ebm.reference._enumeration import enumeration
@@ -88,10 +89,7 @@ def fit_reference(
         the parameters; chains that find no place.
     """
     if data is None:
-        raise ValueError(
-            "there are no observed data to fit a reference to. Give reference=, for example "
-            "ebm.reference.independent(pm.Normal.dist(0, 3))."
-        )
+        return without_data(support)
     events = events_of(energy, params, data, support)
     if support is None and isinstance(events.space, WholeNumbers) and events.event_ndim:
         _tell_of_counts(data)

@@ -8,6 +8,7 @@ from pymc_ebm.reference._panels import Unresolved, panels
 from pymc_ebm.reference._quadrature import quadrature
 from pymc_ebm.reference._rows import rows
 from pymc_ebm.reference._rule import rule
+from pymc_ebm.reference._uniform import uniform
 from pymc_ebm.reference.annealing._annealed import annealed
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.reference.chains._chain import chain
@@ -35,4 +36,5 @@ __all__ = [
     "quadrature",
     "rows",
     "rule",
+    "uniform",
 ]

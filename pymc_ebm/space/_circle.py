@@ -15,7 +15,9 @@ from pymc_ebm.space.box import Support, checked_bounds
 __all__ = ["Circle", "circle"]
 
 
-def circle(lower: float | None = None, upper: float | None = None) -> Circle:
+def circle(
+    lower: float | None = None, upper: float | None = None, *, n: int | None = None
+) -> Circle:
     """Angles, or other numbers with a period: hours, days of a week, directions in a plane.
 
     Z = ∫ exp(−E(x)) dx over one period, in the units of x, so log Z at E = 0 is log(upper − lower).
@@ -28,6 +30,8 @@ def circle(lower: float | None = None, upper: float | None = None) -> Circle:
     lower, upper : float, optional
         Ends of the period that numbers lie in. By default it is that of radians: from −π to π, or
         from 0 to 2π where data are all of that kind.
+    n : int, optional
+        Number of angles of an event; that of the data, or one, by default.
 
     Raises
     ------
@@ -45,9 +49,8 @@ def circle(lower: float | None = None, upper: float | None = None) -> Circle:
     >>> round(log_z.item() - np.log(2 * np.pi * np.i0(1.0)), 12)
     0.0
     """
-    if lower is None and upper is None:
-        return Circle()
-    return Circle(*checked_bounds(lower, upper))
+    bounds = (-np.pi, np.pi) if lower is None and upper is None else checked_bounds(lower, upper)
+    return Circle(*bounds, event_shape=None if n is None else (int(n),))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -84,6 +87,10 @@ class Circle(Support):
 
     def base_law(self, data, rng):
         """All angles alike, whatever the data."""
+        return self.even_law()
+
+    def even_law(self):
+        """See `Space`."""
         return EvenAngles(*self.bounds_of(self.n_dim))
 
     @property

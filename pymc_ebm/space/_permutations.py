@@ -10,6 +10,7 @@ import numpy as np
 import pytensor.tensor as pt
 from numpy.typing import NDArray
 from scipy.optimize import brentq
+from scipy.special import gammaln
 
 from pymc_ebm.space.base import Space
 
@@ -112,6 +113,10 @@ class Permutations(Space):
         """Mallows's law around the data's mean order, as wide as they are and wider."""
         return MallowsMixture(np.asarray(data), int(self.ranks[0]))
 
+    def even_law(self):
+        """See `Space`."""
+        return EvenOrders(len(self.ranks), int(self.ranks[0]))
+
     @property
     def n_states(self):
         """See `Space`."""
@@ -180,6 +185,28 @@ def _two_ranks(rng, x, width, first):
     size = rng.geometric(1 / (1 + width), size=one.shape) * rng.choice([-1, 1], size=one.shape)
     other = np.where((one + size >= 0) & (one + size < n), one + size, one)
     return one + first, other + first
+
+
+@dataclass(frozen=True)
+class EvenOrders:
+    """All orders alike: the ranks of n uniforms."""
+
+    n: int
+    first: int
+
+    @property
+    def n_uniforms(self) -> int:
+        """See `BaseLaw`."""
+        return self.n
+
+    def points(self, u):
+        """See `BaseLaw`."""
+        return u.argsort(axis=1).argsort(axis=1) + self.first, np.ones(len(u), dtype=bool)
+
+    def log_density(self, x):
+        """See `BaseLaw`."""
+        inside = Permutations(first=self.first).contains(x)
+        return np.where(inside, -gammaln(self.n + 1), -np.inf)
 
 
 class MallowsMixture:

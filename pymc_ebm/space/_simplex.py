@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytensor.tensor as pt
 from pymc.distributions.transforms import simplex as _to_shares
+from scipy.special import gammaln
 
 from pymc_ebm.space.base import Space
 from pymc_ebm.space.base_laws.kernel_mixture import KernelMixture
@@ -97,6 +98,11 @@ class Simplex(Space):
         """A heavy-tailed mixture of log ratios, wider than the data's."""
         return LogRatioLaw(data, rng)
 
+    def even_law(self):
+        """See `Space`: Dirichlet's with parameters 1."""
+        assert self.event_shape is not None
+        return EvenShares(self.event_shape[0])
+
     @property
     def moves(self):
         """See `Space`."""
@@ -168,6 +174,27 @@ class LogRatios:
         with np.errstate(invalid="ignore"):
             z = z - z.max(axis=1, keepdims=True)
             return z - np.log(np.exp(z).sum(axis=1, keepdims=True))
+
+
+@dataclass(frozen=True)
+class EvenShares:
+    """Dirichlet's law with d parameters 1: exponential numbers over their sum."""
+
+    d: int
+
+    @property
+    def n_uniforms(self) -> int:
+        """See `BaseLaw`."""
+        return self.d
+
+    def points(self, u):
+        """See `BaseLaw`."""
+        x = -np.log(u)
+        return x / x.sum(axis=1, keepdims=True), np.ones(len(u), dtype=bool)
+
+    def log_density(self, x):
+        """See `BaseLaw`."""
+        return np.where(Simplex().contains(x), gammaln(self.d), -np.inf)
 
 
 class LogRatioLaw:

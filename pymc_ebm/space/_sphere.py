@@ -105,6 +105,11 @@ class Sphere(Space):
         """All directions alike, whatever the data."""
         return EvenDirections(data.shape[1])
 
+    def even_law(self):
+        """See `Space`."""
+        assert self.event_shape is not None
+        return EvenDirections(self.event_shape[0])
+
     @property
     def moves(self):
         """See `Space`."""

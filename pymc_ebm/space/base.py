@@ -113,6 +113,10 @@ class Space(ABC):
         rng : numpy.random.Generator
         """
 
+    def even_law(self) -> BaseLaw | None:
+        """The law by which all events of known shape are alike; None where none is known."""
+        return None
+
     @property
     @abstractmethod
     def moves(self) -> tuple[Move, ...]:
