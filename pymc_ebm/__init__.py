@@ -22,6 +22,7 @@ _FACE = {
     "energies": "",
     "find_MLE": "fitting",
     "fitting": "",
+    "impute": "distribution",
     "kernels": "",
     "log_partition": "partition",
     "log_partition_at": "diagnostics",

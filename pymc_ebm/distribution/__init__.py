@@ -2,10 +2,11 @@
 
 from pymc.step_methods import STEP_METHODS
 
+from pymc_ebm.distribution._impute import impute
 from pymc_ebm.distribution.ebm import EBM
 from pymc_ebm.distribution.state_metropolis import StateMetropolis
 
-__all__ = ["EBM"]
+__all__ = ["EBM", "impute"]
 
 # `pm.sample` chooses it for latent states.
 STEP_METHODS.append(StateMetropolis)

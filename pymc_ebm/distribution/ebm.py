@@ -19,6 +19,7 @@ from pymc_ebm.distribution.default_reference import fit_reference
 from pymc_ebm.distribution.energy_rv import EnergyRV, Spec, importance_resampling
 from pymc_ebm.distribution.events import event_shape
 from pymc_ebm.distribution.integrals import wall_of
+from pymc_ebm.distribution.missing import Missing, holes_of, missing_entries, without_holes
 from pymc_ebm.distribution.moving_support import MovingSupport
 from pymc_ebm.distribution.observed import (
     as_integers,
@@ -96,7 +97,9 @@ class EBM(Distribution):
         Complex, string or object data; discrete data with a continuous reference and the reverse;
         a `domain` that returns no condition.
     NotImplementedError
-        Missing (NaN or masked) data.
+        Missing (NaN or masked) observations, or entries on spaces where they are bound to one
+        another. Missing entries of events on finite sites and boxes mean the likelihood of what was
+        seen, and `impute` draws them.
 
     Notes
     -----
@@ -134,7 +137,10 @@ class EBM(Distribution):
             _check_keywords(cls, kwargs)
             energy = as_energy(energy, signature)
             variables = [as_parameter(p) for p in params]
-            data = None if observed is None else observed_values(observed)
+            holes = holes_of(observed)
+            data = observed_values(observed if holes is None else without_holes(observed, holes))
+            if holes is not None and not _event_shape(reference, energy, variables, data):
+                observed_values(observed)  # a whole observation is missing
             space, of_v, moving = support, data, None
             found = moving_support(
                 support, energy, variables, lambda: _event_shape(reference, energy, variables, data)
@@ -151,6 +157,9 @@ class EBM(Distribution):
                 wall = wall_of(energy, variables, reference)
                 if wall:
                     warnings.warn(f"EBM {name!r}: {wall}", UserWarning, stacklevel=2)
+            missing = None
+            if data is not None and holes is not None:
+                missing = missing_entries(data, holes, energy, variables, reference, moving)
             if data is not None:
                 check_shape(data, dims, kwargs.get("shape"))
                 check_values(data, reference, moving)
@@ -169,7 +178,8 @@ class EBM(Distribution):
                 support=moving,
                 domain=domain,
                 sampler=sampler,
-                observed=observed,
+                missing=missing,
+                observed=observed if missing is None else pt.constant(missing.data),
                 dims=dims,
                 **kwargs,
             )
@@ -188,6 +198,7 @@ class EBM(Distribution):
         support=None,
         domain: Callable | None = None,
         sampler: Callable | None = None,
+        missing: Missing | None = None,
         **kwargs,
     ):
         """Make an unnamed EBM, for example as a component of ``pm.Mixture`` (eq. 26)."""
@@ -207,7 +218,7 @@ class EBM(Distribution):
             moving, variables = found
             energy = moving.energy
         reference = _on_support(reference, support if moving is None else moving)
-        spec = Spec(energy, reference, domain, sampler or importance_resampling(), moving)
+        spec = Spec(energy, reference, domain, sampler or importance_resampling(), moving, missing)
         spec.conditions(variables)  # refuses what is no condition
         return super().dist(variables, spec=spec, **kwargs)
 

@@ -15,6 +15,7 @@ from pymc.logprob.abstract import _logcdf, _logprob
 from pytensor.graph.basic import Variable
 from pytensor.tensor.random.op import RandomVariable
 
+from pymc_ebm.distribution.missing import Missing
 from pymc_ebm.distribution.moving_support import MovingSupport
 from pymc_ebm.energy.energy import Energy
 from pymc_ebm.energy.parameters import without_unit_batch
@@ -34,6 +35,7 @@ class Spec:
     domain: Callable | None
     sampler: Callable
     moving: MovingSupport | None = None
+    missing: Missing | None = None
 
     def energies(self, x, params: Sequence[Variable]):
         """Graph of E(x | θ) of events ``(*batch, *event)``."""
@@ -144,9 +146,18 @@ def _ebm_logp(op, values, rng, size, *params, **kwargs):
     [value] = values
     spec = op.spec
     row = without_unit_batch(params, op.ndims_params)
+    missing = spec.missing
+    if missing is not None and missing.are_of(value):
+        value = pt.constant(missing.filled)
+    else:
+        missing = None
     energies = spec.energies(value, row)
     log_z = log_partition(spec.energy, *row, reference=spec.reference)
-    logp = pt.switch(pt.eq(log_z, -np.inf), -np.inf, -energies - log_z)
+    if missing is None:
+        logp = -energies - log_z
+    else:
+        logp = missing.logp(energies, log_z, row, op.ndims_params)
+    logp = pt.switch(pt.eq(log_z, -np.inf), -np.inf, logp)
     logp = pt.switch(spec.inside(value, row), logp, -np.inf)
     conditions = spec.conditions(params)
     if conditions:

@@ -23,8 +23,10 @@ __all__ = [
 ]
 
 
-def observed_values(observed) -> np.ndarray:
-    """The data as an array; errors for missing, empty or non-numeric ones."""
+def observed_values(observed) -> np.ndarray | None:
+    """The data as an array, None without; errors for missing, empty or non-numeric ones."""
+    if observed is None:
+        return None
     if np.ma.isMaskedArray(observed) and np.ma.getmaskarray(observed).any():
         raise NotImplementedError(
             "the observed data are masked, and missing values are not imputed. Leave them out."

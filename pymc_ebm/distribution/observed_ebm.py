@@ -105,8 +105,9 @@ def observed_ebms(
     found = []
     for rv in model.observed_RVs:
         op = rv.owner.op
-        # Of a support that moves, the energy of points is not that of data.
-        if isinstance(op, EnergyRV) and op.spec.moving is None:
+        # Of a support that moves, the energy of points is not that of data; and with holes that
+        # of data is not known.
+        if isinstance(op, EnergyRV) and op.spec.moving is None and op.spec.missing is None:
             params = list(in_values(without_unit_batch(op.dist_params(rv.owner), op.ndims_params)))
             found.append(
                 ObservedEBM(

@@ -54,9 +54,11 @@ def data_of_normalisers(model: pm.Model, normalisers: Sequence[Normaliser]) -> d
             continue
         mine = [n for n in normalisers if n.variable == rv.name]
         values = evaluate([model.rvs_to_values[rv]])[0] if mine else np.empty(0)
+        if mine and isinstance(rv.owner.op, EnergyRV) and rv.owner.op.spec.missing is not None:
+            values = values[rv.owner.op.spec.missing.complete]
         for normaliser in mine:
             event = normaliser.reference.event_shape
-            if values.shape[values.ndim - len(event) :] == event:
+            if len(values) and values.shape[values.ndim - len(event) :] == event:
                 events = values.reshape(-1, *event)
                 row = normaliser.row_of_data(len(events))
                 found[normaliser.name] = Data(events, rv.name in ebms, row)
