@@ -17,6 +17,7 @@ MODULES = {
 # that has, with the test that exercises them.
 ELSEWHERE = {
     "_version": "diagnostics/test_record.py",
+    "distribution._impute": "distribution/test_missing.py",
     "diagnostics.checks.exact_rules": "diagnostics/checks/test_limits.py",  # checks by their limits
     "diagnostics.checks.level": "diagnostics/checks/test_limits.py",
     "diagnostics.checks.same_data": "diagnostics/checks/test_limits.py",
