@@ -94,7 +94,7 @@ class _Target:
 
     def __call__(self, z: NDArray) -> NDArray:
         logs = self.density.log_densities(z, self.rows) - self.levels[:, None]
-        return np.logaddexp.reduce(logs, axis=0) - np.log(len(self.rows))
+        return normalise(logs.T)[0] - np.log(len(self.rows))
 
 
 def _base(density: Unbounded, target: _Target, rng) -> tuple[list[Mode], TMixture]:
@@ -129,7 +129,7 @@ def _anneal(target: _Target, base: TMixture, particles: int, rng) -> tuple[NDArr
     z = base.draw(rng.random((particles, n_dim + 2)).clip(2.0**-53, 1 - 2.0**-53))
     log_q = base.log_density(z)
     of_rows = target.density.log_densities(z, target.rows) - log_q
-    levels = np.logaddexp.reduce(of_rows, axis=1)
+    levels, _ = normalise(of_rows)
     if not np.isfinite(levels).any():
         raise CannotTell("No particle of the second estimate found any mass of the model.")
     target.levels = np.where(np.isfinite(levels), levels - np.log(particles), levels.max())

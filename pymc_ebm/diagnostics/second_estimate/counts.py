@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pymc_ebm.diagnostics.second_estimate.question import Answer, CannotTell, NotThisWay, Question
+from pymc_ebm.weights.normalised import normalise
 
 __all__ = ["check_convergence", "over_counts", "over_range"]
 
@@ -174,5 +175,5 @@ def _sums(question: Question, states: NDArray) -> NDArray:
     parts = []
     for first in range(0, len(rows), size):
         terms = question.log_densities(states, rows[first : first + size])
-        parts.append(np.logaddexp.reduce(terms, axis=1))
+        parts.append(normalise(terms)[0])
     return np.concatenate(parts)

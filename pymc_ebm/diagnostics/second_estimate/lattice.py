@@ -12,6 +12,7 @@ from pymc_ebm.space.clusters import Clusters, clusters_of
 from pymc_ebm.space.pairwise import Pairwise, decompose
 from pymc_ebm.space.pairwise_sweeps import pairwise_sweeps
 from pymc_ebm.space.sites import Sites
+from pymc_ebm.weights.normalised import normalise
 from pymc_ebm.weights.resampling import resampled
 
 __all__ = ["over_sites"]
@@ -188,10 +189,10 @@ def _pooled(of_anchors: NDArray, log_z: NDArray, steps: int = 30) -> NDArray:
     n = of_anchors.shape[1]
     found = log_z.copy()
     for _ in range(steps):
-        mixture = np.logaddexp.reduce(of_anchors - found[:, None], axis=0) - np.log(len(found))
-        found = np.logaddexp.reduce(of_anchors - mixture, axis=1) - np.log(n)
+        mixture = normalise(of_anchors.T - found)[0] - np.log(len(found))
+        found = normalise(of_anchors - mixture)[0] - np.log(n)
         found += log_z.mean() - found.mean()
-    return np.logaddexp.reduce(of_anchors - found[:, None], axis=0) - np.log(len(found))
+    return normalise(of_anchors.T - found)[0] - np.log(len(found))
 
 
 def _in_blocks(question: Question, x: NDArray, log_mixture: NDArray) -> NDArray:
@@ -201,5 +202,5 @@ def _in_blocks(question: Question, x: NDArray, log_mixture: NDArray) -> NDArray:
     parts = []
     for low in range(0, len(rows), size):
         logs = question.log_densities(x, rows[low : low + size]) - log_mixture
-        parts.append(np.logaddexp.reduce(logs, axis=1) - np.log(len(x)))
+        parts.append(normalise(logs)[0] - np.log(len(x)))
     return np.concatenate(parts)

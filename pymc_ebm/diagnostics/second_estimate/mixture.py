@@ -44,7 +44,7 @@ class TMixture:
 
     def log_density(self, x: NDArray) -> NDArray:
         """``(B,)`` in nats."""
-        return np.logaddexp.reduce(self.log_components(x), axis=0)
+        return normalise(self.log_components(x).T)[0]
 
     def squares(self, x: NDArray) -> tuple[NDArray, NDArray]:
         """Squared distances in widths of each component, ``(K, B)``, and log |L_k|, ``(K,)``."""

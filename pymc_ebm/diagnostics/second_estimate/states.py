@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pymc_ebm.diagnostics.second_estimate.question import Answer, CannotTell, Question
+from pymc_ebm.weights.normalised import normalise
 
 __all__ = ["MOST_STATES", "over_listed", "over_states"]
 
@@ -58,5 +59,5 @@ def _summed(question: Question, blocks: Iterable[NDArray], total: int) -> Answer
     log_z = np.full(len(rows), -np.inf)
     for states in blocks:
         terms = question.log_densities(states.astype(float), rows)
-        log_z = np.logaddexp(log_z, np.logaddexp.reduce(terms, axis=1))
+        log_z = np.logaddexp(log_z, normalise(terms)[0])
     return Answer(log_z, np.zeros((1, len(rows))), f"the sum over all {total} states")

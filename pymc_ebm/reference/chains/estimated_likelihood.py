@@ -9,6 +9,7 @@ from pymc_ebm.energy.energy import Energy
 from pymc_ebm.reference.chains import mbar
 from pymc_ebm.reference.chains.anchor import Anchor, distance, main_axes, unravel
 from pymc_ebm.reference.laws.site_law import SiteLaw
+from pymc_ebm.weights.normalised import normalise
 
 __all__ = ["EstimatedLikelihood", "given_by_laws"]
 
@@ -99,7 +100,7 @@ class EstimatedLikelihood:
         self.laws.append(law)
         self._points_of_laws.append(points)
         energies = self._at(self._of_points, self._of_points.statistics(points), anchor.theta)
-        return float(np.logaddexp.reduce(-law.log_density(points) - energies) - np.log(self._count))
+        return float(normalise(-law.log_density(points) - energies)[0] - np.log(self._count))
 
     def _pool(self, f) -> NDArray:
         """Pool all chains from a first guess; the anchors whose log Z this does not tell."""
@@ -147,7 +148,7 @@ class EstimatedLikelihood:
 
     def _log_partition(self, theta) -> float:
         energies = self._at(self._of_points, self._statistics, theta)
-        return float(np.logaddexp.reduce(self._log_weights - energies))
+        return float(normalise(self._log_weights - energies)[0])
 
     def _at(self, energies, statistics, theta) -> NDArray:
         return energies(statistics, unravel(theta, self.shapes))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from pymc_ebm.weights.normalised import normalise
+
 _MOST_STEPS = 200
 # Where a point of one anchor is less likely than this to belong to others, they are apart.
 LEAST_OVERLAP = 0.03
@@ -58,7 +60,7 @@ def solve(
         # Where an anchor has less than this share of the points that it should have, f is far off.
         if (p.sum(axis=0) < 1e-3 * counts).any():
             # No curvature tells how far f_k is off, but the definition of Z(θ_k) does.
-            own = np.logaddexp.reduce(-energies - log_mixture(f, energies, counts)[:, None], axis=0)
+            own, _ = normalise(-energies.T - log_mixture(f, energies, counts))
             f = np.where(free, own - own[known] + given[known], given)
             value_now, p = _dual(f, energies, counts)
             continue
@@ -89,7 +91,7 @@ def probabilities(f: np.ndarray, energies: np.ndarray, counts: np.ndarray) -> np
 
 def log_mixture(f: np.ndarray, energies: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Log Σ_k n_k exp(−E_mk − f_k), ``(M,)``: minus the log weights of the pooled points."""
-    return np.logaddexp.reduce(np.log(counts) - energies - f, axis=1)
+    return normalise(np.log(counts) - energies - f)[0]
 
 
 def response(p: np.ndarray, counts: np.ndarray, given: np.ndarray) -> np.ndarray:
@@ -133,9 +135,8 @@ def untied(overlap: np.ndarray, given: np.ndarray) -> np.ndarray:
 
 
 def _dual(f, energies, counts):
-    terms = np.log(counts) - energies - f
-    mixture = np.logaddexp.reduce(terms, axis=1)
-    return mixture.sum() + counts @ f, np.exp(terms - mixture[:, None])
+    mixture, p = normalise(np.log(counts) - energies - f)
+    return mixture.sum() + counts @ f, p
 
 
 def _trapezoid(energies, counts):

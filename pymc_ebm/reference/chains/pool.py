@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pymc_ebm.reference.laws.site_law import SiteLaw
+from pymc_ebm.weights.normalised import normalise
 
 __all__ = ["Pool"]
 
@@ -85,4 +86,4 @@ class Pool(NamedTuple):
             parts = zip(np.split(row, ends), shapes, strict=True)
             terms.append(-energy([part.reshape(shape) for part, shape in parts]) - log_z)
         terms += [law.log_density(x) for law in self.laws]
-        return -np.logaddexp.reduce(np.stack(terms, axis=1) + np.log(self.counts), axis=1)
+        return -normalise(np.stack(terms, axis=1) + np.log(self.counts))[0]
