@@ -3,6 +3,7 @@
 import zlib
 
 import numpy as np
+import pytensor
 import pytest
 
 
@@ -15,6 +16,13 @@ def seed(request) -> int:
 @pytest.fixture
 def rng(seed) -> np.random.Generator:
     return np.random.default_rng(seed)
+
+
+@pytest.fixture
+def interpreted():
+    """For tests that evaluate small graphs a few hundred times: compiling them takes longer."""
+    with pytensor.config.change_flags(mode="FAST_COMPILE"):
+        yield
 
 
 @pytest.fixture

@@ -19,13 +19,6 @@ from pymc_ebm.partition import log_partition
 from pymc_ebm.reference import from_draws
 
 
-@pytest.fixture
-def interpreted():
-    """For tests that evaluate small graphs a few hundred times: compiling them takes longer."""
-    with pytensor.config.change_flags(mode="FAST_COMPILE"):
-        yield
-
-
 class AtParameters(NamedTuple):
     """A model at one value of its parameters; lists are by normaliser, R batch rows, M points.
 

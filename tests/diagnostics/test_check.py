@@ -13,6 +13,8 @@ from scipy.integrate import trapezoid
 import pymc_ebm as ebm
 from pymc_ebm.diagnostics import unusable_energies
 
+pytestmark = pytest.mark.usefixtures("interpreted")
+
 
 def gaussian(x, s):
     return x**2 / (2 * s**2)
@@ -128,7 +130,6 @@ def rooted(x, s):
     return x**2 / (2 * s**2) + 1e-9 * (pt.sqrt(x + s) + pt.sqrt(s - 2))
 
 
-@pytest.mark.usefixtures("interpreted")
 def test_energies_that_are_not_numbers(rng):
     """At the start σ = 30 all is well; the mode of all data but their signs is near σ = 2."""
     data = np.abs(rng.normal(0, 2, 100))
@@ -149,7 +150,6 @@ def test_energies_that_are_not_numbers(rng):
     assert "mode (sigma" in found.reasons[0]
 
 
-@pytest.mark.usefixtures("interpreted")
 def test_a_reference_that_misses_the_support(rng):
     """The model lies between σ and σ + 1, the points below 5 and the start at 30."""
 
@@ -165,7 +165,6 @@ def test_a_reference_that_misses_the_support(rng):
     assert "sigma = 30." in found.reasons[0]
 
 
-@pytest.mark.usefixtures("interpreted")
 def test_more_energies_than_memory(monkeypatch, rng):
     """200 rows of 200 points, 8 arrays of 8 bytes: 2.56 MB. The largest M that fits is named."""
     with pm.Model() as model:
@@ -180,7 +179,6 @@ def test_more_energies_than_memory(monkeypatch, rng):
     assert found.remedies == ("Use at most 100 draws for the reference of x.",)
 
 
-@pytest.mark.usefixtures("interpreted")
 def test_too_few_draws_and_where_it_looked(rng):
     """The remedy names a number of draws, and with as many the verdict is ok."""
     data = rng.normal(0, 2, 100)
@@ -197,7 +195,6 @@ def test_too_few_draws_and_where_it_looked(rng):
     assert "100 draws" in looked
 
 
-@pytest.mark.usefixtures("interpreted")
 def test_a_regression_is_ok_by_itself(rng):
     """1000 rows: the first 512 points leave it inconclusive, and the report of more is ok."""
     z = rng.normal(0, 1, 1000)

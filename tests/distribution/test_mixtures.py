@@ -59,6 +59,17 @@ def mixture(data, energies, references, centres, scale, batched=False):
     return model, components
 
 
+def draws_about(rng, mode, n_draws):
+    """Draws about as far from the mode as a posterior has them."""
+    draws = {n: mode[n] * rng.normal(1, 0.03, size=(2, n_draws, 2)) for n in ("mu", "s")}
+    share = mode["w"][0] + rng.normal(0, 0.03, size=(2, n_draws))
+    return az.from_dict(
+        {"posterior": {"w": np.stack([share, 1 - share], axis=-1), **draws}},
+        coords={"component": ["low", "high"]},
+        dims={n: ["component"] for n in ("w", "mu", "s")},
+    )
+
+
 def log_likelihood(model, idata):
     """``(chain, draw)``, at posterior draws."""
     with model:
@@ -82,10 +93,7 @@ def reweighted(posterior, log_ratio):
 
 @pytest.fixture(scope="module")
 def two_gaussians():
-    """150 draws of 0.4 N(−2, 1) + 0.6 N(2, 0.5²), the posterior as energies by quadrature.
-
-    And `pm.NormalMixture`, the truth.
-    """
+    """150 draws of 0.4 N(−2, 1) + 0.6 N(2, 0.5²), and `pm.NormalMixture`, the truth."""
     rng = np.random.default_rng(26)
     low = rng.random(150) < 0.4
     data = np.where(low, rng.normal(-2, 1, 150), rng.normal(2, 0.5, 150))
@@ -94,6 +102,13 @@ def two_gaussians():
         mu = pm.Normal("mu", [-1.0, 1.0], 2.0, transform=ordered, dims="component")
         s = pm.LogNormal("s", np.log(2.0), 0.5, dims="component")
         pm.NormalMixture("x", w, mu, s, observed=data, dims="obs")
+    return data, truth
+
+
+@pytest.fixture(scope="module")
+def sampled(two_gaussians):
+    """The posterior as energies, by quadrature."""
+    data, _ = two_gaussians
     grid = ebm.reference.quadrature(-30, 30, 800)
     model, components = mixture(data, [gaussian] * 2, [grid] * 2, [-1.0, 1.0], 2.0)
     with model:
@@ -101,13 +116,13 @@ def two_gaussians():
             draws=1000, tune=1000, chains=2, cores=1, nuts_sampler="nutpie", random_seed=1,
             progressbar=False, quiet=True,
         )  # fmt: skip
-    return data, truth, model, components, idata
+    return model, components, idata
 
 
 @pytest.mark.slow
-def test_two_gaussians_by_quadrature(two_gaussians):
+def test_two_gaussians_by_quadrature(two_gaussians, sampled):
     """The likelihood at all draws is that of pm.NormalMixture; they hold what made the data."""
-    data, truth, model, components, idata = two_gaussians
+    (data, truth), (model, components, idata) = two_gaussians, sampled
     np.testing.assert_allclose(
         log_likelihood(model, idata), log_likelihood(truth, idata), rtol=1e-10
     )
@@ -145,12 +160,12 @@ def test_two_gaussians_by_quadrature(two_gaussians):
 
 
 @pytest.mark.slow
-def test_two_gaussians_by_sobol_points(two_gaussians):
+def test_two_gaussians_by_sobol_points(two_gaussians, sampled):
     """What the points do to means and sds, by reweighting, is within 5 of what they are said to.
 
     16 scramblings give each standard error within about 20%.
     """
-    data, truth, _, _, idata = two_gaussians
+    (data, truth), (_, _, idata) = two_gaussians, sampled
     references = [
         ebm.reference.independent(
             pm.StudentT.dist(nu=5, mu=centre, sigma=2.0), 4096, "sobol", random_seed=g
@@ -172,16 +187,17 @@ def test_two_gaussians_by_sobol_points(two_gaussians):
     assert (abs(errors.mean(("chain", "draw"))) < 5).all()
 
 
-def test_one_batch_of_components(two_gaussians):
+@pytest.mark.usefixtures("interpreted")
+def test_one_batch_of_components(two_gaussians, rng):
     """Components as one batched distribution: the same logp, and c and log Z of each."""
-    data, normal_mixture, _, _, idata = two_gaussians
+    data, normal_mixture = two_gaussians
     grid = ebm.reference.quadrature(-30, 30, 800)
     model, _ = mixture(data, [gaussian] * 2, [grid], [-1.0, 1.0], 2.0, batched=True)
     point = model.initial_point()
     np.testing.assert_allclose(
         model.compile_logp()(point), normal_mixture.compile_logp()(point), rtol=1e-10
     )
-    few = xr.DataTree.from_dict({"posterior": idata.posterior.isel(draw=slice(0, 5)).to_dataset()})
+    few = draws_about(rng, {"w": [0.4, 0.6], "mu": [-2.0, 2.0], "s": [1.0, 0.5]}, 5)
     with model:
         tree = ebm.compute_reference_stats(
             few, checks=[], extend_inferencedata=False, progressbar=False
@@ -201,7 +217,8 @@ def waiting():
         return np.array([float(row["waiting"]) for row in csv.DictReader(file)])
 
 
-def test_old_faithful(waiting):
+@pytest.mark.usefixtures("interpreted")
+def test_old_faithful(waiting, rng):
     """Quartic short waits and Gaussian long ones: logp and log Z in closed form, and the mode.
 
     Each component has its own reference, around its own prior location.
@@ -226,16 +243,7 @@ def test_old_faithful(waiting):
         # The error of log Ẑ moves the mode by a small share of the posterior sd of about 5%.
         np.testing.assert_allclose(*(mode[name] for mode in modes), rtol=2e-3)
 
-    # Draws about as far from the mode as a posterior has them.
-    rng = np.random.default_rng(1)
-    draws = {n: modes[1][n] * rng.normal(1, 0.03, size=(2, 20, 2)) for n in ("mu", "s")}
-    share = modes[1]["w"][0] + rng.normal(0, 0.03, size=(2, 20))
-    dims = {n: ["component"] for n in ("w", "mu", "s")}
-    few = az.from_dict(
-        {"posterior": {"w": np.stack([share, 1 - share], axis=-1), **draws}},
-        coords={"component": ["low", "high"]},
-        dims=dims,
-    )
+    few = draws_about(rng, modes[1], 20)
     with model:
         ebm.compute_reference_stats(few, checks=[], progressbar=False)
     statistics = few["reference_stats"].to_dataset()

@@ -2,9 +2,12 @@
 
 import numpy as np
 import pymc as pm
+import pytest
 import xarray as xr
 
 import pymc_ebm as ebm
+
+pytestmark = pytest.mark.usefixtures("interpreted")
 
 LINE = ebm.reference.quadrature(-np.inf, np.inf)
 

@@ -60,6 +60,7 @@ def matched_mean(problem, start, *, advance, random_seed, data):
     return ebm.fitting.Solution(u, none + 1 / len(data), none, np.nan, True, "Known.", [start, u])
 
 
+@pytest.mark.usefixtures("interpreted")
 def test_a_method_of_the_users_own(rng):
     data = rng.exponential(2.0, size=100)
     half = ebm.reference.quadrature(0, np.inf)
@@ -72,6 +73,7 @@ def test_a_method_of_the_users_own(rng):
     np.testing.assert_allclose(fit.se["s"], data.mean() / 10, rtol=1e-6)
 
 
+@pytest.mark.usefixtures("interpreted")
 def test_freight_regression():
     """MLE 13.824706, 1.483821, 5.781815 and log-likelihood −18.644891 of the summed likelihood."""
     with open("tests/data/freight.csv") as file:
@@ -118,6 +120,7 @@ def test_freight_regression():
     np.testing.assert_allclose([fit.se[n] for n in ("b0", "b1", "nu")], se, rtol=1e-3)
 
 
+@pytest.mark.usefixtures("interpreted")
 def test_with_the_prior_it_is_find_map(rng):
     data = rng.normal(0, 2, 50)
     with pm.Model():
@@ -131,6 +134,7 @@ def test_with_the_prior_it_is_find_map(rng):
     assert fit.se["sigma"] < flat.se["sigma"]
 
 
+@pytest.mark.usefixtures("interpreted")
 def test_a_domain_is_a_wall_for_the_steps_and_no_exception(rng):
     """As for pm.find_MAP: outside the domain the loss is inf, and the line search steps back."""
     data = rng.normal(0, 0.2, 50)
@@ -146,6 +150,7 @@ def test_a_domain_is_a_wall_for_the_steps_and_no_exception(rng):
     np.testing.assert_allclose(fit.estimate["s"], np.sqrt(np.mean(data**2)), rtol=1e-6)
 
 
+@pytest.mark.usefixtures("interpreted")
 def test_domain_holds_for_every_method(rng):
     """From outside the domain there is no estimate, whatever the method minimises."""
     data = rng.normal(0, 1, 50)
@@ -161,6 +166,7 @@ def test_domain_holds_for_every_method(rng):
                 ebm.find_MLE(method, progressbar=False)
 
 
+@pytest.mark.usefixtures("interpreted")
 def test_potential_and_ebm_give_one_estimate(rng):
     data = rng.normal(1, 2, 60)
     q = ebm.reference.independent(pm.Normal.dist(0, 4), draws=2000, random_seed=1)
@@ -182,6 +188,7 @@ def test_potential_and_ebm_give_one_estimate(rng):
     assert "both[scale]" in str(fits[0])
 
 
+@pytest.mark.usefixtures("interpreted")
 def test_mixture_of_two_gaussians(rng):
     """Estimates and standard errors are those of the mixture with the exact densities."""
     data = np.concatenate([rng.normal(-2, 0.7, 60), rng.normal(2, 1.2, 140)])
@@ -244,6 +251,7 @@ def test_florentine_marriages(seed, monkeypatch):
         assert abs(found.log_partition - full) < 4 * found.mcse + 0.01
 
 
+@pytest.mark.usefixtures("interpreted")
 def test_what_is_refused(rng):
     data = rng.normal(size=20)
     counts = rng.poisson(3, 20)
@@ -285,6 +293,7 @@ def test_what_is_refused(rng):
         ebm.fitting.path_integral({"s": np.ones(2)}, {"s": 1.0}, model=continuous)
 
 
+@pytest.mark.usefixtures("interpreted")
 def test_parameters_outside_the_likelihood_are_named(rng):
     with pm.Model():
         m = pm.Normal("m")

@@ -3,8 +3,11 @@
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
+import pytest
 
 import pymc_ebm as ebm
+
+pytestmark = pytest.mark.usefixtures("interpreted")
 
 
 def gaussian(x, mu, s):

@@ -6,6 +6,8 @@ import pytest
 
 import pymc_ebm as ebm
 
+pytestmark = pytest.mark.usefixtures("interpreted")
+
 
 def gaussian(x, mu, s):
     return (x - mu) ** 2 / (2 * s**2)

@@ -10,6 +10,7 @@ from pymc_ebm.fitting.find_mle import solve
 from pymc_ebm.fitting.problem import Problem
 
 
+@pytest.mark.usefixtures("interpreted")
 def test_pseudolikelihood_of_scalars_in_a_table_is_the_likelihood(rng):
     """Columns and cells have parameters; the values of scalar x are all enumerated."""
     covariate = rng.normal(size=(30, 2))
@@ -32,6 +33,7 @@ def test_pseudolikelihood_of_scalars_in_a_table_is_the_likelihood(rng):
     np.testing.assert_allclose(fits[0].objective, fits[1].objective, rtol=1e-9)
 
 
+@pytest.mark.usefixtures("interpreted")
 def test_pseudolikelihood_of_a_scalar_is_its_likelihood(rng):
     """Few rows of a regression: the estimate and the standard errors of maximum likelihood."""
     x = np.linspace(-1, 1, 12)

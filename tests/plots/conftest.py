@@ -17,7 +17,7 @@ DATA = np.resize([-1.754, 1.754], N)
 
 
 @pytest.fixture(autouse=True)
-def closed_figures():
+def closed_figures(interpreted):
     yield
     plt.close("all")
 

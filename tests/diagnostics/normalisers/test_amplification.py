@@ -11,6 +11,8 @@ from pymc_ebm.distribution.ebm import EBM
 from pymc_ebm.partition._log_partition import log_partition
 from pymc_ebm.reference._quadrature import quadrature
 
+pytestmark = pytest.mark.usefixtures("interpreted")
+
 
 def test_amplification_is_the_number_of_data_and_follows_set_data(paper):
     model = paper.gaussian(paper.normal_reference(draws=50))

@@ -8,6 +8,8 @@ import xarray as xr
 import pymc_ebm as ebm
 from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
 
+pytestmark = pytest.mark.usefixtures("interpreted")
+
 
 def gaussian(x, s):
     return x**2 / (2 * s**2)
@@ -71,7 +73,6 @@ def test_refine_builds_it_at_most_three_times(computed, builds, rng):
     assert len(builds) <= 3
 
 
-@pytest.mark.usefixtures("interpreted")
 def test_both_scales_say_the_same(rng):
     """Where a transform depends on another parameter: (0.5, upper) of s."""
     data = rng.normal(0, 2, 50)
@@ -90,7 +91,6 @@ def test_both_scales_say_the_same(rng):
     np.testing.assert_allclose(*found(point))
 
 
-@pytest.mark.usefixtures("interpreted")
 def test_data_and_names_that_are_not_there(rng):
     data = rng.normal(0, 2, 50)
     normalisers = Normalisers(model_of(data))
