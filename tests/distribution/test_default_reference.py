@@ -60,7 +60,7 @@ def test_colours_without_their_support_are_told(rng):
 
 def test_a_start_at_which_chains_stand_still():
     """At β = 40 they keep the state they have; the pilot halves β until they move."""
-    spins = lattice(6, 0.2, 1)
+    spins = lattice(5, 0.2, 1)
     with pm.Model() as model:
         beta = pm.HalfNormal("beta", 40, initval=40.0)
         ebm.EBM("spins", beta, energy=ising, observed=spins, progressbar=False)
@@ -97,7 +97,7 @@ def test_lattice(kaufman, seed):
 
 
 def test_same_data_same_reference(seed):
-    spins = lattice(6, 0.2, seed)
+    spins = lattice(5, 0.2, seed)
     found = []
     for _ in range(2):
         with pm.Model() as model:
@@ -108,7 +108,7 @@ def test_same_data_same_reference(seed):
 
 def test_colours_need_a_support(seed):
     """Three colours or counts: only the support says which."""
-    colours = lattice(5, 0.5, seed, values=(0, 1, 2), energy=potts)
+    colours = lattice(4, 0.5, seed, values=(0, 1, 2), energy=potts)
     for support in ((0, np.inf), (0, 2)):
         with pm.Model() as model:
             beta = pm.HalfNormal("beta")

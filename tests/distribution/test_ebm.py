@@ -139,7 +139,7 @@ def test_map_under_a_flat_prior(data):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("sampler", ["pymc", "nutpie", "numpyro"])
+@pytest.mark.parametrize("sampler", ["pymc", "nutpie"])
 def test_posterior_against_the_exact_model(sampler, data, seed):
     """Mean and sd within 4 Monte Carlo standard errors of the exact likelihood's (quadrature)."""
     q = ebm.reference.independent(pm.Normal.dist(2, 4), draws=4096, method="sobol", random_seed=1)
@@ -511,7 +511,7 @@ with pm.Model():
     ebm.EBM("x", sigma, energy=lambda x, s: x**2 / (scale * s**2), reference=q, observed=data)
     for how in (
         {"cores": 1},
-        *({"cores": 2, "mp_ctx": c} for c in ("fork", "forkserver", "spawn")),
+        *({"cores": 2, "mp_ctx": c} for c in ("fork", "spawn")),
     ):
         idata = pm.sample(
             20, tune=20, chains=2, nuts_sampler="pymc", random_seed=seed, progressbar=False,
@@ -523,7 +523,7 @@ with pm.Model():
 
 @pytest.mark.slow
 def test_processes_do_not_change_the_draws(seed):
-    """One seed, bit-identical draws for every way to start processes.
+    """One seed, bit-identical draws here, in forks and in processes that start anew.
 
     Without numba's fast math: with it, code that a process compiles and code that it loads from
     PyTensor's cache on the disk differ in the last digit, for PyMC's own distributions too.
@@ -537,7 +537,7 @@ def test_processes_do_not_change_the_draws(seed):
         text=True,
     )
     draws = done.stdout.split()
-    assert len(draws) == 4
+    assert len(draws) == 3
     assert len(set(draws)) == 1
 
 

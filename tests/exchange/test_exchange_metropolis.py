@@ -37,7 +37,7 @@ def gaussian(data=DATA):
     return model
 
 
-def sample(step, draws=3000, chains=4, **kwargs):
+def sample(step, draws=2000, chains=4, **kwargs):
     options = {"tune": 1000, "cores": 1, "progressbar": False, "compute_convergence_checks": False}
     return pm.sample(draws, chains=chains, step=step, **{**options, **kwargs})
 
@@ -111,7 +111,7 @@ def test_rows_of_parameters_potentials_and_new_data(seed):
         step = ebm.ExchangeMetropolis(sampler=exact, S=[0.3, 0.2])
         data = np.r_[DATA, np.resize([-0.5, 0.5], 40)]
         pm.set_data({"x_data": data})
-        idata = sample(step, draws=4000, random_seed=seed)
+        idata = sample(step, random_seed=seed)
     log_p = [stats.norm(0, GRID).logpdf(data[group == g][:, None]).sum(axis=0) for g in (0, 1)]
     tilted = grid_moments(log_p[0] - GRID**2 / 50 - GRID)
     assert (z_scores(idata["posterior"]["sigma"][..., 0], tilted) < 4).all()
@@ -162,8 +162,8 @@ def test_ising_against_enumeration(how, rng, seed):
         if how == "enumerated":
             idata = sample(ebm.ExchangeMetropolis(sampler=enumerated), random_seed=seed)
         else:
-            step = ebm.ExchangeMetropolis(sweeps=100)
-            idata = sample(step, draws=1500, tune=600, chains=2, random_seed=seed)
+            step = ebm.ExchangeMetropolis(sweeps=50)
+            idata = sample(step, draws=800, tune=400, chains=2, random_seed=seed)
     assert (z_scores(idata["posterior"]["beta"], grid_moments(log_p, grid)) < 4).all()
 
 
@@ -218,9 +218,9 @@ def test_network_against_enumeration_and_a_pooled_reference(seed):
         ebm.EBM(
             "x", theta, energy=energy, signature="(k)->(d)", reference=reference, observed=observed
         )
-        step = ebm.ExchangeMetropolis(sweeps=100, S=sd)
-        exchanged = sample(step, draws=3000, tune=500, chains=2, random_seed=seed)
-        some = exchanged.isel(draw=slice(None, None, 40))
+        step = ebm.ExchangeMetropolis(sweeps=50, S=sd)
+        exchanged = sample(step, draws=1500, tune=300, chains=2, random_seed=seed)
+        some = exchanged.isel(draw=slice(None, None, 20))
         ebm.compute_reference_stats(some, checks=[], progressbar=False)
     x = to_adjacency(reference.points).astype(float)
     statistics = [x.sum((1, 2)) / 2, np.einsum("bij,bjk,bik->b", x, x, x) / 6]

@@ -14,7 +14,6 @@ def log_z(q, energy):
     return logsumexp(q.log_weights - energy(q.points))
 
 
-@pytest.mark.slow
 def test_densities_sum_to_one(rng):
     z = np.concatenate([rng.normal(-4, 1, 80), rng.normal(4, 1, 80)])[:, None]
     line = ref.quadrature(-np.inf, np.inf, 4000)
@@ -24,7 +23,7 @@ def test_densities_sum_to_one(rng):
     counts = rng.poisson(3, 100)[:, None] + 0.5
     nonnegative = BoxMap(np.zeros(1), np.full(1, np.inf))
     mixture = KernelMixture(nonnegative.forward(counts), rng, correlated=False)
-    mass = np.exp(mixture.log_mass(np.arange(1_000_000)[:, None], nonnegative)).sum()
+    mass = np.exp(mixture.log_mass(np.arange(30_000)[:, None], nonnegative)).sum()
     assert 1 - 1e-4 < mass <= 1 + 1e-9
 
 

@@ -92,21 +92,13 @@ def test_five_dimensions(step, seed):
 
 
 @pytest.mark.parametrize("step", [STEPS["NUTS"], pm.Slice], ids=["NUTS", "Slice"])
-@pytest.mark.parametrize(
-    ("lower", "upper"),
-    [
-        (0.0, np.inf),
-        (-np.inf, -0.5),
-        (-1.5, 0.0),
-        ([-np.inf, 0.2, -np.inf, -1.0], [np.inf, np.inf, 0.7, 0.5]),
-    ],
-    ids=["half-line", "half-line below", "interval", "each coordinate its own"],
-)
-def test_bounded_supports(step, lower, upper, seed):
+def test_bounded_supports(step, seed):
     """E = x + x²/2 in each coordinate on its own bounds: mean and square against quadrature.
 
-    The bounds cut a normal density at −1 ± 1 near its top or on its slopes.
+    A line, two half-lines and an interval, which cut a normal density at −1 ± 1 near its top or on
+    its slopes.
     """
+    lower, upper = [-np.inf, 0.2, -np.inf, -1.0], [np.inf, np.inf, 0.7, 0.5]
     points = np.random.default_rng(seed).normal(size=(100, 4))
     points = np.clip(points, np.add(lower, 0.1), np.subtract(upper, 0.1))
     space = ebm.reference.Reference(points, np.zeros(100), np.arange(100), (lower, upper))
@@ -117,7 +109,7 @@ def test_bounded_supports(step, lower, upper, seed):
     x = tree["samples"]["x"].to_numpy()
     assert space.support.contains(x, 1).all()
     density = lambda v: np.exp(-v - v**2 / 2)
-    for i, (a, b) in enumerate(zip(*(np.broadcast_to(v, 4) for v in (lower, upper)), strict=True)):
+    for i, (a, b) in enumerate(zip(lower, upper, strict=True)):
         moments = [integrate.quad(lambda v, k=k: v**k * density(v), a, b)[0] for k in (0, 1, 2)]
         within(x[..., i], moments[1] / moments[0])
         within(x[..., i] ** 2, moments[2] / moments[0])
@@ -140,9 +132,9 @@ def test_reference_of_one_chain(step, seed):
     assert (abs(log_z - truth) < 4 * error + 1e-12).all()
 
 
-@every_step
-def test_reference_of_three_anchors(step, seed):
+def test_reference_of_three_anchors(seed):
     """log Z at anchors and between them, absolute by that of the first, within 4 errors."""
+    step = pm.Slice
     q = ebm.reference.pooled(
         quartic,
         [(0.5,), (2.0,), (8.0,)],
@@ -167,23 +159,23 @@ def test_reported_error_is_the_spread(seed):
     A spread of 60 has a standard error of 9%, of which three are allowed either way, and batches
     leave out up to 10%.
     """
-    anchors, repeats = (0.5, 2.0, 8.0), 60
+    anchors, repeats = (0.5, 2.0), 60
     rng, space = np.random.default_rng(seed), normals((1,), 1.0)
     draws = [
         markov_chain(
-            quartic, a, reference=space, step=pm.Metropolis, draws=400, tune=200,
+            quartic, a, reference=space, step=pm.Metropolis, draws=400, tune=100,
             chains=4 * repeats, random_seed=rng, progressbar=False, return_inferencedata=False,
         )
         for a in anchors
     ]  # fmt: skip
-    at = np.array([1.0, 2.0, 4.0, 8.0])
+    at = np.array([1.0, 2.0, 4.0])
     found, variances = [], []
     for i in range(repeats):
         q = ebm.reference.pooled(
             quartic,
             [(a,) for a in anchors],
             draws=[x[4 * i : 4 * i + 4] for x in draws],
-            log_partitions=[log_z_quartic(0.5, 1), None, None],
+            log_partitions=[log_z_quartic(0.5, 1), None],
         )
         log_z, error = estimate(q, quartic(q.points, at[:, None, None]))
         found.append(log_z - log_z_quartic(at, 1))

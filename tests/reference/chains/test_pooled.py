@@ -56,8 +56,7 @@ def test_too_few_batches_warn(rng):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("rho", "tolerance"), [(0.0, 0.2), (0.8, 0.25)])
-def test_error_of_pooled_chains(rho, tolerance, rng):
+def test_error_of_pooled_chains(rng):
     """Standard errors against the spread over 200 pools, at anchors and between them.
 
     A spread has a standard error of 5%; batches of ten autocorrelation times leave out up to 10%.
@@ -70,7 +69,7 @@ def test_error_of_pooled_chains(rho, tolerance, rng):
         q = ebm.reference.pooled(
             gaussian,
             [(s,) for s in scales],
-            draws=[s * autoregressive(rng, 4, 500, rho) for s in scales],
+            draws=[s * autoregressive(rng, 4, 500, 0.8) for s in scales],
             log_partitions=[LOG_Z(1.0), None, None],
         )
         log_z, error = estimate(q, gaussian(q.points, at[:, None]))
@@ -79,7 +78,7 @@ def test_error_of_pooled_chains(rho, tolerance, rng):
     spread = np.std(found, axis=0, ddof=1)
     reported = np.sqrt(np.mean(variances, axis=0))
     moving = at != 1.0
-    np.testing.assert_allclose(reported[moving], spread[moving], rtol=tolerance)
+    np.testing.assert_allclose(reported[moving], spread[moving], rtol=0.25)
     assert spread[~moving] < 1e-8 and reported[~moving] < 1e-8
     # The mean of 200, with a bias of second order, within 5 standard errors.
     error = 5 * spread / np.sqrt(200) + spread**2 + 1e-8
@@ -104,7 +103,7 @@ def test_chain_is_relative_unless_log_z_is_known(rng):
 
 @pytest.mark.slow
 def test_posterior_error_by_a_chain(rng):
-    """find_MLE over 200 chains at θ0: mcse is the spread, and the estimate the exact one."""
+    """find_MLE over 150 chains at θ0: mcse is the spread, and the estimate the exact one."""
     data = rng.normal(0, 2, 100)
     with pm.Model() as model:
         sigma = pm.HalfFlat("sigma")
@@ -112,7 +111,7 @@ def test_posterior_error_by_a_chain(rng):
         ebm.EBM("x", sigma, energy=gaussian, reference=first, observed=data)
     problem = ebm.fitting.Problem(model)
     fits = []
-    for _ in range(200):
+    for _ in range(150):
         draws = 2.2 * autoregressive(rng, 4, 500, 0.5)
         problem.set_reference(0, ebm.reference.chain(gaussian, 2.2, draws=draws))
         fit = ebm.fitting.solve(problem, recenter=False)
@@ -120,8 +119,8 @@ def test_posterior_error_by_a_chain(rng):
     estimates, mcse = np.array(fits).T
     exact = np.sqrt(np.mean(data**2))
     spread = estimates.std(ddof=1)
-    assert abs(estimates.mean() - exact) < 5 * spread / np.sqrt(200)
-    # 5% for the spread, 10% for the ends of batches.
+    assert abs(estimates.mean() - exact) < 5 * spread / np.sqrt(150)
+    # 6% for the spread, 10% for the ends of batches.
     np.testing.assert_allclose(np.sqrt(np.mean(mcse**2)), spread, rtol=0.2)
 
 
@@ -179,14 +178,14 @@ def lattice_estimate(side, draws, seed):
 
 @pytest.mark.slow
 def test_ising_8_by_8(seed):
-    """Within 4 standard errors of at most 0.05, and these are the spread over 40 sets of chains.
+    """Within 4 standard errors of at most 0.08, and these are the spread over 40 sets of chains.
 
     The spread over n has a relative error of 1/√(2n − 2), 11%, and three of these are allowed.
     """
     n = 40
-    found, error = np.moveaxis([lattice_estimate(8, 2000, seed + i) for i in range(n)], 1, 0)
+    found, error = np.moveaxis([lattice_estimate(8, 800, seed + i) for i in range(n)], 1, 0)
     away = found - LATTICE_LOG_Z[8]
-    assert (error <= 0.05).all()
+    assert (error <= 0.08).all()
     # Of 120 numbers the largest is above 4 with a chance of 1%.
     assert (abs(away) < 4 * error).all()
     assert (abs(away.mean(axis=0)) < 4 * np.sqrt((error**2).mean(axis=0) / n)).all()
