@@ -27,7 +27,7 @@ def by_annealing(
     anchors: int = 5,
     particles: int = 2048,
     first: int = 2**9,
-    largest: int = 2**14,
+    largest: int = 2**15,
 ) -> Iterator[Answer]:
     """Importance sampling from a mixture that descents and a short annealing have found.
 
