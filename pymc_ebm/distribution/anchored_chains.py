@@ -12,6 +12,7 @@ from pymc_ebm.distribution.events import Events
 from pymc_ebm.energy.energy import Energy
 from pymc_ebm.energy.initial_values import initial_values
 from pymc_ebm.reference._from_draws import from_draws
+from pymc_ebm.reference.annealing.level import level_of_sites
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.reference.chains._pooled import pooled
 from pymc_ebm.space.sites import Sites
@@ -50,6 +51,7 @@ def anchored_chains(energy: Energy, params, events: Events, progressbar: bool) -
         bounds=_prior_bounds(params),
         sampler=sampler,
         support=space,
+        level=lambda theta: level_of_sites(energy, theta, events.flat, space, rng),
         # The same data give the same reference: fits are reproducible without a seed.
         random_seed=rng,
         progressbar=progressbar,

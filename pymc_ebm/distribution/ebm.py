@@ -40,6 +40,13 @@ __all__ = ["EBM"]
 _OF_PYMC = ("rng", "initval", "total_size", "transform", "default_transform", "shape", "size")
 
 
+RELATIVE = (
+    "log Z is known up to a constant, as of chains. The posterior does not depend on it, but "
+    "log-likelihoods, LOO and Bayes factors do. If you need them, give an anchor its "
+    "log_partition, or use a reference that has a level: enumeration, annealed."
+)
+
+
 class EBM(Distribution):
     r"""Energy-based model: log p(x | θ) = −E(x | θ) − log Ẑ(θ) (eqs. 1, 3 and 8).
 
@@ -157,6 +164,8 @@ class EBM(Distribution):
                 wall = wall_of(energy, variables, reference)
                 if wall:
                     warnings.warn(f"EBM {name!r}: {wall}", UserWarning, stacklevel=2)
+            if not reference.absolute:
+                warnings.warn(f"EBM {name!r}: {RELATIVE}", UserWarning, stacklevel=2)
             missing = None
             if data is not None and holes is not None:
                 missing = missing_entries(data, holes, energy, variables, reference, moving)

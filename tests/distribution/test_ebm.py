@@ -656,3 +656,19 @@ def test_rounding_warning(data):
             reference=LINE(),
             observed=data,
         )
+
+
+def test_a_relative_level_is_told_where_the_likelihood_is_written(rng):
+    """A chain without its log Z: the posterior stands, and log-likelihoods do not."""
+    draws = rng.normal(0, 2, size=(4, 500))
+    energy = lambda x, s: x**2 / (2 * s**2)
+    relative = ebm.reference.chain(energy, 2.0, draws=draws)
+    log_z = np.log(2 * np.sqrt(2 * np.pi))
+    absolute = ebm.reference.chain(energy, 2.0, draws=draws, log_partition=log_z)
+    with pm.Model():
+        s = pm.HalfNormal("s", 5, initval=2.0)
+        with pytest.warns(UserWarning, match="known up to a constant"):
+            ebm.EBM("x", s, energy=energy, reference=relative, observed=rng.normal(0, 2, 20))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            ebm.EBM("y", s, energy=energy, reference=absolute, observed=rng.normal(0, 2, 20))

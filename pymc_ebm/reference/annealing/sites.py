@@ -64,6 +64,11 @@ class SitesByGibbs:
         self._terms = terms if len(terms) == 1 + len(anchors) else None
         self._sweeps: dict = {}
 
+    @property
+    def by_pairs(self) -> bool:
+        """Whether energies at all anchors are sums over sites and pairs."""
+        return self._terms is not None
+
     def draw(self, rng: np.random.Generator, draws: int) -> NDArray:
         """Codes ``(draws, D)`` from the base law."""
         u = rng.random((draws, self.n_dim))

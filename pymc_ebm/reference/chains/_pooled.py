@@ -37,6 +37,7 @@ def pooled(
     support=None,
     random_seed=None,
     points_of_placed: int = 2**16,
+    level: Callable[[Sequence[Any]], tuple[float, float] | None] | None = None,
     progressbar: bool = True,
 ) -> Reference:
     r"""Chains at anchors θ_1..θ_K pooled: points wherever one of them goes.
@@ -79,6 +80,9 @@ def pooled(
     points_of_placed : int
         Where anchors are placed, chains are thinned to so many points of all together. The default
         is enough for an error below a percent of a posterior sd.
+    level : callable, optional
+        ``level(theta)`` gives log Z of the first anchor and its standard error, or None, where
+        neither `log_partitions` nor a law of independent sites that ties the chains tells it.
     progressbar : bool
 
     Returns
@@ -148,6 +152,9 @@ def pooled(
             sampler(energy, *theta, **settings, progressbar=progressbar)  # type: ignore[misc]
             for theta in anchors
         ]
+    if level is not None and not laws and log_partitions is None:
+        first = level(anchors[0])
+        log_partitions = None if first is None else [first, *[None] * (len(anchors) - 1)]
     chains = [chain_draws(d) for d in draws]
     if len(chains) != len(anchors):
         raise ValueError(
@@ -171,12 +178,12 @@ def pooled(
             f"The energy is not finite at {(~np.isfinite(energies)).any(axis=1).sum()} of "
             f"{len(points)} points, at one of the anchors. Anchors must share their support."
         )
-    groups, first = [], 0
+    groups, first_group = [], 0
     for c, part in zip(chains, np.split(series, np.cumsum(counts)), strict=False):
-        labels = batches(part.reshape(*c.shape[:2], -1)) + first
-        first = int(labels.max()) + 1
+        labels = batches(part.reshape(*c.shape[:2], -1)) + first_group
+        first_group = int(labels.max()) + 1
         groups.append(labels.ravel())
-    groups.append(first + np.arange(len(points) - counts.sum()))
+    groups.append(first_group + np.arange(len(points) - counts.sum()))
     energies = np.column_stack([energies, *(-law.log_density(points) for law in laws)])
     counts = np.concatenate([counts, np.array([len(y) for y in of_laws], dtype=int)])
     given = given_by_laws(len(anchors), len(laws))
