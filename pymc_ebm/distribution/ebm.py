@@ -73,11 +73,12 @@ class EBM(Distribution):
         Core dimensions of the parameters, as ``pm.CustomDist`` takes them; the output side may
         be left out: ``"(k),()"``.
     support : str, pair or callable, optional
-        ``"real"``, ``"positive"``, ``"unit"``, ... or ``(lower, upper)``; the reference's own by
-        default. Points of the reference outside it are dropped. A bound may also be an array or
-        data with one for each observation, a variable of the model, or ``support=`` a function of
-        the parameters that returns both, ``lambda a, low: (low, 50)``: the points then move with
-        it, and so do derivatives.
+        ``"real"``, ``"positive"``, ``"unit"``, ``"sphere"``, ``"circle"``, ``"simplex"``,
+        ``"permutations"``, a space or ``(lower, upper)``; the reference's own by default. Points
+        of the reference outside it are dropped. A bound may also be an array or data with one for
+        each observation, a variable of the model, or ``support=`` a function of the parameters
+        that returns both, ``lambda a, low: (low, 50)``: the points then move with it, and so do
+        derivatives.
     domain : callable, optional
         ``domain(*params)`` returns one condition or several; where one fails, logp is −inf (or
         an error, by PyMC's rules), whatever the energy says.
