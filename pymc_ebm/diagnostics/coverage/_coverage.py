@@ -124,8 +124,16 @@ def check_coverage(
             verdicts[normaliser.name] = CoverageVerdict("covered", "The reference is exact.")
             continue
         if reference.n_rows is not None:
-            verdicts[normaliser.name] = CoverageVerdict(
-                "not checked", "Each row has points of its own, too few for a search."
+            verdicts[normaliser.name] = (
+                CoverageVerdict(
+                    "covered",
+                    "What selected the draws of each row is known at these draws alone, so that "
+                    "there is nowhere else to look.",
+                )
+                if reference.selected
+                else CoverageVerdict(
+                    "not checked", "Each row has points of its own, too few for a search."
+                )
             )
             continue
         search = CoverageSearch(normalisers, normaliser)
