@@ -173,8 +173,7 @@ class EBM(Distribution):
             if data is not None:
                 check_shape(data, dims, kwargs.get("shape"))
                 check_values(data, reference, moving)
-                if reference.discrete and data.dtype.kind == "f":
-                    observed = as_integers(observed, data)
+                observed = as_integers(observed, data, reference)
             log_z = log_partition(energy, *variables, reference=reference)
             _refuse_captured(log_z.owner, variables)
             if data is not None:

@@ -79,12 +79,12 @@ def check_shape(data, dims, shape):
 def check_values(data, reference, moving=None):
     """Refuse data that are not of the reference's kind, event shape, support or states."""
     integral = data.dtype.kind in "iub" or np.array_equal(data, np.round(data))
-    if reference.discrete and not integral:
+    if _of_integers(reference) and not integral:
         raise TypeError(
             f"the reference is discrete, but the data are of dtype {data.dtype} with fractions. "
             "Choose a continuous reference."
         )
-    if not reference.discrete and data.dtype.kind in "iub":
+    if not _of_integers(reference) and data.dtype.kind in "iub":
         raise TypeError(
             f"the reference is continuous, but the data are of dtype {data.dtype}. Choose a "
             "discrete reference, or convert the data to float if they are measurements."
@@ -118,8 +118,15 @@ def check_values(data, reference, moving=None):
         )
 
 
-def as_integers(observed, data):
-    """Integral data of a float dtype as integers, for a discrete reference."""
+def _of_integers(reference) -> bool:
+    """Whether events are integers: listed states may be fractions."""
+    return reference.space.dtype == "int64"
+
+
+def as_integers(observed, data, reference):
+    """Integral data of a float dtype as integers, for a reference of integers."""
+    if not _of_integers(reference) or data.dtype.kind != "f":
+        return observed
     if isinstance(observed, pt.TensorVariable):
         return observed.astype("int64")
     return data.astype("int64")
@@ -146,7 +153,7 @@ def check_energy(data, energy: Energy, variables, reference, moving=None):
                 f"observation shares, write signature={letters!r}."
             )
     known = dict(zip(variables, map(pt.constant, values), strict=True))
-    dtype = "int64" if reference.discrete else "float64"
+    dtype = "int64" if _of_integers(reference) else "float64"
 
     def at(x):
         x = pt.constant(x.astype(dtype))

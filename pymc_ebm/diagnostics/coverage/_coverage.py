@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import stats
 
-from pymc_ebm.diagnostics.coverage.at_draw import CoverageAtDraw, CoverageSearch
+from pymc_ebm.diagnostics.coverage.at_draw import CoverageAtDraw, CoverageSearch, of_rows
 from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
 from pymc_ebm.diagnostics.normalisers.posterior import flat_draws
 from pymc_ebm.reference.base import Reference
@@ -124,17 +124,7 @@ def check_coverage(
             verdicts[normaliser.name] = CoverageVerdict("covered", "The reference is exact.")
             continue
         if reference.n_rows is not None:
-            verdicts[normaliser.name] = (
-                CoverageVerdict(
-                    "covered",
-                    "What selected the draws of each row is known at these draws alone, so that "
-                    "there is nowhere else to look.",
-                )
-                if reference.selected
-                else CoverageVerdict(
-                    "not checked", "Each row has points of its own, too few for a search."
-                )
-            )
+            verdicts[normaliser.name] = CoverageVerdict(*of_rows(reference))
             continue
         search = CoverageSearch(normalisers, normaliser)
         at_draws = [search.at(row, rng) for row in rows]

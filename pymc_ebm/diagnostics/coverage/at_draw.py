@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pytensor
@@ -18,9 +19,10 @@ from pymc_ebm.diagnostics.coverage.modes_reached import ModesReached, modes_reac
 from pymc_ebm.diagnostics.normalisers.find import Normaliser
 from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
 from pymc_ebm.kernels.routes import choose
+from pymc_ebm.reference.base import Reference
 from pymc_ebm.weights.normalised import ess, normalise
 
-__all__ = ["IMPROBABLE", "CoverageAtDraw", "CoverageSearch"]
+__all__ = ["IMPROBABLE", "CoverageAtDraw", "CoverageSearch", "of_rows"]
 
 # Nats by which a weight must exceed all of the points' to count as out of their reach.
 _MARGIN = 0.05
@@ -55,6 +57,17 @@ class CoverageAtDraw:
     improbable: int
     modes: ModesReached
     after_selection: bool
+
+
+def of_rows(reference: Reference) -> tuple[Literal["covered", "not checked"], str]:
+    """Verdict and reason for points of each row's own, of which there are too few to search."""
+    if reference.selected:
+        return (
+            "covered",
+            "What selected the draws of each row is known at these draws alone, so that there is "
+            "nowhere else to look.",
+        )
+    return "not checked", "Each row has points of its own, too few for a search."
 
 
 class CoverageSearch:
