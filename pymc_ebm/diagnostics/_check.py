@@ -173,7 +173,7 @@ class _NormalApproximation:
             # Where twelve searches have not found the mode, more do not.
             for _ in range(12):
                 # A first step beyond the domain of parameters ends a search: on with smaller ones.
-                mode = _minimum(downhill, mode, size)
+                mode, endless = _minimum(downhill, mode, size)
                 before, (value, slope) = value, downhill(mode)
                 hessian = np.array(
                     [
@@ -183,8 +183,10 @@ class _NormalApproximation:
                 )
                 self._hessian = (hessian + hessian.T) / 2
                 self.known = bool(np.isfinite(hessian).all())
-                self.found = self.known and _nats_above(slope, self._hessian) < near
-                if self.found:
+                above = _nats_above(slope, self._hessian) if self.known else np.inf
+                self.found = above < near
+                # A search that goes on and on where nothing bends upwards has no end.
+                if self.found or (endless and np.isinf(above)):
                     break
                 size = size if before - value > near else size / 10
         self._mode, self.mode = mode, self._point(mode)
@@ -200,15 +202,15 @@ class _NormalApproximation:
         return {**self._start, **DictToArrayBijection.rmap(RaveledVars(u, self._info))}
 
 
-def _minimum(function, start: NDArray, size: float) -> NDArray:
-    """Where L-BFGS ends that begins with a step of about `size`."""
+def _minimum(function, start: NDArray, size: float) -> tuple[NDArray, bool]:
+    """Where L-BFGS ends that begins with a step of about `size`; whether it was cut off there."""
 
     def scaled(v):
         value, slope = function(start + size * v)
         return value, size * slope
 
     found = optimize.minimize(scaled, np.zeros(len(start)), jac=True, method="L-BFGS-B")
-    return start + size * found.x
+    return start + size * found.x, found.status == 1
 
 
 def _nats_above(slope: NDArray, hessian: NDArray) -> float:
