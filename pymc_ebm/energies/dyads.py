@@ -1,7 +1,9 @@
-"""Undirected networks as vectors of dyads, in NumPy and as graphs.
+"""Networks as vectors of dyads, in NumPy and as graphs.
 
-A network of n nodes is the vector of its n(n − 1)/2 dyads, 1 where two nodes are tied: the part of
-the adjacency matrix above the diagonal, row by row. Changing one dyad keeps it undirected.
+An undirected network of n nodes is the vector of its n(n − 1)/2 dyads, 1 where two nodes are tied:
+the part of the adjacency matrix above the diagonal, row by row. A directed one has a place for each
+of the n(n − 1) ordered pairs: the matrix without its diagonal, row by row. Changing one place keeps
+a network of its kind.
 """
 
 from __future__ import annotations
@@ -12,32 +14,37 @@ import numpy as np
 import pytensor.tensor as pt
 from pytensor.tensor.variable import TensorVariable
 
-__all__ = ["adjacency", "dyads_of", "to_adjacency", "to_dyads"]
+__all__ = ["adjacency", "directed_adjacency", "dyads_of", "places", "to_adjacency", "to_dyads"]
 
 
-def to_dyads(adjacency) -> np.ndarray:
-    """Dyads of adjacency matrices: the entries above the diagonal, row by row.
+def to_dyads(adjacency, *, directed: bool = False) -> np.ndarray:
+    """Dyads of adjacency matrices: the entries above the diagonal, or all off it, row by row.
 
     Parameters
     ----------
     adjacency : array_like
-        ``(*batch, n, n)`` of 0 and 1, symmetric, zero on the diagonal.
+        ``(*batch, n, n)`` of 0 and 1, zero on the diagonal; symmetric unless directed.
+    directed : bool
+        Entry ij is a tie from i to j, and need not equal entry ji.
 
     Returns
     -------
     ndarray of int
-        ``(*batch, n(n − 1)/2)``, in the order 01, 02, …, 12, 13, ….
+        ``(*batch, n(n − 1)/2)``, in the order 01, 02, …, 12, 13, …; directed
+        ``(*batch, n(n − 1))``, in the order 01, 02, …, 10, 12, ….
 
     Raises
     ------
     ValueError
-        Matrices that are not square or not symmetric, entries other than 0 and 1, or ties of a
-        node to itself.
+        Matrices that are not square, or not symmetric though undirected, entries other than 0 and
+        1, or ties of a node to itself.
 
     Examples
     --------
     >>> to_dyads([[0, 1, 0], [1, 0, 1], [0, 1, 0]])
     array([1, 0, 1])
+    >>> to_dyads([[0, 1, 0], [0, 0, 1], [0, 1, 0]], directed=True)
+    array([1, 0, 0, 1, 0, 1])
     """
     matrix = np.asarray(adjacency)
     if matrix.ndim < 2 or matrix.shape[-1] != matrix.shape[-2]:
@@ -50,34 +57,37 @@ def to_dyads(adjacency) -> np.ndarray:
             f"{other.sum()} of {matrix.size} entries are neither 0 nor 1, the first is "
             f"{matrix[other][0]}. Give 1 where two nodes are tied and 0 elsewhere."
         )
-    if (one_way := (matrix != np.swapaxes(matrix, -1, -2)).sum() // 2) > 0:
+    one_way = (matrix != np.swapaxes(matrix, -1, -2)).sum() // 2
+    if one_way > 0 and not directed:
         raise ValueError(
             f"{one_way} pairs of nodes are tied in one direction only. Give symmetric matrices, "
-            "such as np.maximum(a, a.T)."
+            "such as np.maximum(a, a.T), or say directed=True."
         )
     if (loops := np.trace(matrix, axis1=-2, axis2=-1).sum()) > 0:
         raise ValueError(f"{loops} nodes are tied to themselves. Set the diagonal to 0.")
-    rows, columns = np.triu_indices(matrix.shape[-1], 1)
-    return matrix[..., rows, columns].astype(np.int64)
+    return matrix[(..., *places(matrix.shape[-1], directed))].astype(np.int64)
 
 
-def to_adjacency(dyads) -> np.ndarray:
+def to_adjacency(dyads, *, directed: bool = False) -> np.ndarray:
     """Adjacency matrices of dyads: the inverse of `to_dyads`.
 
     Parameters
     ----------
     dyads : array_like
-        ``(*batch, n(n − 1)/2)``, in the order 01, 02, …, 12, 13, ….
+        ``(*batch, n(n − 1)/2)``, in the order 01, 02, …, 12, 13, …; directed
+        ``(*batch, n(n − 1))``, in the order 01, 02, …, 10, 12, ….
+    directed : bool
+        The dyads are those of directed networks.
 
     Returns
     -------
     ndarray
-        ``(*batch, n, n)``, symmetric, zero on the diagonal, of the type of `dyads`.
+        ``(*batch, n, n)``, zero on the diagonal, symmetric unless directed, of the type of `dyads`.
 
     Raises
     ------
     ValueError
-        A number of dyads that is not n(n − 1)/2.
+        A number of dyads that is not n(n − 1)/2, or n(n − 1) if directed.
 
     Examples
     --------
@@ -85,27 +95,44 @@ def to_adjacency(dyads) -> np.ndarray:
     array([[0, 1, 0],
            [1, 0, 1],
            [0, 1, 0]])
+    >>> to_adjacency([1, 0, 0, 1, 0, 1], directed=True)
+    array([[0, 1, 0],
+           [0, 0, 1],
+           [0, 1, 0]])
     """
     dyads = np.asarray(dyads)
-    n = _nodes(dyads.shape[-1] if dyads.ndim else 0)
+    n = _nodes(dyads.shape[-1] if dyads.ndim else 0, directed)
     matrix = np.zeros((*dyads.shape[:-1], n, n), dtype=dyads.dtype)
-    rows, columns = np.triu_indices(n, 1)
+    rows, columns = places(n, directed)
     matrix[..., rows, columns] = dyads
-    matrix[..., columns, rows] = dyads
+    if not directed:
+        matrix[..., columns, rows] = dyads
     return matrix
 
 
+def places(n: int, directed: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of the adjacency matrix where the dyads of n nodes are, in their order."""
+    if directed:
+        rows, columns = np.nonzero(~np.eye(n, dtype=bool))
+        return rows, columns
+    return np.triu_indices(n, 1)
+
+
 def adjacency(x) -> TensorVariable:
-    """Adjacency matrices ``(*batch, n, n)``, in float64, as a graph of dyads."""
+    """Adjacency matrices ``(*batch, n, n)``, in float64, as a graph of undirected dyads."""
     x = pt.as_tensor(x)
     n = _graph_nodes(x)
     node = pt.arange(n)
     low, high = pt.minimum(node[:, None], node), pt.maximum(node[:, None], node)
-    place = low * n - low * (low + 1) // 2 + high - low - 1
-    off = pt.neq(low, high)
-    # The diagonal reads dyad 0, times 0.
-    entries = x[..., pt.switch(off, place, 0).ravel()].astype("float64")
-    return entries.reshape((*x.shape[:-1], n, n)) * off
+    return _matrix(x, n, low * n - low * (low + 1) // 2 + high - low - 1)
+
+
+def directed_adjacency(x) -> TensorVariable:
+    """Adjacency matrices ``(*batch, n, n)``, in float64, as a graph of directed dyads."""
+    x = pt.as_tensor(x)
+    n = _graph_nodes(x, directed=True)
+    row, column = pt.arange(n)[:, None], pt.arange(n)
+    return _matrix(x, n, row * (n - 1) + column - pt.gt(column, row))
 
 
 def dyads_of(matrix, x) -> TensorVariable:
@@ -115,19 +142,34 @@ def dyads_of(matrix, x) -> TensorVariable:
     return matrix.reshape((*matrix.shape[:-2], n * n))[..., rows * n + columns]
 
 
-def _graph_nodes(x):
+def _matrix(x, n, place) -> TensorVariable:
+    """Matrices of which entry ij is x at ``place[i, j]``, and 0 on the diagonal."""
+    off = 1 - pt.eye(n)
+    # The diagonal reads dyad 0, times 0.
+    entries = x[..., pt.switch(off, place, 0).ravel()].astype("float64")
+    return entries.reshape((*x.shape[:-1], n, n)) * off
+
+
+def _graph_nodes(x, directed: bool = False):
     """Number of nodes: an int where the number of dyads is known, as for points, or a graph."""
     n_dyads = x.type.shape[-1] if x.type.ndim else 0
     if n_dyads is not None:
-        return _nodes(n_dyads)
-    return pt.round((1 + pt.sqrt(1 + 8 * x.shape[-1])) / 2).astype("int64")
+        return _nodes(n_dyads, directed)
+    per_pair = 1 if directed else 2
+    return pt.round((1 + pt.sqrt(1 + 4 * per_pair * x.shape[-1])) / 2).astype("int64")
 
 
-def _nodes(n_dyads: int) -> int:
-    n = (1 + math.isqrt(1 + 8 * n_dyads)) // 2
-    if n_dyads < 1 or n * (n - 1) // 2 != n_dyads:
+def _nodes(n_dyads: int, directed: bool = False) -> int:
+    per_pair = 1 if directed else 2
+    n = (1 + math.isqrt(1 + 4 * per_pair * n_dyads)) // 2
+    if n_dyads < 1 or n * (n - 1) // per_pair != n_dyads:
+        kind, size, how = (
+            ("directed", "n(n - 1)", "to_dyads(adjacency, directed=True)")
+            if directed
+            else ("undirected", "n(n - 1)/2", "to_dyads(adjacency)")
+        )
         raise ValueError(
-            f"{n_dyads} dyads are not those of a network: n nodes have n(n - 1)/2. Give vectors "
-            "(*batch, n(n - 1)/2), such as to_dyads makes."
+            f"{n_dyads} dyads are not those of a network that is {kind}: n nodes have {size}. Give "
+            f"vectors (*batch, {size}), such as {how} makes."
         )
     return n

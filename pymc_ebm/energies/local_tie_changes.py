@@ -1,57 +1,39 @@
-"""What one tie changes in a statistic of a network, compiled: the fast path of Gibbs updates.
+"""What one tie changes in a statistic of an undirected network, or in a sum of ties, compiled.
 
 Each ``change(x, site, value, *options)`` is T(x with x[site] = value) − T(x) for the dyads x of
-one network. It is (value − x[site]) Δ_site(x), with Δ the change statistics of `changes`, which
-are graphs for all dyads of many networks.
+one network. It is (value − x[site]) Δ_site(x), Δ the change statistic of the tie.
 """
 
 from __future__ import annotations
-
-import inspect
-from collections.abc import Callable, Sequence
-from functools import lru_cache, partial
 
 import numba
 import numpy as np
 
 __all__ = [
-    "combined_change",
+    "binomial",
+    "degree_change",
     "edge_change",
+    "gwdegree_change",
+    "gwdsp_change",
     "gwesp_change",
     "star_change",
     "triangle_change",
+    "weighted_change",
 ]
-
-
-def combined_change(statistics: Sequence[Callable]) -> Callable | None:
-    """Compiled change of −Σ_k θ_k T_k, ``(x, site, value, theta) -> float``.
-
-    The same one for equal statistics, so that models of them share what is compiled.
-
-    Parameters
-    ----------
-    statistics : sequence of callable
-        Functions with an attribute `local_change`, or `functools.partial` of them.
-
-    Returns
-    -------
-    callable or None
-        None where a statistic has no `local_change`.
-    """
-    parts = [_change_and_options(statistic) for statistic in statistics]
-    known = tuple(part for part in parts if part is not None)
-    if len(known) < len(parts):
-        return None
-    try:
-        return _combined(known)
-    except TypeError:  # an option without a hash, such as an array
-        return _combined.__wrapped__(known)
 
 
 @numba.njit(cache=True)
 def edge_change(x, site, value):
     """Δ = 1."""
     return 1.0 * value - 1.0 * x[site]
+
+
+@numba.njit(cache=True)
+def weighted_change(x, site, value, weights):
+    """Δ_ij = w_ij, the weights of undirected dyads before those of directed ones."""
+    undirected = len(weights) // 3
+    place = site if len(x) == undirected else undirected + site
+    return (1.0 * value - 1.0 * x[site]) * weights[place]
 
 
 @numba.njit(cache=True)
@@ -68,14 +50,25 @@ def triangle_change(x, site, value):
 @numba.njit(cache=True)
 def star_change(x, site, value, k):
     """Δ_ij = C(d_i, k − 1) + C(d_j, k − 1), d_i the ties of node i other than ij."""
-    i, j, n = _ends(x, site)
-    ties_i, ties_j = 0, 0
-    for h in range(n):
-        if h != i and h != j:
-            ties_i += x[_dyad(i, h, n)] != 0
-            ties_j += x[_dyad(j, h, n)] != 0
-    added = _choose(ties_i, k - 1) + _choose(ties_j, k - 1)
+    d_i, d_j = _other_ties(x, site)
+    return (1.0 * value - 1.0 * x[site]) * (binomial(d_i, k - 1) + binomial(d_j, k - 1))
+
+
+@numba.njit(cache=True)
+def degree_change(x, site, value, d):
+    """Δ_ij = [d_i = d − 1] − [d_i = d] + the same of j, d_i the ties of node i other than ij."""
+    added = 0
+    for ties in _other_ties(x, site):
+        added += (ties == d - 1) - (ties == d)
     return (1.0 * value - 1.0 * x[site]) * added
+
+
+@numba.njit(cache=True)
+def gwdegree_change(x, site, value, decay):
+    """Δ_ij = r^d_i + r^d_j with r = 1 − exp(−α), d_i the ties of node i other than ij."""
+    ratio = -np.expm1(-decay)
+    d_i, d_j = _other_ties(x, site)
+    return (1.0 * value - 1.0 * x[site]) * (ratio**d_i + ratio**d_j)
 
 
 @numba.njit(cache=True)
@@ -92,36 +85,39 @@ def gwesp_change(x, site, value, decay):
     return (1.0 * value - 1.0 * x[site]) * (own + added)
 
 
-def _change_and_options(statistic) -> tuple[Callable, tuple] | None:
-    """The change of a statistic, and the values of its options in their order."""
-    change = getattr(statistic, "local_change", None)
-    if change is None and isinstance(statistic, partial):
-        change = getattr(statistic.func, "local_change", None)
-    if change is None:
-        return None
-    _, *options = inspect.signature(statistic).parameters.values()
-    return change, tuple(option.default for option in options)
+@numba.njit(cache=True)
+def gwdsp_change(x, site, value, decay):
+    """Δ_ij = Σ_h x_jh r^p_ih + Σ_h x_ih r^p_jh, the partners p counted without ij."""
+    i, j, n = _ends(x, site)
+    ratio, added = -np.expm1(-decay), 0.0
+    for h in range(n):
+        if h != i and h != j:
+            if x[_dyad(j, h, n)]:
+                added += ratio ** _others(x, i, h, j, n)
+            if x[_dyad(i, h, n)]:
+                added += ratio ** _others(x, j, h, i, n)
+    return (1.0 * value - 1.0 * x[site]) * added
 
 
-@lru_cache
-def _combined(parts):
-    total = None
-    for k, (change, options) in enumerate(parts):
-        total = _added(total, k, change, options)
-    return total
+@numba.njit(cache=True)
+def binomial(count, k):
+    """C(count, k), 0 where count < k."""
+    product = 1.0
+    for i in range(k):
+        product = product * (count - i) / (i + 1)
+    return product
 
 
-def _added(before, k, change, options):
-    """The change of one more statistic added to those before: numba compiles no loop over them."""
-    if before is None:
-        return numba.njit(
-            lambda x, site, value, theta: -theta[k] * change(x, site, value, *options)
-        )
-    return numba.njit(
-        lambda x, site, value, theta: (
-            before(x, site, value, theta) - theta[k] * change(x, site, value, *options)
-        )
-    )
+@numba.njit(cache=True)
+def _other_ties(x, site):
+    """Ties of both nodes of a dyad, without the dyad itself."""
+    i, j, n = _ends(x, site)
+    ties_i, ties_j = 0, 0
+    for h in range(n):
+        if h != i and h != j:
+            ties_i += x[_dyad(i, h, n)] != 0
+            ties_j += x[_dyad(j, h, n)] != 0
+    return ties_i, ties_j
 
 
 @numba.njit(cache=True)
@@ -149,11 +145,3 @@ def _others(x, i, h, without, n):
         if g != i and g != h and g != without and x[_dyad(i, g, n)] and x[_dyad(h, g, n)]:
             partners += 1
     return partners
-
-
-@numba.njit(cache=True)
-def _choose(count, k):
-    product = 1.0
-    for i in range(k):
-        product = product * (count - i) / (i + 1)
-    return product

@@ -9,8 +9,8 @@ from __future__ import annotations
 import pytensor.tensor as pt
 from pytensor.tensor.variable import TensorVariable
 
-from pymc_ebm.energies._ergm import choose, partner_weight, shared_ratio
 from pymc_ebm.energies.dyads import adjacency, dyads_of
+from pymc_ebm.energies.undirected_statistics import choose, geometric_sum, shared_ratio
 
 __all__ = ["edge_changes", "gwesp_changes", "star_changes", "triangle_changes"]
 
@@ -138,4 +138,4 @@ def gwesp_changes(x, *, decay: float) -> TensorVariable:
     untied = (a * ratio**partners) @ a
     tied = (a * ratio ** pt.maximum(partners - 1, 0)) @ a
     added = pt.switch(a > 0, tied, untied)
-    return dyads_of(partner_weight(partners, ratio) + added + added.swapaxes(-1, -2), x)
+    return dyads_of(geometric_sum(partners, ratio) + added + added.swapaxes(-1, -2), x)

@@ -1,0 +1,117 @@
+"""Compiled changes of statistics of a network with their options, and of weighted sums of them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
+
+import numba
+
+__all__ = ["change_and_options", "combined_change", "name_of"]
+
+
+def combined_change(
+    statistics: Sequence[Callable], offsets: Sequence[tuple[Callable, float]] = ()
+) -> Callable | None:
+    """Compiled change of −Σ_k θ_k T_k − Σ_j c_j O_j, ``(x, site, value, theta) -> float``.
+
+    The same one for equal statistics, so that models of them share what is compiled.
+
+    Parameters
+    ----------
+    statistics : sequence of callable
+        T_k: functions with an attribute `local_change`, or `functools.partial` of them.
+    offsets : sequence of (callable, float)
+        Such functions O_j, each with its coefficient c_j.
+
+    Returns
+    -------
+    callable or None
+        None where a statistic has no `local_change`.
+    """
+    free = [change_and_options(statistic) for statistic in statistics]
+    fixed = [change_and_options(statistic) for statistic, _ in offsets]
+    if any(part is None for part in (*free, *fixed)):
+        return None
+    coefficients = tuple(float(c) for _, c in offsets)
+    try:
+        return _combined(tuple(free), tuple(fixed), coefficients)
+    except TypeError:  # an option without a hash, such as an array
+        return _combined.__wrapped__(free, fixed, coefficients)
+
+
+def change_and_options(statistic: Callable) -> tuple[Callable, tuple] | None:
+    """The compiled change of a statistic, and the options that it takes, in their order.
+
+    Returns
+    -------
+    tuple or None
+        None where the statistic has no `local_change`.
+
+    Raises
+    ------
+    ValueError
+        An option without a value.
+    """
+    change = _attribute(statistic, "local_change")
+    if change is None:
+        return None
+    _, *parameters = inspect.signature(statistic).parameters.values()
+    for parameter in parameters:
+        if parameter.default is inspect.Parameter.empty:
+            name = name_of(statistic)
+            raise ValueError(
+                f"The statistic {name} has no {parameter.name}. Give it as "
+                f"functools.partial({name}, {parameter.name}=...)."
+            )
+    values = tuple(parameter.default for parameter in parameters)
+    prepare = _attribute(statistic, "local_options")
+    return change, values if prepare is None else prepare(*values)
+
+
+def name_of(statistic: Callable) -> str:
+    """A statistic's name in a message."""
+    if isinstance(statistic, partial):
+        return name_of(statistic.func)
+    return getattr(statistic, "__name__", repr(statistic))
+
+
+def _attribute(statistic, name):
+    """An attribute of a statistic, or of the function whose options `partial` has given."""
+    found = getattr(statistic, name, None)
+    if found is None and isinstance(statistic, partial):
+        return _attribute(statistic.func, name)
+    return found
+
+
+@lru_cache
+def _combined(free, fixed, coefficients):
+    total = _nothing
+    for k, (change, options) in enumerate(free):
+        total = _with_free(total, k, change, options)
+    for (change, options), coefficient in zip(fixed, coefficients, strict=True):
+        total = _with_fixed(total, coefficient, change, options)
+    return total
+
+
+# The change of one more statistic is added to those before: numba compiles no loop over them.
+@numba.njit(cache=True)
+def _nothing(x, site, value, theta):
+    return 0.0
+
+
+def _with_free(before, k, change, options):
+    return numba.njit(
+        lambda x, site, value, theta: (
+            before(x, site, value, theta) - theta[k] * change(x, site, value, *options)
+        )
+    )
+
+
+def _with_fixed(before, coefficient, change, options):
+    return numba.njit(
+        lambda x, site, value, theta: (
+            before(x, site, value, theta) - coefficient * change(x, site, value, *options)
+        )
+    )

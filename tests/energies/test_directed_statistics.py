@@ -1,0 +1,113 @@
+"""Statistics of directed networks against their definitions on adjacency matrices."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+from scipy.special import comb
+
+from pymc_ebm.energies import (
+    ctriples,
+    dgwesp,
+    edges,
+    ergm,
+    istars,
+    m2stars,
+    mutual,
+    ostars,
+    to_adjacency,
+    to_dyads,
+    ttriples,
+)
+
+
+def weighted_paths(a, decay):
+    """e^α Σ_s (1 − (1 − e^−α)^s) · (ties ij with s nodes h such that i to h to j)."""
+    between, total = np.einsum("nih,nhj->nij", a, a), 0
+    for s in range(1, a.shape[-1]):
+        ties = ((a > 0) & (between == s)).sum((1, 2))
+        total = total + np.exp(decay) * (1 - (1 - np.exp(-decay)) ** s) * ties
+    return total
+
+
+def two_steps(a):
+    """Ordered triples i, j, k of different nodes with ties ij and jk."""
+    different = 1 - np.eye(a.shape[-1])
+    return np.einsum("nij,njk,ik->n", a, a, different)
+
+
+def cases(n):
+    return {
+        "edges": (edges, lambda a: a.sum((1, 2))),
+        "mutual": (mutual, lambda a: np.triu(a * np.swapaxes(a, 1, 2)).sum((1, 2))),
+        "m2stars": (m2stars, two_steps),
+        "ttriples": (ttriples, lambda a: np.einsum("nij,njk,nik->n", a, a, a)),
+        "ctriples": (ctriples, lambda a: np.einsum("nij,njk,nki->n", a, a, a) / 3),
+        **{
+            f"{k}-stars in": (partial(istars, k=k), lambda a, k=k: comb(a.sum(1), k).sum(-1))
+            for k in (1, 2, 3)
+        },
+        **{
+            f"{k}-stars out": (partial(ostars, k=k), lambda a, k=k: comb(a.sum(2), k).sum(-1))
+            for k in (2, 3)
+        },
+        **{
+            f"dgwesp {decay}": (
+                partial(dgwesp, decay=decay),
+                lambda a, decay=decay: weighted_paths(a, decay),
+            )
+            for decay in (0.0, 0.7)
+        },
+    }
+
+
+def test_contract(keeps_contract):
+    keeps_contract(cases, directed=True)
+
+
+def test_ties_of_a_directed_chain(values_of):
+    """0 to 1 to 2 and 0 to 2: one transitive triple, no cycle, and the tie 02 has a partner."""
+    x = to_dyads([[0, 1, 1], [0, 0, 1], [0, 0, 0]], directed=True)
+    assert x.tolist() == [1, 1, 0, 1, 0, 0]
+    found = [values_of(s, x) for s in (ttriples, ctriples, m2stars, istars, ostars, mutual)]
+    assert found == [1, 0, 1, 1, 1, 0]
+
+
+def test_directed_dyads_there_and_back(rng):
+    x = rng.integers(2, size=(3, 2, 20))
+    a = to_adjacency(x, directed=True)
+    assert a.shape == (3, 2, 5, 5) and not np.trace(a, axis1=-2, axis2=-1).any()
+    assert a[1, 0, 0, 1:].tolist() == x[1, 0, :4].tolist()  # what node 0 sends: 01, 02, …
+    np.testing.assert_array_equal(to_dyads(a, directed=True), x)
+
+
+def test_local_changes_of_models_with_offsets(rng, values_of):
+    theta = np.array([-1.0, 0.5])
+    three = partial(ostars, k=3)
+    energy = ergm((edges, three), offsets=[(mutual, 0.7), (ttriples, -0.2)])
+    x = rng.integers(2, size=20)
+    toggled = x ^ np.eye(20, dtype=int)
+    gain = values_of(energy, toggled, theta) - values_of(energy, x, theta)
+    found = [energy.local_change(x, i, 1 - x[i], theta) for i in range(20)]
+    np.testing.assert_allclose(found, gain, atol=1e-12)
+    edge, star, pair, triple = (values_of(s, x) for s in (edges, three, mutual, ttriples))
+    score = -edge + 0.5 * star + 0.7 * pair - 0.2 * triple
+    np.testing.assert_allclose(values_of(energy, x, theta), -score, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda: istars(np.zeros(6), k=0), "k is 0"),
+        (lambda: ostars(np.zeros(6), k=0), "k is 0"),
+        (lambda: dgwesp(np.zeros(6), decay=-1.0), "decay is -1.0"),
+        (lambda: mutual(np.zeros(10)), r"10 dyads .* directed: n nodes have n\(n - 1\)\."),
+        (lambda: to_adjacency(np.zeros(10), directed=True), "10 dyads"),
+        (lambda: to_dyads([[1, 1], [0, 0]], directed=True), "1 nodes are tied to themselves"),
+        (lambda: ergm((edges,), offsets=[(mutual, -np.inf)]), "offset mutual is -inf"),
+        (lambda: ergm((edges, dgwesp)), r"dgwesp has no decay\. Give it as functools\.partial"),
+    ],
+)
+def test_errors(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
