@@ -18,6 +18,7 @@ from pymc_ebm.energies import (
     ergm,
     gwesp,
     gwesp_changes,
+    nodematch,
     star_changes,
     stars,
     to_adjacency,
@@ -182,6 +183,23 @@ def test_in_a_model_with_data_of_unknown_length():
     score = lambda x: -0.5 * x.sum() + 0.4 * weighted_partners(to_adjacency(x), 0.5)
     truth = score(x[0]) - logsumexp([score(g) for g in graphs.points])
     np.testing.assert_allclose(logp, truth, rtol=1e-12)
+
+
+def test_networks_of_different_sizes_share_parameters(rng):
+    """log p is that of independent networks: one of 4 nodes, one of 3, with an offset for size."""
+    theta = np.array([-0.3, 0.6])
+    with pm.Model() as model:
+        shared, truth = pm.Flat("theta", shape=2), 0.0
+        for n in (4, 3):
+            kind, x = np.arange(n) % 2, rng.integers(2, size=(1, n * (n - 1) // 2))
+            energy = ergm(
+                (edges, partial(nodematch, attribute=kind)), offsets=[(edges, -np.log(n))]
+            )
+            ebm.EBM(f"size_{n}", shared, energy=energy, signature="(k)", observed=x)
+            i, j = np.triu_indices(n, 1)
+            log_odds = theta[0] - np.log(n) + theta[1] * (kind[i] == kind[j])
+            truth += (x * log_odds - np.log1p(np.exp(log_odds))).sum()
+    np.testing.assert_allclose(model.compile_logp()({"theta": theta}), truth, rtol=1e-12)
 
 
 def test_dyads_there_and_back(rng):
