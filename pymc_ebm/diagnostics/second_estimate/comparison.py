@@ -275,6 +275,7 @@ def _by_parameter(shift: Shift, labels: list[str]) -> dict[str, dict[str, float]
         mean = of_name[np.argmax((np.abs(shift.mean) + 2 * shift.mean_se)[of_name])]
         log_sd = of_name[np.argmax((np.abs(shift.log_sd) + 2 * shift.log_sd_se)[of_name])]
         found[name] = {
+            "element": int(mean - of_name[0]),
             "mean": float(shift.mean[mean]),
             "mean_se": float(shift.mean_se[mean]),
             "log_sd": float(shift.log_sd[log_sd]),
