@@ -109,8 +109,7 @@ class Reference(PointWeights, Influences, Words):
     remake: Callable[..., Reference] | None = None
     selected: bool = False
 
-    # Of which draws tell their own error.
-    fewest_points: ClassVar[int] = 25
+    fewest_points: ClassVar[int] = 25  # of which draws tell their own error
 
     def __post_init__(self):
         keep = lambda name, value: object.__setattr__(self, name, value)
