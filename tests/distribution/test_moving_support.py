@@ -201,3 +201,18 @@ def test_what_is_refused(rng):
             )  # fmt: skip
         with pytest.warns(UserWarning, match="outside the bounds are 30 observations"):
             ebm.EBM("d", 2.0, support=(low + 3, 50.0), **keywords)
+
+
+def test_limits_as_data_that_are_set_anew(survey):
+    """Another number of objects with other limits, one of them above what was seen."""
+    limit, seen = survey
+    with pm.Model() as model:
+        limits, x = pm.Data("limits", limit), pm.Data("seen", seen)
+        mu = pm.Normal("mu", 0, 1)
+        ebm.EBM("x", mu, 1.0, energy=normal, support=(limits, np.inf), observed=x, shape=x.shape)
+    function = model.compile_fn(model.logp(vars=model.observed_RVs, sum=False))
+    for low in (limit, limit[:5] - 0.1, limit[:5] + 9):
+        with model:
+            pm.set_data({"limits": low, "seen": seen[: len(low)]})
+        truth = stats.truncnorm(low - 0.3, np.inf, loc=0.3).logpdf(seen[: len(low)])
+        np.testing.assert_allclose(function({"mu": 0.3})[0], truth, atol=RESOLVED)
