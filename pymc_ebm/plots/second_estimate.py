@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from arviz_base.labels import BaseLabeller
 from arviz_plots import PlotCollection, visuals
 from arviz_plots.plots.utils import set_wrap_layout
 
@@ -92,8 +93,9 @@ def plot_second_estimate(
     template = draws.isel(sample=0, drop=True)
     pc = PlotCollection.wrap(template, **set_wrap_layout(pc_kwargs, bknd, template))
     pc.map(visuals.line_xy, "posterior", data=draws.azstats.kde(dim="sample"), width=2)
-    plain: dict[str, Any] = {"data": template, "ignore_aes": "all", "store_artist": False}
-    pc.map(visuals.labelled_title, "title", subset_info=True, **plain)
+    one = template.isel(by=0, drop=True)
+    plain: dict[str, Any] = {"data": one, "ignore_aes": "all", "store_artist": False}
+    pc.map(visuals.labelled_title, "title", subset_info=True, labeller=BaseLabeller(), **plain)
     pc.map(visuals.remove_axis, "remove_axis", axis="y", **plain)
     pc.add_legend("by", title="")
     return pc

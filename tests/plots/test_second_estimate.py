@@ -33,5 +33,7 @@ def test_both_posteriors(make):
     np.testing.assert_allclose(second[0] - first[0], found["mean"] * sd, atol=0.03 * sd)
     np.testing.assert_allclose(second[1] / first[1], np.exp(found["log_sd"]), rtol=0.03)
     assert abs(found["mean"]) > 0.05
+    axes = pc.get_viz("plot", "sigma")
+    assert axes.get_title() == "sigma"
     with pytest.raises(ValueError, match="says nothing of nu"):
         plot_second_estimate(idata, var_names=["nu"])
