@@ -183,7 +183,7 @@ def main():
         share = np.mean([np.abs(line[key]) <= 1 for line in lines.values()])
         off |= not POOLED[0] <= share <= POOLED[1]
         print(f"{'all':28} {key:12} {100 * share:6.1f}%")
-    sys.exit(off)
+    sys.exit(int(off))
 
 
 if __name__ == "__main__":
