@@ -13,7 +13,7 @@ from pymc_ebm.energies.change_graphs import (
     star_changes,
     triangle_changes,
 )
-from pymc_ebm.energies.conway import conway_maxwell_poisson
+from pymc_ebm.energies.conway import conway_maxwell_poisson, conway_maxwell_poisson_mean
 from pymc_ebm.energies.directed_statistics import (
     ctriples,
     dgwesp,
@@ -47,6 +47,7 @@ from pymc_ebm.energies.undirected_statistics import (
 __all__ = [
     "change_statistics",
     "conway_maxwell_poisson",
+    "conway_maxwell_poisson_mean",
     "ctriples",
     "degree",
     "dgwesp",

@@ -10,6 +10,7 @@ import pytest
 import pymc_ebm as ebm
 from pymc_ebm.energies import (
     conway_maxwell_poisson,
+    conway_maxwell_poisson_mean,
     edges,
     ergm,
     gwesp,
@@ -47,6 +48,9 @@ CASES = {
         True,
     ),
     "counts": (conway_maxwell_poisson, (0.5, 1.3), np.arange(40), (), None, [T, T], True),
+    "counts by their mean": (
+        conway_maxwell_poisson_mean, (1.5, 1.3), np.arange(40), (), None, [T, T], True,
+    ),
     "polynomial": (polynomial, (0.1, -0.3, 0.2), np.arange(-6, 7), (), None, [T, T, T], True),
     "ERGM": (
         ergm((edges, triangles, partial(gwesp, decay=0.5))), (np.array([-1, 0.3, 0.2]),), BITS,
