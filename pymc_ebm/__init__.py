@@ -20,6 +20,7 @@ _FACE = {
     "diagnostics": "",
     "distributed": "",
     "energies": "",
+    "families": "",
     "find_MLE": "fitting",
     "fitting": "",
     "impute": "distribution",

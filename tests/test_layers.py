@@ -21,6 +21,7 @@ ROOMS = [
     "kernels",
     "sampling",
     "distribution",
+    "families",
     "exchange",
     "diagnostics",
     "fitting",

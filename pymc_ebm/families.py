@@ -1,0 +1,138 @@
+"""Families of bambi made of energies, for models written as formulas (extra ``bambi``)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from pymc_ebm.distribution.ebm import EBM
+from pymc_ebm.energies.conway import conway_maxwell_poisson_mean as _by_mean
+from pymc_ebm.energy.energy import EnergyFunction
+from pymc_ebm.reference._enumeration import enumeration
+
+__all__ = ["conway_maxwell_poisson", "family"]
+
+
+def family(
+    name: str,
+    energy: EnergyFunction,
+    params: Sequence[str],
+    *,
+    link: str | dict[str, str] = "identity",
+    priors: dict[str, Any] | None = None,
+    **options,
+):
+    """Family of bambi whose response has an energy, so that formulas and random effects serve it.
+
+    Parameters
+    ----------
+    name : str
+    energy : callable
+        ``energy(x, *params)``, see `pymc_ebm.EBM`.
+    params : sequence of str
+        Names of the parameters in the energy's order. The formula is about the first.
+    link : str or dict
+        Link function of the first parameter, or of several by name.
+    priors : dict, optional
+        Default priors of the other parameters, as ``bambi.Prior``.
+    **options
+        Of `pymc_ebm.EBM`, such as ``reference=`` and ``support=``.
+
+    Returns
+    -------
+    bambi.Family
+
+    Raises
+    ------
+    ImportError
+        Without bambi.
+
+    Examples
+    --------
+    >>> import bambi as bmb  # doctest: +SKIP
+    >>> import pymc_ebm as ebm
+    >>> laplace = ebm.families.family(  # doctest: +SKIP
+    ...     "laplace",
+    ...     lambda x, mu, b: abs(x - mu) / b,
+    ...     ["mu", "b"],
+    ...     priors={"b": bmb.Prior("HalfNormal", sigma=1)},
+    ... )
+    >>> model = bmb.Model("y ~ x + (1|group)", data, family=laplace)  # doctest: +SKIP
+    """
+    import bambi
+
+    response = _Response(energy, tuple(params), options)
+    likelihood = bambi.Likelihood(name, params=list(params), parent=params[0], dist=response)
+    made = bambi.Family(name, likelihood, link)
+    made.set_default_priors(priors or {})
+    return made
+
+
+def conway_maxwell_poisson(largest: int = 200, **options):
+    """Family of counts with more or less variance than Poisson counts, by their mean.
+
+    The mean has a log link, and ν, which is 1 for Poisson counts, a half-normal prior of scale 2.
+
+    Parameters
+    ----------
+    largest : int
+        The counts are 0, 1, …, `largest`, which should have no weight; time is proportional to it.
+    **options
+        Of `pymc_ebm.EBM`.
+
+    Returns
+    -------
+    bambi.Family
+
+    Raises
+    ------
+    ImportError
+        Without bambi.
+
+    See Also
+    --------
+    pymc_ebm.energies.conway_maxwell_poisson_mean : the energy.
+
+    Examples
+    --------
+    >>> import bambi as bmb  # doctest: +SKIP
+    >>> import pymc_ebm as ebm
+    >>> counts = ebm.families.conway_maxwell_poisson(largest=100)  # doctest: +SKIP
+    >>> model = bmb.Model("art ~ fem + kid5 + ment", data, family=counts)  # doctest: +SKIP
+    """
+    import bambi
+
+    options = {"reference": enumeration(range(largest + 1))} | options
+    return family(
+        "conway_maxwell_poisson",
+        partial(_by_mean, largest=largest),
+        ["mu", "nu"],
+        link="log",
+        priors={"nu": bambi.Prior("HalfNormal", sigma=2)},
+        **options,
+    )
+
+
+class _Response:
+    """An `EBM` that bambi takes for a PyMC distribution.
+
+    A class because bambi calls it and its ``dist``, whose reference is that of the variable.
+    """
+
+    def __init__(self, energy: Callable, params: tuple[str, ...], options: dict[str, Any]):
+        self.energy = energy
+        self.params = params
+        self.options = options
+
+    def __call__(self, name: str, **given):
+        """Add the response to the model on the context stack."""
+        params = [given.pop(p) for p in self.params]
+        variable = EBM(name, *params, energy=self.energy, **self.options, **given)
+        self.options["reference"] = variable.owner.op.spec.reference
+        return variable
+
+    def dist(self, **given):
+        """The response without a name, for predictions."""
+        params = [given.pop(p) for p in self.params]
+        return EBM.dist(*params, energy=self.energy, **self.options, **given)

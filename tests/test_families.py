@@ -1,0 +1,43 @@
+"""Formulas: a family of bambi has the likelihood of the energy that it is made of."""
+
+import csv
+
+import numpy as np
+import pytensor.tensor as pt
+import pytest
+
+import pymc_ebm as ebm
+from pymc_ebm.energy.split import evaluate
+
+# Not every environment of the package has it: its formulas are for tables, which pandas holds.
+bambi = pytest.importorskip("bambi")
+pandas = pytest.importorskip("pandas")
+
+
+# formulae selects columns in a way of which pandas 3 warns.
+@pytest.mark.filterwarnings("ignore:For backward compatibility, 'str' dtypes")
+def test_counts_by_a_formula():
+    """The log-likelihood of glmmTMB, at its estimates."""
+    with open("tests/data/bio_chemists.csv") as file:
+        data = pandas.DataFrame(list(csv.DictReader(file)))
+    data = data.astype({"art": int, "kid5": int, "phd": float, "ment": float})
+    counts = ebm.families.conway_maxwell_poisson(largest=100)
+    formula = "art ~ fem + mar + kid5 + phd + ment"
+    model = bambi.Model(formula, data, family=counts, center_predictors=False)
+    model.build()
+    made = model.backend.model
+    # Married comes before single here, and glmmTMB's intercept is that of single men.
+    at = {"Intercept": 0.27266 + 0.15294, "fem": [-0.21922], "mar": [-0.15294], "kid5": -0.18046}
+    at |= {"phd": 0.01613, "ment": 0.02715, "nu": np.log(0.2937)}
+    givens = {made.rvs_to_values[made[name]]: pt.constant(v) for name, v in at.items()}
+    response = made["art"]
+    mu, nu = made.replace_rvs_by_values(response.owner.op.dist_params(response.owner))
+    k = pt.constant(data["art"].to_numpy())
+    all_counts = pt.constant(np.arange(101)[:, None])
+    energy = response.owner.op.spec.energy
+    log_p = -energy(k, mu, nu) - pt.logsumexp(-energy(all_counts, mu, nu), axis=0)
+    np.testing.assert_allclose(evaluate([log_p.sum()], givens)[0], -1565.379, atol=1e-3)
+    # What bambi's predictions ask for: the response at numbers, without a name.
+    again = counts.likelihood.dist.dist(mu=np.array([[0.5, 2.0]]), nu=np.array([[1.0, 1.0]]))
+    assert again.owner.op.spec.reference is response.owner.op.spec.reference
+    assert again.owner.op.spec.energy == energy and again.type.ndim == 2
