@@ -72,15 +72,15 @@ def change_statistics(statistics: Sequence[Callable], x) -> NDArray:
             )
         statistic(pt.constant(rows))  # refuses dyads that are not those of its nodes
         try:
-            sweep = _sweep(*part)
+            fill = _filler(*part)
         except TypeError:  # an option without a hash, such as an array
-            sweep = _sweep.__wrapped__(*part)
-        sweep(rows, found[..., k])
+            fill = _filler.__wrapped__(*part)
+        fill(rows, found[..., k])
     return found.reshape(*x.shape, len(statistics))
 
 
 @lru_cache
-def _sweep(change, options):
+def _filler(change, options):
     """Function that fills ``out[n, d]`` with what the tie of dyad d adds to network n."""
 
     @numba.njit

@@ -9,14 +9,15 @@ import pytensor.tensor as pt
 from numpy.typing import NDArray
 
 from pymc_ebm.distribution.observed_ebm import ObservedEBM
+from pymc_ebm.fitting.alternatives import alternatives_of
 from pymc_ebm.fitting.energies_and_data import energies_and_data
 from pymc_ebm.fitting.loss import Loss
 from pymc_ebm.fitting.minimise import inverse, minimise
 from pymc_ebm.fitting.problem import Problem
 from pymc_ebm.fitting.sandwich import compile_scores, sandwich
 from pymc_ebm.fitting.solution import Solution
-from pymc_ebm.memory import check_memory
 from pymc_ebm.sampling._gibbs import gibbs
+from pymc_ebm.space.sites import Sites
 
 __all__ = ["pseudolikelihood"]
 
@@ -35,7 +36,9 @@ def pseudolikelihood(
         J = \sum_n \sum_i E(x_n) + \log \sum_v e^{-E(x_n^{i \to v})}
 
     where :math:`x^{i \to v}` is x with the value v at site i. For scalar x this is the likelihood
-    over the enumerated values.
+    over the enumerated values. Where the energy says what a site changes (`local_change`, as that
+    of `ergm` does) and is linear in its parameters, this is a logistic regression on change
+    statistics, and no state is changed.
 
     Parameters
     ----------
@@ -105,68 +108,49 @@ def pseudolikelihood(
 
 
 class _Neighbours:
-    """States that differ from the data at one site. A class, as they are exchanged with the data.
+    """Data beside the states that differ from them at one site.
 
-    Shapes: N observations, D sites, V values of a site.
+    A class, as they are exchanged with the data.
     """
 
-    def __init__(self, ebm: ObservedEBM, u):
+    def __init__(self, ebm: ObservedEBM, problem: Problem):
         if not ebm.reference.discrete:
             raise ValueError(
                 f"Pseudolikelihood sums over the values of a site, and the data of {ebm.name} are "
                 'continuous. Use method="score_matching".'
             )
         self.ebm = ebm
-        event = ebm.reference.event_shape
-        sites = ebm.reference.points.reshape(ebm.reference.n_points, -1)
-        values = [np.unique(column) for column in sites.T]
-        self.n_values = max(map(len, values))
-        # A site of fewer values has its last one repeated, and the repeats are masked.
-        self.values = np.array([np.resize(v, self.n_values) for v in values])
-        self.mask = np.array([np.arange(self.n_values) < len(v) for v in values])
-        states = np.zeros((1, len(values), self.n_values, *event), dtype="int64")
-        self.states = pytensor.shared(states, shape=(None, *states.shape[1:]), name="states")
-        self.x = pytensor.shared(states[:, 0, 0], shape=(None, *event), name="x")
-        changed = pt.switch(self.mask, -ebm.energies_of_alternatives(self.states), -np.inf)
-        own = ebm.energies_of_alternatives(self.x[:, None, None])[:, 0, 0]
-        self.terms = ebm.within_domain(
-            len(values) * own + pt.logsumexp(changed, axis=-1).sum(axis=-1)
-        )
-        self._params = pytensor.function([u], ebm.params)
-        self.n_rows = 0
+        self.sites = Sites.among(ebm.reference.points)
+        self._params = pytensor.function([problem.u], ebm.params)
+        row = [] if ebm.batched else self._params(problem.start_at(None))
+        self.terms, self._fill = alternatives_of(ebm, self.sites, row)
+        self.x = np.zeros((0, *ebm.reference.event_shape), dtype="int64")
+
+    @property
+    def n_rows(self) -> int:
+        """Number of observations."""
+        return len(self.x)
 
     def set_data(self, data: NDArray) -> None:
         """Take in data ``(*batch, *event)``."""
-        event = self.ebm.reference.event_shape
-        x = np.reshape(data, (-1, *event)).astype("int64")
-        flat = x.reshape(len(x), -1)
-        known = (flat[:, :, None] == self.values).any(axis=-1)
-        if not known.all():
-            n, site = map(int, np.argwhere(~known)[0])
+        x = np.reshape(data, (-1, *self.sites.event_shape)).astype("int64")
+        unknown = np.argwhere(self.sites.codes(x) < 0)
+        if len(unknown):
+            n, site = map(int, unknown[0])
             raise ValueError(
-                f"Observation {n} of {self.ebm.name} has the value {flat[n, site]} at site {site}, "
-                "which no point of the reference takes. Use a reference over all the values."
+                f"Observation {n} of {self.ebm.name} has the value {x[n].ravel()[site]} at site "
+                f"{site}, which no point of the reference takes. Use a reference over all the "
+                "values."
             )
-        n_sites = flat.shape[1]
-        check_memory(
-            flat.size * self.n_values,
-            2 + 2 * n_sites,
-            "Fit fewer observations at a time, or use geyer.",
-        )
-        states = np.repeat(flat[:, None], n_sites, axis=1)
-        states = np.repeat(states[:, :, None], self.n_values, axis=2)
-        sites = np.arange(n_sites)
-        states[:, sites, :, sites] = self.values[:, None]
-        self.states.set_value(states.reshape(*states.shape[:3], *event))
-        self.x.set_value(x)
-        self.n_rows = len(x)
+        self._fill(x)
+        self.x = x
 
     def simulated_scores(self, scores, u, simulations, rng) -> NDArray:
         """Scores of draws from the model at u, ``(S, K)``; the data are put back afterwards."""
-        ebm, data, n_rows = self.ebm, self.x.get_value(), self.n_rows
+        ebm, data = self.ebm, self.x
         if ebm.batched:
             raise ValueError(
-                f"{ebm.name} has {n_rows} observations with parameters of their own, too few to "
+                f"{ebm.name} has {len(data)} observations with parameters of their own, too few to "
                 'show the spread of their scores. Use method="geyer".'
             )
         chains = 20
@@ -186,12 +170,11 @@ class _Neighbours:
             return scores(u)
         finally:
             self.set_data(data)
-            self.n_rows = n_rows
 
 
 def _compile(problem: Problem) -> tuple[Any, ...]:
     neighbours = [
-        _Neighbours(ebm, problem.u) for ebm in energies_and_data(problem, "pseudolikelihood")
+        _Neighbours(ebm, problem) for ebm in energies_and_data(problem, "pseudolikelihood")
     ]
     loss = Loss(pt.add(*[one.terms.sum() for one in neighbours], 0.0), problem.u)
     return neighbours, loss, [compile_scores(one.terms, problem.u) for one in neighbours]
