@@ -57,7 +57,7 @@ def by_annealing(
     target = _Target(density, question.far_apart(anchors))
     modes, base = _base(density, target, rng)
     places, annealed, spread = _anneal(target, base, particles, rng)
-    mixture = _refit(places, modes, base, rng)
+    mixture = _refit(target, places, modes, base, rng)
     size = first
     while size <= largest:
         u, _ = uniforms("sobol", size * _SCRAMBLINGS, density.n_dim + 2, rng, _SCRAMBLINGS)
@@ -182,15 +182,26 @@ def _move(target, base, z, log_p, log_q, beta, rng):
     return np.where(accepted[:, None], moved, z), keep(new_p, log_p), keep(new_q, log_q)
 
 
-def _refit(z: NDArray, modes: list[Mode], base: TMixture, rng) -> TMixture:
-    centres = [mode.place for mode in modes]
-    # Components that a refit begins with besides the modes.
-    centres += list(z[rng.integers(len(z), size=6)])
-    uniform = np.full(len(z), 1 / len(z))
-    mixture = fitted_mixture(z, uniform, np.array(centres), freedom=base.freedom)
+def _refit(target: _Target, z: NDArray, modes: list[Mode], base: TMixture, rng) -> TMixture:
+    """The more effective of two mixtures: one law a mode, and more for bent or skewed ones.
+
+    Of many laws in many dimensions each has too few particles to know its covariance by.
+    """
     mean, spread = z.mean(axis=0), np.atleast_2d(np.cov(z.T))
+    uniform = np.full(len(z), 1 / len(z))
     wide = TMixture(np.ones(1), mean[None], root_of(2 * spread)[None], base.freedom)
-    return mixture.with_part(wide, 0.1).with_part(base, 0.05)
+    few = [mode.place for mode in modes] or [mean]
+    more = [*few, *z[rng.integers(len(z), size=6)]]
+    u = rng.random((len(z), z.shape[1] + 2)).clip(2.0**-53, 1 - 2.0**-53)
+    found = []
+    for centres in (few, more):
+        mixture = fitted_mixture(z, uniform, np.array(centres), freedom=base.freedom)
+        mixture = mixture.with_part(wide, 0.1).with_part(base, 0.05)
+        x = mixture.draw(u)
+        log_w = target(x) - mixture.log_density(x)
+        w = np.exp(log_w - log_w.max())
+        found.append((w.sum() ** 2 / (w**2).sum(), mixture))
+    return max(found, key=lambda pair: pair[0])[1]
 
 
 def _runs(density: Unbounded, z: NDArray, log_q: NDArray, rows: NDArray) -> NDArray:
