@@ -2,16 +2,14 @@
 
 import csv
 
+import bambi
 import numpy as np
+import pandas
 import pytensor.tensor as pt
 import pytest
 
 import pymc_ebm as ebm
 from pymc_ebm.energy.split import evaluate
-
-# Not every environment of the package has it: its formulas are for tables, which pandas holds.
-bambi = pytest.importorskip("bambi")
-pandas = pytest.importorskip("pandas")
 
 
 # formulae selects columns in a way of which pandas 3 warns.
