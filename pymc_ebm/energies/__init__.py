@@ -1,9 +1,10 @@
-"""Ready energies, as plain functions: lattices, networks, rankings, counts, hidden units."""
+"""Ready energies, as plain functions: lattices, networks, rankings, point patterns, counts."""
 
 from pymc_ebm.energies._change_statistics import change_statistics
 from pymc_ebm.energies._ergm import ergm
 from pymc_ebm.energies._ising import ising
 from pymc_ebm.energies._mallows import mallows
+from pymc_ebm.energies._point_patterns import geyer, hard_core, pairwise, strauss
 from pymc_ebm.energies._polynomial import polynomial
 from pymc_ebm.energies._potts import potts
 from pymc_ebm.energies.boltzmann import restricted_boltzmann
@@ -55,10 +56,12 @@ __all__ = [
     "edgecov",
     "edges",
     "ergm",
+    "geyer",
     "gwdegree",
     "gwdsp",
     "gwesp",
     "gwesp_changes",
+    "hard_core",
     "ising",
     "isolates",
     "istars",
@@ -71,11 +74,13 @@ __all__ = [
     "nodematch",
     "nodeocov",
     "ostars",
+    "pairwise",
     "polynomial",
     "potts",
     "restricted_boltzmann",
     "star_changes",
     "stars",
+    "strauss",
     "to_adjacency",
     "to_dyads",
     "triangle_changes",

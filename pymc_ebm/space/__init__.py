@@ -2,8 +2,18 @@
 
 from pymc_ebm.space._circle import circle
 from pymc_ebm.space._permutations import permutations
+from pymc_ebm.space._points import pack, points, unpack
 from pymc_ebm.space._simplex import simplex
 from pymc_ebm.space._sphere import sphere
 from pymc_ebm.space.base import Space
 
-__all__ = ["Space", "circle", "permutations", "simplex", "sphere"]
+__all__ = [
+    "Space",
+    "circle",
+    "pack",
+    "permutations",
+    "points",
+    "simplex",
+    "sphere",
+    "unpack",
+]

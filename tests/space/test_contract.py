@@ -11,7 +11,7 @@ import pytest
 from scipy import integrate, stats
 from scipy.special import logsumexp
 
-from pymc_ebm.space import circle, permutations, simplex, sphere
+from pymc_ebm.space import circle, pack, permutations, points, simplex, sphere
 from pymc_ebm.space.base import Space
 from pymc_ebm.space.box import Support
 from pymc_ebm.space.guess import SPACES, space_of
@@ -37,6 +37,10 @@ class Case:
 def directions(rng):
     x = rng.normal([1, 0, 0], 1, size=(200, 3))
     return x / np.linalg.norm(x, axis=1, keepdims=True)
+
+
+def patterns(rng):
+    return pack([rng.uniform(0, [1, 2], size=(n, 2)) for n in rng.poisson(4, 200)], most=20)
 
 
 CASES = {
@@ -107,6 +111,11 @@ CASES = {
     "rankings": Case(
         permutations(4), lambda rng: rng.permuted(np.tile(np.arange(1, 5), (200, 1)), axis=1),
         [[1, 2, 3, 4]], [[0, 1, 2, 3], [1, 1, 2, 3], [1.5, 2, 3, 4]], False,
+    ),
+    "point patterns": Case(
+        points([(0, 1), (0, 2)], most=20), patterns, pack([[[0, 0], [1, 2]], []], most=20).tolist(),
+        [*pack([[[0, 0], [1, 2.1]]], most=20), np.full((20, 3), 0.5), np.full((20, 3), np.nan)],
+        False, lambda x: 2 * (2 - 1) - np.log(2) * x[..., -1].sum(axis=1),  # a rate of 2
     ),
 }  # fmt: skip
 
