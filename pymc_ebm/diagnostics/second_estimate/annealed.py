@@ -13,6 +13,7 @@ from pymc_ebm.diagnostics.second_estimate.question import Answer, CannotTell, Qu
 from pymc_ebm.diagnostics.second_estimate.unbounded import Unbounded
 from pymc_ebm.reference.uniforms import uniforms
 from pymc_ebm.weights.normalised import ess, normalise
+from pymc_ebm.weights.pareto_tails import pareto_k
 from pymc_ebm.weights.resampling import resampled
 
 __all__ = ["by_annealing"]
@@ -28,6 +29,7 @@ def by_annealing(
     particles: int = 2048,
     first: int = 2**9,
     largest: int = 2**15,
+    heaviest_tail: float = 0.7,
 ) -> Iterator[Answer]:
     """Importance sampling from a mixture that descents and a short annealing have found.
 
@@ -47,6 +49,8 @@ def by_annealing(
     first, largest : int
         Points of each of 16 scramblings, in the first answer and the last; each answer has four
         times the points of the one before.
+    heaviest_tail : float
+        Pareto k-hat of the weights at one of those rows above which the noise says too little.
 
     Yields
     ------
@@ -73,6 +77,12 @@ def by_annealing(
         if not apart <= 5 * se + 0.1:
             doubt = (
                 f"The annealing of the second estimate and its refit differ by {apart:.2g} nats."
+            )
+        k_hat = max(pareto_k(row) for row in density.log_densities(z, target.rows) - log_q)
+        if k_hat > heaviest_tail:
+            doubt = (
+                f"The weights of the second estimate have a heavy tail (k-hat {k_hat:.2f}), so "
+                "that its error is not known."
             )
         yield Answer.of_runs(
             log_runs,

@@ -86,7 +86,8 @@ class Comparison:
             shift, change = self._shift(answers, indices)
             before, answered = answered, time.thread_time()
             # The next answers have four times the points.
-            if _decided(shift, limits) or answered - began + 4 * (answered - before) > seconds:
+            decided = _decided(shift, limits) and not any(a.doubt for a in answers)
+            if decided or answered - began + 4 * (answered - before) > seconds:
                 break
             larger = [next(way, None) for way in ways]
             if not any(larger):

@@ -90,3 +90,12 @@ def test_differences_are_within_their_errors(rng, name):
     assert np.abs(error).max() < 5 * np.sqrt((answer.scaled_noise**2).sum(axis=0)).max()
     assert np.abs(error).max() < 0.05
     assert not answer.doubt
+
+
+def test_heavy_weights_are_a_doubt(rng):
+    """32 particles know no covariance in 24 dimensions, 2048 know that of two."""
+    asked, _ = quartic(24, rng)
+    answer = next(by_annealing(asked, rng, particles=32))
+    assert "have a heavy tail (k-hat" in answer.doubt
+    asked, _ = quartic(2, rng)
+    assert not next(by_annealing(asked, rng)).doubt
