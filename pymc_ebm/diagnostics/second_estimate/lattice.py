@@ -29,7 +29,7 @@ def over_sites(
     anchors: int = 5,
     levels: int = 40,
     sweeps: int = 2,
-    first: int = 50,
+    first: int = 100,
     largest: int = 1600,
 ) -> Iterator[Answer]:
     """Annealing from independent sites to the model at a few rows, and pooling what it leaves.
