@@ -34,6 +34,7 @@ ELSEWHERE = {
     "reference.chains._chain": "reference/test_contract.py",
     "reference.composite.error": "distribution/test_panels_for.py",
     "sampling.rows": "distribution/test_rows.py",
+    "space._points": "distribution/test_point_patterns.py",
     "space.clusters": "sampling/test_gibbs.py",
     "space.law": "reference/test_contract.py",
     "space.pairwise_sweeps": "space/test_pairwise.py",

@@ -195,6 +195,7 @@ def idata(model):
     )
 
 
+@pytest.mark.slow
 def test_sampling_finds_the_exact_posterior(idata, model):
     """Within 4 standard errors: 300 correlated draws, and the error that the points add."""
     mean, sd = exact_moments()

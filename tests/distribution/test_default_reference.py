@@ -67,6 +67,7 @@ def test_a_start_at_which_chains_stand_still():
     assert 0.05 < reference_of(model).pool.anchors[0, 0] < 0.5
 
 
+@pytest.mark.slow
 def test_lattice(kaufman, seed):
     """8 × 8: the posterior on a grid against Kaufman's, within 4 reported errors.
 
@@ -100,6 +101,7 @@ def test_lattice(kaufman, seed):
     assert abs(sd / exact_sd - 1) < 0.08
 
 
+@pytest.mark.slow
 def test_same_data_same_reference(seed):
     spins = lattice(5, 0.2, seed)
     found = []
@@ -110,6 +112,7 @@ def test_same_data_same_reference(seed):
     np.testing.assert_array_equal(found[0].log_weights, found[1].log_weights)
 
 
+@pytest.mark.slow
 def test_colours_need_a_support(seed):
     """Three colours or counts: only the support says which."""
     colours = lattice(4, 0.5, seed, values=(0, 1, 2), energy=potts)

@@ -72,6 +72,7 @@ def test_a_limit_for_each_object(surveyed, survey, point):
     np.testing.assert_allclose(found[1:], slopes_of(truth, np.array(point)), atol=1e-4)
 
 
+@pytest.mark.slow
 def test_report_and_draws_with_limits(surveyed, survey):
     """Every draw lies above the limit of its object, and the second estimate agrees."""
     limit, _ = survey

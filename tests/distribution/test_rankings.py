@@ -69,6 +69,7 @@ def test_few_items_through_everything(rng):
     assert np.isclose(new - log_prior, (-0.7 * distances[:7] - kendall_log_z(0.7, 5)).sum())
 
 
+@pytest.mark.slow
 def test_many_items(rng):
     """Twenty items, whose orders nobody lists: log Z within four reported errors, and twice."""
     x = rankings(20, 0.25, 30, rng)

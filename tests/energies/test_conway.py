@@ -116,6 +116,7 @@ SE = [0.139, 0.073, 0.082, 0.053, 0.036, 0.0030]
 by_mean = partial(conway_maxwell_poisson_mean, largest=100)
 
 
+@pytest.mark.slow
 def test_likelihood_of_a_regression_of_means(articles):
     """A step of Newton's from glmmTMB's estimates stays there, and has its standard errors."""
     counts, covariates = articles
