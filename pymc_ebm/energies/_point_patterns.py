@@ -18,7 +18,7 @@ def strauss(radius: float, *, covariates: Callable | None = None) -> Callable[..
 
     n(x) counts the points of x and s(x) the pairs nearer than `radius`. γ is at most 1: above it a
     process without a limit of points has no normaliser. At γ = 1 it is the Poisson process of rate
-    β, log Z = (β − 1) |W|.
+    β, log Z = (β − 1) area(W).
 
     Parameters
     ----------

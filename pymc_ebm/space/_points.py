@@ -24,7 +24,8 @@ def points(window: ArrayLike, *, most: int | None = None) -> Points:
 
     So densities are relative to the Poisson process of one point per unit of area: log Z at E = 0
     is 0, but for the patterns of more than `most` points, and E = −n log β, a Poisson process of
-    rate β, has log Z = (β − 1) |W|. Choose `most` so large that no pattern of the model has more.
+    rate β, has log Z = (β − 1) area(W). Choose `most` so large that no pattern of the model has
+    more.
 
     An event has shape ``(most, d + 1)``: the places of points, and in the last column 1 where there
     is a point and 0 where there is none, as `pack` makes them. Points have no order.
