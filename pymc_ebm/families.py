@@ -50,14 +50,16 @@ def family(
 
     Examples
     --------
-    >>> import bambi as bmb  # doctest: +SKIP
+    >>> import bambi as bmb
     >>> import pymc_ebm as ebm
-    >>> laplace = ebm.families.family(  # doctest: +SKIP
+    >>> laplace = ebm.families.family(
     ...     "laplace",
     ...     lambda x, mu, b: abs(x - mu) / b,
     ...     ["mu", "b"],
     ...     priors={"b": bmb.Prior("HalfNormal", sigma=1)},
     ... )
+    >>> laplace.likelihood.params
+    ['mu', 'b']
     >>> model = bmb.Model("y ~ x + (1|group)", data, family=laplace)  # doctest: +SKIP
     """
     import bambi
@@ -96,9 +98,11 @@ def conway_maxwell_poisson(largest: int = 200, **options):
 
     Examples
     --------
-    >>> import bambi as bmb  # doctest: +SKIP
+    >>> import bambi as bmb
     >>> import pymc_ebm as ebm
-    >>> counts = ebm.families.conway_maxwell_poisson(largest=100)  # doctest: +SKIP
+    >>> counts = ebm.families.conway_maxwell_poisson(largest=100)
+    >>> counts.likelihood.parent
+    'mu'
     >>> model = bmb.Model("art ~ fem + kid5 + ment", data, family=counts)  # doctest: +SKIP
     """
     import bambi

@@ -10,7 +10,7 @@ import pytensor.tensor as pt
 from pytensor.tensor.variable import TensorVariable
 
 from pymc_ebm.energies.dyads import adjacency, dyads_of
-from pymc_ebm.energies.undirected_statistics import choose, geometric_sum, shared_ratio
+from pymc_ebm.energies.undirected_statistics import check_star, choose, geometric_sum, shared_ratio
 
 __all__ = ["edge_changes", "gwesp_changes", "star_changes", "triangle_changes"]
 
@@ -86,8 +86,7 @@ def star_changes(x, *, k: int = 2) -> TensorVariable:
     >>> star_changes([1, 0, 1]).eval().tolist()
     [1.0, 2.0, 1.0]
     """
-    if k < 1:
-        raise ValueError(f"k is {k}, and a star has at least one tie. Give k = 1 or more.")
+    check_star(k)
     x = pt.as_tensor(x)
     a = adjacency(x)
     # [i, j]: ties of i other than ij

@@ -133,8 +133,7 @@ def _moments(log_rate, nu, largest):
     """Mean, variance and third central moment, and the weight of the largest count."""
     k = np.arange(largest + 1.0)
     log_weights = log_rate[..., None] * k - nu[..., None] * gammaln(k + 1)
-    weights = pt.exp(log_weights - log_weights.max(axis=-1, keepdims=True))
-    weights = weights / weights.sum(axis=-1, keepdims=True)
+    weights = pt.special.softmax(log_weights, axis=-1)
     mean = (weights * k).sum(axis=-1)
     from_mean = k - mean[..., None]
     variance = (weights * from_mean**2).sum(axis=-1)

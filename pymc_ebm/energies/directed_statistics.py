@@ -15,7 +15,7 @@ from pymc_ebm.energies.local_arc_changes import (
     ttriple_change,
 )
 from pymc_ebm.energies.local_change import with_local_change
-from pymc_ebm.energies.undirected_statistics import choose, geometric_sum, shared_ratio
+from pymc_ebm.energies.undirected_statistics import check_star, choose, geometric_sum, shared_ratio
 
 __all__ = ["ctriples", "dgwesp", "istars", "m2stars", "mutual", "ostars", "ttriples"]
 
@@ -71,8 +71,7 @@ def istars(x, *, k: int = 2) -> TensorVariable:
     >>> istars([1, 1, 0, 1, 0, 0]).eval().item()
     1.0
     """
-    if k < 1:
-        raise ValueError(f"k is {k}, and a star has at least one tie. Give k = 1 or more.")
+    check_star(k)
     return choose(directed_adjacency(x).sum(-2), k).sum(-1)
 
 
@@ -104,8 +103,7 @@ def ostars(x, *, k: int = 2) -> TensorVariable:
     >>> ostars([1, 1, 0, 1, 0, 0]).eval().item()
     1.0
     """
-    if k < 1:
-        raise ValueError(f"k is {k}, and a star has at least one tie. Give k = 1 or more.")
+    check_star(k)
     return choose(directed_adjacency(x).sum(-1), k).sum(-1)
 
 

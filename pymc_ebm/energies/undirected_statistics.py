@@ -114,8 +114,7 @@ def stars(x, *, k: int = 2) -> TensorVariable:
     >>> stars([1, 1, 1]).eval().item()
     3.0
     """
-    if k < 1:
-        raise ValueError(f"k is {k}, and a star has at least one tie. Give k = 1 or more.")
+    check_star(k)
     return choose(adjacency(x).sum(-1), k).sum(-1)
 
 
@@ -282,6 +281,17 @@ def gwdsp(x, *, decay: float) -> TensorVariable:
     a = adjacency(x)
     weight = geometric_sum(a @ a, shared_ratio(decay))
     return (weight.sum((-2, -1)) - pt.diagonal(weight, axis1=-2, axis2=-1).sum(-1)) / 2
+
+
+def check_star(k: int) -> None:
+    """Refuse stars without ties.
+
+    Raises
+    ------
+    ValueError
+    """
+    if k < 1:
+        raise ValueError(f"k is {k}, and a star has at least one tie. Give k = 1 or more.")
 
 
 def choose(count, k: int) -> TensorVariable:

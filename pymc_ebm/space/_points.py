@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 import pytensor.tensor as pt
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import gammaln
+from scipy.special import gammaln, softmax
 
 from pymc_ebm.space.base import Space
 
@@ -240,8 +240,7 @@ class EvenPlaces:
         variance = 4 * max(numbers.var(), mean + 0.5)
         size, share = mean**2 / (variance - mean), mean / variance
         log_p = gammaln(n + size) - gammaln(n + 1) + n * np.log1p(-share)
-        p = np.exp(log_p - log_p.max())
-        self._p = 0.9 * p / p.sum() + 0.1 / len(n)
+        self._p = 0.9 * softmax(log_p) + 0.1 / len(n)
         of_unit_rate = n * np.log(space.volume) - space.volume - gammaln(n + 1)
         self._log_ratio = np.log(self._p) - of_unit_rate
 

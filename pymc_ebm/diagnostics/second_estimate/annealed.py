@@ -208,9 +208,8 @@ def _refit(target: _Target, z: NDArray, modes: list[Mode], base: TMixture, rng) 
         mixture = fitted_mixture(z, uniform, np.array(centres), freedom=base.freedom)
         mixture = mixture.with_part(wide, 0.1).with_part(base, 0.05)
         x = mixture.draw(u)
-        log_w = target(x) - mixture.log_density(x)
-        w = np.exp(log_w - log_w.max())
-        found.append((w.sum() ** 2 / (w**2).sum(), mixture))
+        _, weights = normalise(target(x) - mixture.log_density(x))
+        found.append((ess(weights), mixture))
     return max(found, key=lambda pair: pair[0])[1]
 
 
