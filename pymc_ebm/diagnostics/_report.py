@@ -8,9 +8,9 @@ import xarray as xr
 
 from pymc_ebm.diagnostics.checks import CHECKS, Check, EstimatedTwice, Finding, Words
 from pymc_ebm.diagnostics.checks.added_error import added_error
-from pymc_ebm.diagnostics.checks.estimated_twice import agrees
 from pymc_ebm.diagnostics.limits import Limits
 from pymc_ebm.diagnostics.record import Record
+from pymc_ebm.diagnostics.second_estimate.agreement import realised
 from pymc_ebm.diagnostics.words.reference_report import ReferenceReport, Status
 from pymc_ebm.weights.pareto_tails import khat_threshold
 
@@ -32,7 +32,8 @@ def report(
     ========  =====================================================================================
     ok        with the second estimate no mean moves by more than 0.15 posterior sds and no sd by
               more than 10%, two standard errors included; the levels of log Z agree; the points
-              add at most 10% of a posterior sd and lose at most 0.2 bits
+              add at most 10% of a posterior sd and lose at most 0.2 bits, by their own forecast
+              or, where that says more, as the second estimate measures it
     failed    a mean moves by more than 0.3 sds, or an sd by a factor beyond e^0.25, with three
               standard errors; the posterior lies elsewhere, so that less than 5% of the draws stay
               effective, or its maximum; log Ẑ is NaN or −inf at a draw; the mean statistics of the
@@ -103,10 +104,10 @@ def judged(record: Record, checks: Sequence[Check], limits: Limits | None) -> Re
     """The report that checks make of a record."""
     words, draws, limits = Words(), record.draws, limits or Limits()
     twice = record.measured.get(EstimatedTwice.name)
-    agreed = twice is not None and not twice["given"] and agrees(twice, limits)
+    by_second = realised(twice, limits)
     for check in checks:
-        said = check.judge(Finding(record.measured.get(check.name), draws), limits)
-        words += said.as_notes() if check.suspects and agreed else said
+        said = check.judge(Finding(record.measured.get(check.name), draws, by_second), limits)
+        words += said.as_notes() if check.suspects and by_second else said
     status: Status = "ok"
     if words.premises or words.doubts:
         status = "inconclusive"

@@ -37,11 +37,12 @@ class Limits:
         Share of the draws that have to stay effective when they are reweighted to the second
         estimate.
     added_share : float
-        Share of its posterior sd that the references may add to a mean or sd.
+        Share of its posterior sd that the references may add to a mean or sd: as forecast of
+        any points made alike or, where that is less, as a second estimate bounds what these did.
     aimed_share : float
         The share that advice on a number of draws aims at.
     bits_lost : float
-        Bits of the posterior that the estimates may lose (arXiv:2509.07221).
+        Bits of the posterior that the estimates may lose (arXiv:2509.07221), by the same two.
     high_khat_share : float
         Share of the draws at which k-hat may be above min(1 − 1/log10 M, 0.7).
     most_khat : float

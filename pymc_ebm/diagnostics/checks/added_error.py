@@ -4,10 +4,13 @@ import numpy as np
 
 from pymc_ebm.diagnostics.checks.check import Check, Draws, Finding, Words
 from pymc_ebm.diagnostics.limits import Limits
+from pymc_ebm.diagnostics.second_estimate.agreement import Realised
 from pymc_ebm.diagnostics.words.worst_region import worst_region
 from pymc_ebm.reference.sizes import times_needed
 
 __all__ = ["AddedError", "added_error"]
+
+_SEVERAL_GROUPS = "Make the reference of several independent groups (runs, scramblings)."
 
 
 class AddedError(Check):
@@ -16,34 +19,32 @@ class AddedError(Check):
     name = "added_error"
 
     def judge(self, finding: Finding, limits: Limits) -> Words:
-        """Of all random references together."""
-        draws = finding.draws
+        """Of all random references together: what any points made alike would add.
+
+        Or what these have added, where a second estimate has measured it.
+        """
+        draws, realised = finding.draws, finding.realised
         if not draws.random:
             return Words()
-        added = added_error(draws)
-        shares = np.array([list(row.values()) for row in added.values()])
-        if np.isnan(shares).any():
+        name, worst = _worst(added_error(draws))
+        bits = float(draws.mcse.attrs["bits_lost"])
+        text = f"The references add up to {100 * worst:.3g}% of the posterior sd ({name})"
+        if worst <= limits.added_share and bits <= limits.bits_lost:
+            return Words(notes=[f"{text} to a mean or sd."])
+        if realised is not None and _is_good(realised, limits):
+            return Words(notes=[_measured(name, worst, bits, realised, draws, limits)])
+        if np.isnan(worst):
             return _unknown(draws)
-        worst_name = max(added, key=lambda name: max(added[name].values()))
-        worst, bits = max(added[worst_name].values()), float(draws.mcse.attrs["bits_lost"])
-        words = Words()
-        text = f"The references add up to {100 * worst:.3g}% of the posterior sd ({worst_name})"
+        words = Words(remedies=[_more_draws(worst, bits, draws, limits)])
         if worst > limits.added_share:
             words.doubts.append(
                 f"{text}, and {100 * limits.added_share:g}% is good. {_least_ess(draws)}"
             )
-        else:
-            words.notes.append(f"{text} to a mean or sd.")
         if bits > limits.bits_lost:
             words.doubts.append(
                 f"The estimates lose {bits:.2g} bits of the posterior, and {limits.bits_lost:g} "
                 "are good."
             )
-        if worst > limits.added_share or bits > limits.bits_lost:
-            times = times_needed(
-                worst, bits, wanted_share=limits.aimed_share, wanted_bits=limits.bits_lost
-            )
-            words.remedies.append(_more_draws(times, draws, limits))
         return words
 
 
@@ -62,12 +63,36 @@ def added_error(draws: Draws) -> dict[str, dict[str, float]]:
     }
 
 
+def _worst(shares: dict[str, dict[str, float]]) -> tuple[str, float]:
+    """The parameter of the largest share and that share; NaN where one is not known."""
+    largest = {name: float(np.max(list(row.values()))) for name, row in shares.items()}
+    name = max(largest, key=lambda n: np.nan_to_num(largest[n], nan=np.inf))
+    return name, largest[name]
+
+
+def _is_good(realised: Realised, limits: Limits) -> bool:
+    return _worst(realised.shares)[1] <= limits.added_share and realised.bits <= limits.bits_lost
+
+
+def _measured(name, worst, bits, realised: Realised, draws, limits) -> str:
+    """Of points that are too few by their forecast, and have done well all the same."""
+    alike = f"add some {100 * worst:.3g}% of the posterior sd ({name}) and lose {bits:.2g} bits"
+    if np.isnan(worst):
+        alike = "add an error that is not known"
+    return (
+        f"Other points made alike would {alike}, where {100 * limits.added_share:g}% and "
+        f"{limits.bits_lost:g} bits are good. By the second estimate these have added at most "
+        f"{100 * _worst(realised.shares)[1]:.2g}% and lost {realised.bits:.1g}: the posterior "
+        f"stands, and with other points it might not. {_more_draws(worst, bits, draws, limits)}"
+    )
+
+
 def _unknown(draws) -> Words:
     if min(draws.references[name]["n_groups"] for name in draws.random) > 1:
         return Words(doubts=["The added error is not a number."])
     return Words(
         doubts=["The added error is unknown: a single group of points shows no spread."],
-        remedies=["Make the reference of several independent groups (runs, scramblings)."],
+        remedies=[_SEVERAL_GROUPS],
     )
 
 
@@ -80,7 +105,10 @@ def _least_ess(draws) -> str:
     )
 
 
-def _more_draws(times, draws, limits) -> str:
+def _more_draws(worst, bits, draws, limits) -> str:
+    if np.isnan(worst):
+        return _SEVERAL_GROUPS
+    times = times_needed(worst, bits, wanted_share=limits.aimed_share, wanted_bits=limits.bits_lost)
     references = {name: draws.references[name] for name in draws.random}
     numbers = ", ".join(
         f"{int(np.ceil(times * r['n_points'])):,} for {name}" for name, r in references.items()

@@ -11,6 +11,7 @@ import xarray as xr
 
 from pymc_ebm.diagnostics.limits import Limits
 from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
+from pymc_ebm.diagnostics.second_estimate.agreement import Realised
 
 __all__ = ["Check", "Draws", "Finding", "Words"]
 
@@ -58,10 +59,14 @@ class Finding(NamedTuple):
         What its `measure` returned, as JSON keeps it; None where it measures nothing of its own
         or was not run.
     draws : Draws
+    realised : Realised, optional
+        What the errors of the normalisers have changed at most, by a second estimate of all of
+        them that agrees with the first; None without one.
     """
 
     measured: Any
     draws: Draws
+    realised: Realised | None = None
 
 
 @dataclass

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
-from pymc_ebm.diagnostics.checks.check import Check, Finding, Words
+from pymc_ebm.diagnostics.checks.added_error import added_error
+from pymc_ebm.diagnostics.checks.check import Check, Draws, Finding, Words
 from pymc_ebm.diagnostics.limits import Limits
 from pymc_ebm.diagnostics.second_estimate import second_estimate
+from pymc_ebm.diagnostics.second_estimate.agreement import (
+    agrees,
+    contradicts,
+    levels_apart,
+    lies_elsewhere,
+)
 
-__all__ = ["EstimatedTwice", "agrees"]
+__all__ = ["EstimatedTwice"]
 
 
 @dataclass(frozen=True)
@@ -33,7 +39,13 @@ class EstimatedTwice(Check):
         seconds = self.seconds
         if seconds is None:
             seconds = max(10.0, float(draws.posterior.attrs.get("sampling_time", 0.0)))
-        found = second_estimate(draws.posterior, normalisers, draws.statistics, seconds=seconds)
+        limits = Limits()
+        # Points that are forecast to add more than is good have to be measured as finely.
+        if _more_than(limits.added_share, draws):
+            limits = replace(limits, shift=min(limits.shift, limits.added_share))
+        found = second_estimate(
+            draws.posterior, normalisers, draws.statistics, seconds=seconds, limits=limits
+        )
         return asdict(found)
 
     def judge(self, finding: Finding, limits: Limits) -> Words:
@@ -63,8 +75,8 @@ class EstimatedTwice(Check):
         ways = "; ".join(f"{way} for {name}" for name, way in found["ways"].items())
         moved = _worst(found["shifts"], limits.agreement_errors)
         unseen = " ".join(found["unseen"])
-        levels = _levels_apart(found, limits)
-        if levels and not _contradicts(found, limits):
+        levels = levels_apart(found, limits)
+        if levels and not contradicts(found, limits):
             of_each = ", ".join(f"{d:.2g} ± {se:.1g} nats for {n}" for n, (d, se) in levels.items())
             words.doubts.append(
                 f"Two estimates of the level of log Z differ, by {of_each}: the points miss a part "
@@ -77,7 +89,7 @@ class EstimatedTwice(Check):
                 f"Estimated twice: with a second estimate of the normalisers ({ways}) {moved}. "
                 f"{unseen}".rstrip()
             )
-        elif _contradicts(found, limits):
+        elif contradicts(found, limits):
             words.failures.append(
                 f"Two estimates of the normalisers contradict each other. With the second ({ways}) "
                 f"{moved}.{_elsewhere(found, limits)}"
@@ -92,43 +104,8 @@ class EstimatedTwice(Check):
         return words
 
 
-def agrees(found: dict[str, Any] | None, limits: Limits) -> bool:
-    """Whether a second estimate of every normaliser gives the same posterior."""
-    if found is None or not found["made"] or found["doubts"]:
-        return False
-    if found["elsewhere"] or _lies_elsewhere(found, limits) or _levels_apart(found, limits):
-        return False
-    errors = limits.agreement_errors
-    means = [abs(s["mean"]) + errors * s["mean_se"] for s in found["shifts"].values()]
-    log_sds = [abs(s["log_sd"]) + errors * s["log_sd_se"] for s in found["shifts"].values()]
-    each = max(means) <= limits.shift and max(log_sds) <= limits.log_sd_ratio
-    # To first order no mean moves by more, whatever the number of parameters.
-    return each or found["change_sd"] + errors * found["noise_sd"] <= limits.shift
-
-
-def _levels_apart(found, limits: Limits) -> dict[str, list[float]]:
-    apart = lambda d, se: abs(d) > limits.contradiction_errors * se + limits.level_nats
-    return {name: [d, se] for name, (d, se) in found["levels"].items() if apart(d, se)}
-
-
-def _contradicts(found, limits: Limits) -> bool:
-    if found["doubts"]:
-        return False
-    shifts, errors = found["shifts"].values(), limits.contradiction_errors
-    return (
-        bool(found["elsewhere"])
-        or _lies_elsewhere(found, limits)
-        or any(
-            abs(s["mean"]) - errors * s["mean_se"] > limits.most_shift
-            or abs(s["log_sd"]) - errors * s["log_sd_se"] > limits.most_log_sd_ratio
-            for s in shifts
-        )
-    )
-
-
-def _lies_elsewhere(found, limits: Limits) -> bool:
-    few = found["effective"] < limits.effective_share
-    return few and found["change_sd"] > limits.contradiction_errors * found["noise_sd"]
+def _more_than(share: float, draws: Draws) -> bool:
+    return any(not value <= share for row in added_error(draws).values() for value in row.values())
 
 
 def _elsewhere(found, limits: Limits) -> str:
@@ -137,7 +114,7 @@ def _elsewhere(found, limits: Limits) -> str:
             f" The log-probability of the second is {place['gain']:.3g} nats higher at "
             f"{place['parameter']} = {place['at']:.3g} than at any of the draws."
         )
-    if not _lies_elsewhere(found, limits):
+    if not lies_elsewhere(found, limits):
         return ""
     left = f"{100 * found['effective']:.2g}%"
     return (

@@ -16,6 +16,7 @@ from pytensor.graph.replace import graph_replace
 from pymc_ebm.diagnostics.limits import Limits
 from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
 from pymc_ebm.diagnostics.normalisers.posterior import flat_draws
+from pymc_ebm.diagnostics.second_estimate.agreement import agrees, differs
 from pymc_ebm.diagnostics.second_estimate.compare import Shift, shift_of
 from pymc_ebm.diagnostics.second_estimate.question import Answer, CannotTell
 from pymc_ebm.diagnostics.second_estimate.questions import Integrals
@@ -83,16 +84,21 @@ class Comparison:
             answers.append(next(ways[-1]))
             indices.append(index)
         while True:
-            shift, change = self._shift(answers, indices)
+            found = self._found(answers, indices)
             before, answered = answered, time.thread_time()
+            decided = agrees(found, limits) or differs(found, limits)
             # The next answers have four times the points.
-            decided = _decided(shift, limits) and not any(a.doubt for a in answers)
             if decided or answered - began + 4 * (answered - before) > seconds:
                 break
             larger = [next(way, None) for way in ways]
             if not any(larger):
                 break
             answers = [new or old for new, old in zip(larger, answers, strict=True)]
+        return found | {"elsewhere": self._elsewhere(answers, rng)}
+
+    def _found(self, answers: list[Answer], indices: list[NDArray]) -> dict[str, Any]:
+        """The fields of a `SecondEstimate`, without a look elsewhere."""
+        shift, change = self._shift(answers, indices)
         named = [n for i in self._integrals.each for n in i.names]
         by = [a.way for i, a in zip(self._integrals.each, answers, strict=True) for _ in i.names]
         return {
@@ -105,8 +111,8 @@ class Comparison:
             "change_sd": shift.change_sd,
             "noise_sd": shift.noise_sd,
             "effective": shift.effective,
+            "elsewhere": {},
             "levels": self._levels(answers, indices),
-            "elsewhere": self._elsewhere(answers, rng),
             "draws": len(change),
         }
 
@@ -254,18 +260,6 @@ class Comparison:
         inputs = [*model.value_vars, *slots]
         function = model.compile_fn(outs, inputs=inputs, on_unused_input="ignore", mode=VECTORISED)
         return [[np.asarray(v, dtype=float) for v in function(point)] for point in points]
-
-
-def _decided(shift: Shift, limits: Limits) -> bool:
-    """Whether more points would change no word."""
-    parts = (
-        (np.abs(shift.mean), shift.mean_se, limits.shift),
-        (np.abs(shift.log_sd), shift.log_sd_se, limits.log_sd_ratio),
-    )
-    errors = limits.agreement_errors
-    good = all((moved + errors * se <= limit).all() for moved, se, limit in parts)
-    bad = any((moved - errors * se > limit).any() for moved, se, limit in parts)
-    return good or bad
 
 
 def _by_parameter(shift: Shift, labels: list[str]) -> dict[str, dict[str, float]]:

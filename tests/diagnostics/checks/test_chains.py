@@ -100,7 +100,7 @@ AGREES = asdict(
     SecondEstimate(
         made=True,
         ways={"x": "counting"},
-        shifts={"a": {"mean": 0.0, "mean_se": 0.0, "log_sd": 0.0, "log_sd_se": 0.0}},
+        shifts={"s": {"mean": 0.0, "mean_se": 0.0, "log_sd": 0.0, "log_sd_se": 0.0}},
         change_sd=0.0,
         noise_sd=0.0,
         effective=1.0,

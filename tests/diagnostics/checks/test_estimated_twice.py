@@ -22,7 +22,7 @@ def finding(mean=(0.0, 0.0), log_sd=(0.0, 0.0), **changed):
     shift = shift_of(mean, log_sd)
     # A change as large as this bounds no shift.
     sizes = {"change_sd": 1.0, "noise_sd": 0.5, "effective": 0.5}
-    given = {"made": True, "ways": {"x": "counting"}, "shifts": {"a": shift}} | sizes | changed
+    given = {"made": True, "ways": {"x": "counting"}, "shifts": {"s": shift}} | sizes | changed
     return asdict(SecondEstimate(**given))
 
 
@@ -98,15 +98,28 @@ def test_the_largest_shifts_are_named(draws_of):
 def test_it_may_take_as_long_as_sampling_took(given, took, expected, draws_of, monkeypatch):
     asked = []
 
-    def second_estimate(posterior, normalisers, statistics, seconds):
-        asked.append(seconds)
+    def second_estimate(posterior, normalisers, statistics, seconds, limits):
+        asked.append((seconds, limits.shift))
         return SecondEstimate(**finding())
 
     monkeypatch.setattr(estimated_twice, "second_estimate", second_estimate)
     draws = draws_of()
     draws.posterior.attrs |= {} if took is None else {"sampling_time": took}
     assert EstimatedTwice(given).measure(None, draws)["made"]
-    assert asked == [expected]
+    assert asked == [(expected, Limits().shift)]
+
+
+def test_points_that_add_much_are_measured_as_finely_as_they_should_be(draws_of, monkeypatch):
+    asked = []
+
+    def second_estimate(posterior, normalisers, statistics, seconds, limits):
+        asked.append(limits.shift)
+        return SecondEstimate(**finding())
+
+    monkeypatch.setattr(estimated_twice, "second_estimate", second_estimate)
+    for mcse in ((0.05, 0.0), (0.3, 0.0), (np.nan, 0.0)):
+        EstimatedTwice().measure(None, draws_of(np.resize([-1.0, 1.0], (2, 50)), mcse=mcse))
+    assert asked == [Limits().shift, Limits().added_share, Limits().added_share]
 
 
 def test_a_limit_moves_the_word(draws_of):
