@@ -1,11 +1,12 @@
 """An energy as a function of statistics of x and of the parameters."""
 
+import functools
 import hashlib
 import math
 import re
+import types
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import pytensor
@@ -18,6 +19,7 @@ from pytensor.tensor.einsum import Einsum
 from pytensor.tensor.elemwise import DimShuffle
 from pytensor.tensor.variable import TensorVariable
 
+from pymc_ebm.energy.fingerprint import function_identity
 from pymc_ebm.energy.hoisting import depends, expand, x_only_parts
 
 __all__ = ["SplitEnergy", "evaluate", "split_value"]
@@ -80,7 +82,7 @@ class SplitEnergy:
             for parts in zip(*blocks, strict=True)
         ]
 
-    @cached_property
+    @functools.cached_property
     def _statistics(self) -> Callable[[np.ndarray], list[np.ndarray]]:
         return pytensor.function([self.x], self.statistics, mode=RUN_ONCE, on_unused_input="ignore")
 
@@ -109,6 +111,8 @@ class SplitEnergy:
                     digest.update(_constant_bytes(variable))
             # An address in an Op's name differs from session to session.
             digest.update(re.sub(r"0x[0-9a-f]+", "", str(node.op)).encode())
+            for function in _functions_of(node.op):
+                digest.update(function_identity(function).encode())
             digest.update(str([numbers[i] for i in node.inputs]).encode())
             for variable in node.outputs:
                 numbers.setdefault(variable, len(numbers))
@@ -206,6 +210,12 @@ def _bare(variable) -> Variable:
     while variable.owner is not None and isinstance(variable.owner.op, DimShuffle):
         variable = variable.owner.inputs[0]
     return variable
+
+
+def _functions_of(op) -> list[Callable]:
+    """Functions that an Op calls, as those of JAX: its text does not tell what they do."""
+    values = [getattr(op, name, None) for name in getattr(op, "__props__", None) or ()]
+    return [v for v in values if isinstance(v, (types.FunctionType, functools.partial))]
 
 
 def _constant_bytes(variable) -> bytes:

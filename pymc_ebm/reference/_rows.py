@@ -9,8 +9,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from pymc_ebm.energy.fingerprint import digest_of
 from pymc_ebm.reference.base import Reference
-from pymc_ebm.reference.fingerprint import digest_of
 from pymc_ebm.space.named import normalise_support
 from pymc_ebm.space.own_states import OwnStates
 

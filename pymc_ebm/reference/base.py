@@ -10,9 +10,9 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from pymc_ebm.energy.fingerprint import digest_of, function_identity
 from pymc_ebm.reference.chains.pool import Pool
 from pymc_ebm.reference.checks import check_shapes, check_values
-from pymc_ebm.reference.fingerprint import digest_of, transport_identity
 from pymc_ebm.reference.influences import Influences
 from pymc_ebm.reference.laws.proposal import Proposal
 from pymc_ebm.reference.moving import restricted_transport
@@ -292,7 +292,7 @@ class Reference(PointWeights, Influences, Words):
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256, in hex, of all that decides an estimate or its error."""
-        transport = None if self.transport is None else transport_identity(self.transport)
+        transport = None if self.transport is None else function_identity(self.transport)
         flags = [bool(self.exact), bool(self.complete), bool(self.absolute), int(self.unused_draws)]
         pool = [] if self.pool is None else [*self.pool[:5], len(self.pool.laws), self.level_mcse]
         arrays = [self.points, self.log_weights, self.groups, self.edge, self.coarse_log_weights]

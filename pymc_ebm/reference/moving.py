@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytensor.tensor as pt
 
-from pymc_ebm.reference.fingerprint import transport_identity
+from pymc_ebm.energy.fingerprint import function_identity
 from pymc_ebm.space.base import Space
 
 __all__ = ["restricted_transport"]
@@ -24,5 +24,5 @@ def restricted_transport(transport: Callable, space: Space) -> Callable:
     n_params = len(inspect.signature(transport).parameters) - 1
     restricted.n_params = getattr(transport, "n_params", n_params)  # type: ignore[attr-defined]
     # The space is told by the reference itself.
-    restricted.identity = f"restricted {transport_identity(transport)}"  # type: ignore[attr-defined]
+    restricted.identity = f"restricted {function_identity(transport)}"  # type: ignore[attr-defined]
     return restricted

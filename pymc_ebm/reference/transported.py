@@ -18,10 +18,10 @@ from pytensor.graph.traversal import ancestors, toposort
 from pytensor.graph.utils import MissingInputError
 from pytensor.raise_op import CheckAndRaise
 
+from pymc_ebm.energy.fingerprint import digest_of
 from pymc_ebm.energy.parameters import core_ndims
 from pymc_ebm.memory import check_memory
 from pymc_ebm.reference.base import Reference
-from pymc_ebm.reference.fingerprint import digest_of
 from pymc_ebm.reference.laws.distribution_law import DistributionLaw
 from pymc_ebm.reference.uniforms import uniforms
 

@@ -10,8 +10,8 @@ import pytensor.tensor as pt
 import pytest
 
 import pymc_ebm as ebm
+from pymc_ebm.energy.fingerprint import function_identity
 from pymc_ebm.reference.base import Reference
-from pymc_ebm.reference.fingerprint import transport_identity
 
 FACTOR = 2.0
 
@@ -91,8 +91,8 @@ class Opaque:
 
 def test_what_nothing_tells_is_its_own():
     one, other = Opaque(1.0), Opaque(1.0)
-    assert transport_identity(one) == transport_identity(one)
-    assert transport_identity(one) != transport_identity(other)
+    assert function_identity(one) == function_identity(one)
+    assert function_identity(one) != function_identity(other)
     q = by_hand(one)
     assert q.fingerprint == replace(q).fingerprint != by_hand(other).fingerprint
     assert cloudpickle.loads(cloudpickle.dumps(q)).fingerprint == q.fingerprint

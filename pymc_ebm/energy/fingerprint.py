@@ -1,4 +1,4 @@
-"""What tells one reference from another: a digest of all that decides an estimate or its error."""
+"""What tells one reference, map or energy from another: digests of all that they are made of."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-__all__ = ["digest_of", "transport_identity"]
+__all__ = ["digest_of", "function_identity"]
 
 # Functions of installed packages are told by their names, all others by what they do.
 _INSTALLED = tuple({p for p in map(sysconfig.get_path, ("stdlib", "purelib", "platlib")) if p})
@@ -41,29 +41,27 @@ def digest_of(parts: Iterable) -> str:
     return digest.hexdigest()
 
 
-def transport_identity(transport: Callable) -> str:
-    """Text that two maps of base points share only if they do the same.
+def function_identity(function: Callable) -> str:
+    """Text that two functions share only if they do the same, in any session.
 
-    It is ``transport.identity`` where the maker knows one. Otherwise it digests the function's
+    It is ``function.identity`` where the maker knows one. Otherwise it digests the function's
     code, defaults and closure, and what it uses of its module; of what cannot be read there, no two
     have the same.
 
     Examples
     --------
-    >>> shift = lambda base, v: (base + v.sum(), 0 * base)
-    >>> scale = lambda base, v: (base * v.sum(), 0 * base)
-    >>> transport_identity(shift) == transport_identity(scale)
+    >>> function_identity(lambda x: x + 1) == function_identity(lambda x: x + 2)
     False
     """
-    known = getattr(transport, "identity", None)
+    known = getattr(function, "identity", None)
     if known is not None:
         return str(known)
     digest = hashlib.sha256()
     try:
-        _take(transport, digest, set())
+        _take(function, digest, set())
     except Exception:  # what pickle cannot take raises many kinds
         try:
-            return _TOKENS.setdefault(transport, uuid.uuid4().hex)
+            return _TOKENS.setdefault(function, uuid.uuid4().hex)
         except TypeError:  # neither hash nor weak reference
             return uuid.uuid4().hex
     return digest.hexdigest()
@@ -78,10 +76,10 @@ def _take(value, digest, seen: set[int]) -> None:
         seen.add(id(value))
     take = lambda part: _take(part, digest, seen)
     if isinstance(value, types.FunctionType):
+        cells = [cell.cell_contents for cell in value.__closure__ or ()]
         if value.__code__.co_filename.startswith(_INSTALLED):
-            take(f"{value.__module__}.{value.__qualname__}")
+            take((f"{value.__module__}.{value.__qualname__}", cells))
         else:
-            cells = [cell.cell_contents for cell in value.__closure__ or ()]
             used = {n: value.__globals__[n] for n in _names(value.__code__, value.__globals__)}
             take((value.__code__, value.__defaults__, value.__kwdefaults__, cells, used))
     elif isinstance(value, types.CodeType):
