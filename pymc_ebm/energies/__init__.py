@@ -2,6 +2,7 @@
 
 from pymc_ebm.energies._change_statistics import change_statistics
 from pymc_ebm.energies._ergm import ergm
+from pymc_ebm.energies._from_jax import from_jax
 from pymc_ebm.energies._ising import ising
 from pymc_ebm.energies._mallows import mallows
 from pymc_ebm.energies._point_patterns import geyer, hard_core, pairwise, strauss
@@ -56,6 +57,7 @@ __all__ = [
     "edgecov",
     "edges",
     "ergm",
+    "from_jax",
     "geyer",
     "gwdegree",
     "gwdsp",

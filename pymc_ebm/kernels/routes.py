@@ -6,7 +6,8 @@ from typing import Literal
 
 import pytensor
 from pytensor.graph.basic import Apply, Variable
-from pytensor.graph.traversal import ancestors
+from pytensor.graph.traversal import ancestors, toposort
+from pytensor.link.jax.ops import JAXOp
 from pytensor.tensor.variable import TensorVariable
 
 from pymc_ebm.distributed.sharded_reference import ShardedReference
@@ -93,6 +94,8 @@ def choose(node: Apply) -> Route:
         return Route(
             "plain", f"the energy takes {split.x.type.shape[0]} points and no other number"
         )
+    if any(isinstance(n.op, JAXOp) for n in toposort([split.value])):
+        return Route("plain", "the energy is computed by JAX")
     if not split.slots or any(a.type.shape[0] not in (None, n_rows or n_points) for a in arrays):
         return Route("plain", "a part of the energy is the same for every point")
     if any(None in a.type.shape[1:] for a in arrays):

@@ -139,8 +139,8 @@ def panels(
         ) from error
     if energies.split.x.type.shape[0] is not None:
         raise ValueError(
-            f"The energy takes {len(data)} points and no other number of them. Use "
-            "ebm.reference.fitted."
+            f"The energy takes {len(data)} points and no other number of them. Make it by "
+            "ebm.energies.from_jax, or use ebm.reference.fitted."
         )
     return lay_panels(
         energies,

@@ -124,7 +124,7 @@ class Integrals:
         if op.split.x.type.shape[0] is not None:
             raise CannotTell(
                 f"The energy of {integral.names[0]} takes {op.split.x.type.shape[0]} points only, "
-                "so that it has no value anywhere else."
+                "so that it has no value anywhere else. Make it by ebm.energies.from_jax."
             )
         cores = [p.ndim for p in op.split.params]
         batch = _batch(inputs[0], cores, op.batch_ndim)
