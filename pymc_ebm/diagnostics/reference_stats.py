@@ -47,8 +47,9 @@ def compute_reference_stats(
     backend: str | None = None,
     compile_kwargs: dict[str, Any] | None = None,
     second_estimate_seconds: float | None = None,
+    draws: int | None = None,
 ) -> xr.DataTree:
-    r"""Compute what the estimated normalisers did, at every draw of the posterior.
+    r"""Compute what the estimated normalisers did, at the draws of the posterior.
 
     With c the amplification (see `amplification`) and w̄ the normalised weights, the group
     ``reference_stats`` has for each (chain, draw, ebm)
@@ -100,6 +101,10 @@ def compute_reference_stats(
     second_estimate_seconds : float, optional
         Processor time that the second estimate of the normalisers may take. It stops earlier where
         its word is clear. By default as long as sampling took, and at least 10 s.
+    draws : int, optional
+        Posterior draws at which to look, at least, evenly thinned in each chain. By default all;
+        or as many as make 5 × 10⁷ sums of a point in a row, and no fewer than 400, which estimate
+        the added errors within a few hundredths of themselves.
 
     Returns
     -------
@@ -142,6 +147,7 @@ def compute_reference_stats(
             for c in checks
         ],
         progressbar=progressbar,
+        n_draws=draws,
         **resolve_backend_compile_kwargs(backend, compile_kwargs),
     )
     groups = record.groups()
@@ -158,6 +164,7 @@ def record_of(
     *,
     checks: Sequence[Check] = CHECKS,
     progressbar: bool,
+    n_draws: int | None = None,
     **compile_kwargs: Any,
 ) -> Record:
     """What `compute_reference_stats` stores, of normalisers on their own scale."""
@@ -173,8 +180,9 @@ def record_of(
         **compile_kwargs,
     )
     variables = [n.variable for n in normalisers]
-    stats, errors, of_elpd = _over_draws(function, posterior, log_weights, variables, progressbar)
-    sample_coords = {dim: posterior[dim] for dim in ("chain", "draw")}
+    thinned = _thinned(function, posterior, log_weights, n_draws)
+    stats, errors, of_elpd = _over_draws(function, thinned, log_weights, variables, progressbar)
+    sample_coords = {dim: thinned[dim] for dim in ("chain", "draw")}
     dataset = xr.Dataset(
         {name: (("chain", "draw", "ebm"), values) for name, values in stats.items()}
         | {"elpd_mcse": ("variable", list(of_elpd.values()))},
@@ -189,6 +197,25 @@ def record_of(
     return Record(
         draws, {name: value for name, value in measured.items() if value is not None}, attributes
     )
+
+
+def _thinned(
+    function: Any,
+    posterior: xr.Dataset,
+    log_weights: Sequence[LogWeights | ShardedLogWeights],
+    wanted: int | None,
+    *,
+    most_sums: float = 5e7,
+    fewest: int = 400,
+) -> xr.Dataset:
+    """The posterior with every k-th draw of each chain, so that at least the wanted are left."""
+    chains, length = posterior.sizes["chain"], posterior.sizes["draw"]
+    if wanted is None:
+        outputs = function({name: values[0] for name, values in flat_draws(posterior).items()})
+        rows = [np.size(c) for c in outputs[: len(log_weights)]]
+        points = [of_one.points_per_row for of_one in log_weights]
+        wanted = max(int(most_sums / max(np.dot(rows, points), 1)), fewest)
+    return posterior.isel(draw=slice(None, None, max(chains * length // wanted, 1)))
 
 
 def _over_draws(

@@ -111,9 +111,7 @@ def plot_reference_ess(
 
 def _horizontal(idata, stats, var_name, coords) -> xr.DataArray:
     if var_name is None:
-        return xr.DataArray(
-            np.arange(stats.sizes["draw"]), dims="draw", coords={"draw": stats["draw"]}
-        )
+        return stats["draw"]
     posterior = group(idata, "posterior", "Pass what pm.sample returned.")
     if var_name not in posterior:
         raise ValueError(

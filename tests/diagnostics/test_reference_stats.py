@@ -111,6 +111,32 @@ def test_a_tree_of_its_own(paper):
     assert "reference_stats" not in idata.children
 
 
+def test_thinned_draws(paper):
+    """The same at the draws that are left, and errors that differ by chance alone.
+
+    An error from S draws has one of its own of about 1/√(2S): 4% at 400. Four of those are allowed.
+    """
+    model = paper.gaussian(paper.normal_reference(draws=2000))
+    thinned = paper.computed(model, paper.exact_draws(800), draws=400)
+    every = paper.computed(model, paper.exact_draws(800), checks=())
+    of_thinned, of_every = (
+        tree["reference_stats"].to_dataset().drop_vars(["elpd_mcse", "variable"])
+        for tree in (thinned, every)
+    )
+    assert of_every.sizes["draw"] == 400
+    assert of_thinned["draw"].to_numpy().tolist() == list(range(0, 400, 2))
+    xr.testing.assert_allclose(of_every.sel(draw=of_thinned["draw"]), of_thinned)
+    ratio = thinned["reference_mcse"]["sigma"] / every["reference_mcse"]["sigma"]
+    np.testing.assert_allclose(ratio, 1, atol=0.15)
+    assert "by 400 of 800 draws" in " ".join(report(thinned).reasons)
+
+
+def test_draws_are_thinned_where_points_are_many(paper):
+    model = paper.gaussian(paper.normal_reference(draws=130_000))
+    found = paper.computed(model, paper.exact_draws(800), checks=())
+    assert found["reference_stats"].sizes["draw"] == 200  # of 400 in each chain
+
+
 def test_what_is_missing_is_named(paper):
     with pytest.raises(ValueError, match="Run compute_reference_stats"):
         report(paper.exact_draws(40))

@@ -28,7 +28,8 @@ class AddedError(Check):
             return Words()
         name, worst = _worst(added_error(draws))
         bits = float(draws.mcse.attrs["bits_lost"])
-        text = f"The references add up to {100 * worst:.3g}% of the posterior sd ({name})"
+        of = f"{name}{_by(draws)}"
+        text = f"The references add up to {100 * worst:.3g}% of the posterior sd ({of})"
         if worst <= limits.added_share and bits <= limits.bits_lost:
             return Words(notes=[f"{text} to a mean or sd."])
         if realised is not None and _is_good(realised, limits):
@@ -96,12 +97,21 @@ def _unknown(draws) -> Words:
     )
 
 
+def _by(draws: Draws) -> str:
+    """How many draws that is of, where they were thinned."""
+    of, all_draws = (
+        int(np.prod([d.sizes[dim] for dim in ("chain", "draw")]))
+        for d in (draws.statistics, draws.posterior)
+    )
+    return "" if of == all_draws else f", by {of:,} of {all_draws:,} draws"
+
+
 def _least_ess(draws) -> str:
     thinnest = draws.statistics["ess"].sel(ebm=draws.random)
     name = draws.random[int(np.argmin(thinnest.min(("chain", "draw")).to_numpy()))]
     return (
         f"The least ESS is {float(thinnest.min()):.3g}, of {name}. "
-        f"{worst_region(draws.posterior, -thinnest.sel(ebm=name))}"
+        f"{worst_region(draws.with_statistics, -thinnest.sel(ebm=name))}"
     )
 
 

@@ -25,7 +25,8 @@ class Draws:
     posterior : xr.Dataset
         The free parameters by chain and draw.
     statistics : xr.Dataset
-        The group ``reference_stats``, by chain, draw and ebm.
+        The group ``reference_stats``, by chain, draw and ebm; of every k-th draw where they are
+        many.
     mcse : xr.Dataset
         The group ``reference_mcse``.
     references : dict of dict
@@ -43,6 +44,11 @@ class Draws:
     def of(self, name: str) -> xr.Dataset:
         """Statistics of one normaliser, ``(chain, draw)``."""
         return self.statistics.sel(ebm=name)
+
+    @property
+    def with_statistics(self) -> xr.Dataset:
+        """The posterior at the draws that have statistics."""
+        return self.posterior.sel(draw=self.statistics["draw"])
 
     @property
     def random(self) -> list[str]:

@@ -44,7 +44,7 @@ class EstimatedTwice(Check):
         if _more_than(limits.added_share, draws):
             limits = replace(limits, shift=min(limits.shift, limits.added_share))
         found = second_estimate(
-            draws.posterior, normalisers, draws.statistics, seconds=seconds, limits=limits
+            draws.with_statistics, normalisers, draws.statistics, seconds=seconds, limits=limits
         )
         return asdict(found)
 

@@ -50,7 +50,7 @@ def _of_values(name, draws) -> Words:
     if empty.any():
         words.failures.append(
             f"No point of {name} has any weight at {empty.sum()} of {log_z.size} draws. "
-            f"{worst_region(draws.posterior, -stats['log_partition'])}"
+            f"{worst_region(draws.with_statistics, -stats['log_partition'])}"
         )
         words.remedies.append(draws.references[name]["remedy"].format(name=name))
     return words
@@ -59,7 +59,7 @@ def _of_values(name, draws) -> Words:
 def _of_tails(name, draws, limits) -> Words:
     words, stats, reference = Words(), draws.of(name), draws.references[name]
     khat = stats["pareto_k"].to_numpy()
-    where = lambda: worst_region(draws.posterior, stats["pareto_k"])
+    where = lambda: worst_region(draws.with_statistics, stats["pareto_k"])
     unknown = np.isnan(khat) | np.isposinf(khat)
     if unknown.any():
         words.doubts.append(

@@ -33,6 +33,7 @@ class LogWeights:
     parameters : list of Variable
         What the log weights depend on besides the reference: graphs of the model's values.
     reference : Reference
+    points_per_row : int
     streams : bool
         Whether the points can be taken in blocks, by the kernels and here.
     """
@@ -42,6 +43,7 @@ class LogWeights:
         params, captured, arrays = normaliser.inputs
         self.parameters = [*params, *captured]
         self.reference: Reference = normaliser.reference
+        self.points_per_row = self.reference.points_per_row
         self.streams = choose(node).name != "plain"
         self._arrays = [a.data for a in arrays]
         slots = [pt.tensor(dtype=a.dtype, shape=(None, *a.type.shape[1:])) for a in arrays]
@@ -55,7 +57,7 @@ class LogWeights:
 
     def fits(self, values: Sequence[NDArray]) -> bool:
         """Whether the log weights of all rows and points are few enough to hold at once."""
-        n_rows, n_points = self.n_rows(values), self.reference.points_per_row
+        n_rows, n_points = self.n_rows(values), self.points_per_row
         if n_rows * n_points <= 8 * _BLOCK:
             return True
         if self.streams and self.reference.by_blocks:
@@ -70,7 +72,7 @@ class LogWeights:
     def all(self, values: Sequence[NDArray]) -> NDArray:
         """Log weights of all points, ``(R, M)``."""
         log_weights = np.asarray(self._function(*values, *self._arrays))
-        return log_weights.reshape(-1, self.reference.points_per_row)
+        return log_weights.reshape(-1, self.points_per_row)
 
     def blocks(self, values: Sequence[NDArray]) -> Iterator[tuple[slice, NDArray]]:
         """Slices of the points and their log weights, ``(R, B)``."""
@@ -83,7 +85,7 @@ class LogWeights:
     def parts(self, values: Sequence[NDArray]) -> Iterator[tuple[slice, NDArray]]:
         """`blocks` where the log weights are many, and else all of them at once."""
         if self.fits(values):
-            yield slice(0, self.reference.points_per_row), self.all(values)
+            yield slice(0, self.points_per_row), self.all(values)
         else:
             yield from self.blocks(values)
 

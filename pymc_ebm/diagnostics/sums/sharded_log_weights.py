@@ -52,6 +52,8 @@ class ShardedLogWeights:
     parameters : list of Variable
         What the log weights depend on besides the reference: graphs of the model's values.
     reference : GroupsOfShards
+    points_per_row : int
+        Of all shards together.
     """
 
     def __init__(self, normaliser: Normaliser):
@@ -62,7 +64,7 @@ class ShardedLogWeights:
         self._shards = shards_of(node)
         self._most = max(_MOST_GROUPS // reference.shards, 16)
         sizes = np.array(self._shards.each(_sizes, self._most))
-        self._n_points, n_groups, unused = sizes.sum(axis=0).tolist()
+        self.points_per_row, n_groups, unused = sizes.sum(axis=0).tolist()
         self.reference = GroupsOfShards(reference.fingerprint, n_groups, unused)
 
     def statistics(
@@ -93,13 +95,21 @@ class ShardedLogWeights:
             without_weight += zeros
         worst, shares = int(np.argmin(totals.ess)), shares_of(c)
         found = self._shards.each(
-            _influences, self._row, values, totals, c, shares, worst, self._most, self._n_points
+            _influences,
+            self._row,
+            values,
+            totals,
+            c,
+            shares,
+            worst,
+            self._most,
+            self.points_per_row,
         )
         of_likelihood, of_level, tops = zip(*found, strict=True)
         influence = np.concatenate(of_likelihood)
         add_influence(slice(0, self.reference.n_groups), influence)
         spread = lambda sums: float(variance_of_sums(sums, self.reference.unused))
-        top = TopLogWeights(self._n_points)
+        top = TopLogWeights(self.points_per_row)
         for part in tops:
             top.merge(part)
         return {
@@ -109,7 +119,7 @@ class ShardedLogWeights:
             "pareto_k": top.pareto_k(),
             "amplification": c.sum(),
             "loglik_variance": spread(influence),
-            "zero_weight_share": without_weight.max() / self._n_points,
+            "zero_weight_share": without_weight.max() / self.points_per_row,
             "edge_weight": 0.0,
             "quadrature_error": 0.0,
         }
