@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numba
 import numpy as np
+from numpy.typing import NDArray
 
 from pymc_ebm.space.clusters import Clusters, draw_code, move_clusters
 from pymc_ebm.space.pairwise import Pairwise
@@ -28,17 +28,27 @@ def pairwise_sweeps(local: Pairwise, sites: Sites, clusters: Clusters | None = N
     """
     ends, others, _ = local.neighbours
     n_values = sites.n_values
-    kernel: Any
-    tables: tuple
+    moves = tuple(clusters or _no_clusters(n_values))
     single, pair = local.single[0], local.directed()
     if n_values.max() <= 2:
         gap = np.where(n_values == 2, single[:, -1] - single[:, 0], np.inf)
         pair_gap = np.ascontiguousarray(pair[:, :, -1] - pair[:, :, 0])
-        kernel, tables = _two_values, (sites.values, ends, others, gap, pair_gap)
-    else:
-        kernel, tables = _many_values, (sites.values, ends, others, single, pair, n_values)
-    moves = tuple(clusters or _no_clusters(n_values))
-    return lambda *run: kernel(*run, *tables, moves)
+        of_two = (sites.values, ends, others, gap, pair_gap)
+        # An exponential at each site would take longer than all else; NumPy's logarithms do not.
+        return lambda state, u, *run: _two_values(
+            state, u, _log_odds(u[..., : len(gap)]), *run, *of_two, moves
+        )
+    of_many = (sites.values, ends, others, single, pair, n_values)
+    return lambda *run: _many_values(*run, *of_many, moves)
+
+
+def _log_odds(u: NDArray) -> NDArray:
+    """log((1 − u) / u): a site takes its second value where its energy gap is below."""
+    odds = np.empty_like(u)
+    with np.errstate(divide="ignore"):
+        np.reciprocal(u, out=odds)
+        odds -= 1
+        return np.log(odds, out=odds)
 
 
 def _no_clusters(n_values) -> Clusters:
@@ -49,7 +59,9 @@ def _no_clusters(n_values) -> Clusters:
 
 
 @numba.njit(cache=True)
-def _two_values(state, u, first, thin, x, changes, values, ends, others, gap, pair_gap, clusters):
+def _two_values(
+    state, u, log_odds, first, thin, x, changes, values, ends, others, gap, pair_gap, clusters
+):
     n_sweeps, chains = u.shape[:2]
     n_sites = state.shape[1]
     root, room = np.empty(n_sites, np.int64), np.empty((n_sites, 2))
@@ -62,7 +74,7 @@ def _two_values(state, u, first, thin, x, changes, values, ends, others, gap, pa
                 difference = gap[i]
                 for e in range(ends[i], ends[i + 1]):
                     difference += pair_gap[e, s[others[e]]]
-                new = 1 if u[t, c, i] * (1.0 + np.exp(difference)) < 1.0 else 0
+                new = 1 if difference < log_odds[t, c, i] else 0
                 changed += new != s[i]
                 s[i] = new
             if len(clusters[0]) > 0:
