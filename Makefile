@@ -42,7 +42,8 @@ docs: $(STAMP)  ## build docs/_build/html; runs the notebooks, warnings are erro
 notebooks: $(STAMP)  ## execute the notebooks in place
 	@set -e; for notebook in $(wildcard notebooks/*.ipynb); do \
 		$(BIN)/jupyter-execute --inplace "$$notebook"; \
-		sed -i.bak 's|$(CURDIR)/||g' "$$notebook"; rm "$$notebook.bak"; done
+		sed -i.bak -E 's#$(CURDIR)/|[^" ]*ipykernel_[0-9]+/[0-9]+\.py:[0-9]+: ##g' "$$notebook"; \
+		rm "$$notebook.bak"; done
 
 # One BLAS thread: programs that use all cores, as JAX does, use threads of their own.
 bench: $(BENCH_STAMP)  ## time log Z, whole analyses and the start against others; QUICK=1 for a look
@@ -68,6 +69,10 @@ clean:  ## remove .venv, caches and builds
 	rm -rf $(VENV) build dist docs/_build docs/api/generated .pytest_cache .ruff_cache .mypy_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
+# Without --no-compile, pip compiles every module of every package, which takes longer than all else;
+# Python compiles those that are imported.
+INSTALL := $(BIN)/python -m pip install -qq --no-compile --disable-pip-version-check
+
 # A path is a Python, anything else is the line that says why there is none.
 $(BIN)/python:
 	$(eval FOUND := $(shell PYTHON='$(PYTHON)' sh tools/find_python.sh 2>&1))
@@ -76,9 +81,9 @@ $(BIN)/python:
 
 $(STAMP): pyproject.toml | $(BIN)/python
 	@echo "Installing pymc_ebm and its tools into $(VENV): a minute or two."
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[dev]'
+	@$(INSTALL) -e '.[dev]'
 	@touch $@
 
 $(BENCH_STAMP): $(STAMP)
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[bench]'
+	@$(INSTALL) -e '.[bench]'
 	@touch $@

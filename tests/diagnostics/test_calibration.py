@@ -130,6 +130,7 @@ def replicates(model_with_references) -> Replicates:
     return Replicates(theta, data, on_grid(function, data)[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("likelihood", [by_ebm, by_potential(1, -1)], ids=["EBM", "potential"])
 def test_posteriors_are_calibrated(likelihood, replicates, rng, model_with_references):
     """A fresh reference of 1000 points for every replicate."""

@@ -17,6 +17,7 @@ def log_z(s):
     return np.log(np.sqrt(2 * np.pi) * s)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("interpreted")
 @pytest.mark.parametrize("method, groups", [("iid", 1000), ("sobol", 16)])
 def test_errors_are_those_of_the_closed_form(method, groups, seed):

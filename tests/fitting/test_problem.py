@@ -2,6 +2,7 @@
 
 import numpy as np
 import pymc as pm
+import pytest
 from scipy import stats
 from scipy.optimize import minimize
 
@@ -13,6 +14,7 @@ def energy(x, mu, s):
     return (x - mu) ** 2 / (2 * s**2)
 
 
+@pytest.mark.slow
 def test_modes_spread_by_their_mcse(rng):
     """200 references at fixed data: Σ (error/mcse)² is χ² with 200 degrees of freedom.
 

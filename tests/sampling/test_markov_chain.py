@@ -77,6 +77,7 @@ def test_double_well(step, line, seed):
         within(x**k, moment(k) / moment(0))
 
 
+@pytest.mark.slow
 @every_step
 def test_five_dimensions(step, seed):
     """E ~ Gamma(5/4, 1) has mean 5/4 and variance 5/4; coordinates have no correlation."""
@@ -163,7 +164,7 @@ def test_reported_error_is_the_spread(seed):
     rng, space = np.random.default_rng(seed), normals((1,), 1.0)
     draws = [
         markov_chain(
-            quartic, a, reference=space, step=pm.Metropolis, draws=400, tune=100,
+            quartic, a, reference=space, step=pm.Metropolis, draws=250, tune=100,
             chains=4 * repeats, random_seed=rng, progressbar=False, return_inferencedata=False,
         )
         for a in anchors

@@ -264,6 +264,7 @@ def test_refined_posteriors_are_closer_to_the_exact_ones():
     assert (rms(after) < 0.3 * rms(before)).all(), (rms(before), rms(after))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:The energies of the data are mostly above")
 @pytest.mark.parametrize("name", NARROW)
 def test_a_narrow_reference_is_replaced(name):

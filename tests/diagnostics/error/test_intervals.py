@@ -29,6 +29,7 @@ def base_log_weights(y):
     return -stats.norm(2, 4).logpdf(y) - np.log(y.shape[-1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "draws", "quantile"),
     [

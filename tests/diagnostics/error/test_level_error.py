@@ -49,6 +49,7 @@ def draws_of(q, n=40):
     return az.from_dict({"posterior": {"sigma": sigma[None]}})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("draws, method", [(2000, "iid"), (256, "sobol")])
 def test_spread_over_references(draws, method, seed):
     """Within 15%: 300 seeds have a standard error of 4%, and the forecast little; of 16

@@ -366,6 +366,7 @@ def rms(values):
     return np.sqrt(np.mean(np.square(values), axis=0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_claims_are_the_spread(name, rng, model_with_references):
     case = CASES[name]()

@@ -66,6 +66,7 @@ def test_bounds(rng, seed):
         place(observed=data, start=[np.zeros(2)], bounds=bounds * 2)
 
 
+@pytest.mark.slow
 def test_too_many_parameters_for_one_event(rng, seed):
     with pytest.warns(UserWarning, match="64 anchors do not cover"):
         q = place(observed=np.zeros((1, 5)), start=[np.zeros(5)], random_seed=seed)
