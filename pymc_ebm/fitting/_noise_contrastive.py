@@ -69,8 +69,8 @@ def noise_contrastive(
     contests, loss, data_scores, noise_scores = problem.once(
         "noise_contrastive", lambda: _compile(problem)
     )
-    log_z = [contest.set_data(start) for contest in contests]
-    minimum = minimise(loss, np.concatenate([start, log_z]), advance)
+    at_start = [contest.set_data(start) for contest in contests]
+    minimum = minimise(loss, np.concatenate([start, at_start]), advance)
     bread = inverse(minimum.hessian)
     covariance = np.zeros_like(bread)
     monte_carlo = np.zeros_like(bread)
@@ -84,7 +84,13 @@ def noise_contrastive(
     for reference, influence in shared.values():
         monte_carlo += bread @ reference.covariance(influence) @ bread
     k = problem.size
-    errors = [np.sqrt(np.diag(c)[k:]) for c in (covariance, monte_carlo)]
+    errors = [np.sqrt(np.maximum(np.diag(c)[k:], 0.0)) for c in (covariance, monte_carlo)]
+    log_z = minimum.u[k:].copy()
+    endless = minimum.recession
+    if endless is not None:
+        away = endless.direction[k:]
+        log_z[away != 0] = np.copysign(np.inf, away[away != 0])
+        errors[0][away != 0] = np.inf
     return Solution(
         minimum.u[:k],
         covariance[:k, :k],
@@ -94,9 +100,10 @@ def noise_contrastive(
         minimum.problem or "The gradient vanishes and the Hessian is positive definite.",
         [u[:k] for u in minimum.path],
         {
-            contest.ebm.name: (minimum.u[k + j], errors[0][j], errors[1][j])
+            contest.ebm.name: (log_z[j], errors[0][j], errors[1][j])
             for j, contest in enumerate(contests)
         },
+        None if endless is None else endless.among(k),
     )
 
 

@@ -26,6 +26,12 @@ class Recession(NamedTuple):
     direction: NDArray
     fall: float
 
+    def among(self, number: int) -> Recession | None:
+        """What is left of it where only so many of the first parameters count; None if nothing."""
+        direction = self.direction[:number]
+        largest = np.abs(direction).max(initial=0.0)
+        return self._replace(direction=direction / largest) if largest > 0 else None
+
     def limits(self, constrained, u: NDArray) -> dict[str, NDArray]:
         """Where parameters go along it: ±inf, the end of their domain, or where they are.
 

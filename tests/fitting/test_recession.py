@@ -91,3 +91,20 @@ def test_pseudolikelihood_of_an_empty_network():
         ebm.EBM("x", t, energy=energy, reference=graphs, observed=np.zeros((1, 10), int))
         fit = ebm.find_MLE("pseudolikelihood", progressbar=False)
     assert not fit.converged and fit.estimate["t"] == -np.inf
+
+
+@pytest.mark.parametrize(("data", "limit"), [((1, 1, 1), np.inf), ((0, 0), -np.inf)])
+def test_noise_contrastive_of_bits_that_are_all_alike(data, limit):
+    """θ goes on for ever, and so does log Z = log(1 + e^θ) of ones; that of zeros ends at 0.
+
+    Where the loss is flat in θ quasi-Newton steps end some thousandths away from it.
+    """
+    with pm.Model():
+        ones(pm.Flat("t"), data)
+        fit = ebm.find_MLE("noise_contrastive", progressbar=False)
+    assert not fit.converged and fit.estimate["t"] == limit and fit.se["t"] == np.inf
+    assert f"t → {limit}" in fit.reason
+    if limit > 0:
+        assert fit.estimate["x_log_partition"] == np.inf
+    else:
+        np.testing.assert_allclose(fit.estimate["x_log_partition"], 0.0, atol=0.01)
