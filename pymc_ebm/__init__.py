@@ -11,6 +11,7 @@ from pymc_ebm._version import __version__ as __version__
 _FACE = {
     "EBM": "distribution",
     "ExchangeMetropolis": "exchange",
+    "HiddenEBM": "distribution",
     "LogPartition": "partition",
     "PointEstimate": "fitting",
     "ReferenceReport": "diagnostics",
@@ -23,6 +24,7 @@ _FACE = {
     "families": "",
     "find_MLE": "fitting",
     "fitting": "",
+    "hidden_states": "distribution",
     "impute": "distribution",
     "kernels": "",
     "log_partition": "partition",

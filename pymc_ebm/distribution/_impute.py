@@ -8,6 +8,7 @@ import pytensor
 import xarray as xr
 from numpy.typing import NDArray
 
+from pymc_ebm.distribution.conditional_draws import add_to_predictive, posterior_points
 from pymc_ebm.distribution.energy_rv import EnergyRV
 from pymc_ebm.distribution.missing import Completions
 from pymc_ebm.energy.parameters import without_unit_batch
@@ -70,13 +71,7 @@ def impute(idata: xr.DataTree, *, model: pm.Model | None = None, random_seed=Non
             "NaN or masked entries, and pass what pm.sample returned."
         )
     rng = np.random.default_rng(random_seed)
-    posterior = idata["posterior"].to_dataset()
-    shape = posterior.sizes["chain"], posterior.sizes["draw"]
-    inputs = [rv for rv in model.free_RVs if rv.name in posterior]
-    values = [
-        posterior[rv.name].transpose("chain", "draw", ...).to_numpy().astype(rv.dtype)
-        for rv in inputs
-    ]
+    inputs, shape, points = posterior_points(idata, model)
     found = {}
     for rv in holed:
         missing = rv.owner.op.spec.missing
@@ -88,19 +83,15 @@ def impute(idata: xr.DataTree, *, model: pm.Model | None = None, random_seed=Non
             groups.append(node.op.log_weights(*node.inputs))
         log_weights = pytensor.function(inputs, groups, mode=VECTORISED, on_unused_input="ignore")
         drawn = np.broadcast_to(missing.filled, (*shape, *missing.filled.shape)).copy()
-        for index in np.ndindex(shape):
-            of_draw = log_weights(*(v[index] for v in values))
+        for index, values in points:
+            of_draw = log_weights(*values)
             for group, log_w in zip(missing.groups, of_draw, strict=True):
                 flat = drawn[index].reshape(len(missing.filled), -1)
                 flat[group.rows] = _completed(group, log_w, rng)
         dims = model.named_vars_to_dims.get(rv.name)
         names = dims or [f"{rv.name}_dim_{i}" for i in range(missing.filled.ndim)]
-        found[f"{rv.name}_imputed"] = (("chain", "draw", *names), drawn)
-    group = xr.Dataset(found, coords={d: posterior[d] for d in ("chain", "draw")})
-    if "posterior_predictive" in idata.children:
-        group = idata["posterior_predictive"].to_dataset().merge(group, compat="override")
-    idata["posterior_predictive"] = xr.DataTree(group)
-    return idata
+        found[f"{rv.name}_imputed"] = (tuple(names), drawn)
+    return add_to_predictive(idata, found, model)
 
 
 def _completed(group: Completions, log_weights: NDArray, rng: np.random.Generator) -> NDArray:

@@ -9,12 +9,9 @@ from collections.abc import Callable
 
 import pytensor.tensor as pt
 from pymc.distributions.distribution import Distribution
-from pytensor.compile.sharedvalue import SharedVariable
-from pytensor.graph.traversal import ancestors
-from pytensor.tensor.random.op import RandomVariable
-from pytensor.tensor.random.type import RandomGeneratorType
 
 from pymc_ebm.distribution.bounds import moving_support
+from pymc_ebm.distribution.captured import captured_names
 from pymc_ebm.distribution.default_reference import fit_reference
 from pymc_ebm.distribution.energy_rv import EnergyRV, Spec, importance_resampling
 from pymc_ebm.distribution.events import event_shape
@@ -175,7 +172,11 @@ class EBM(Distribution):
                 check_values(data, reference, moving)
                 observed = as_integers(observed, data, reference)
             log_z = log_partition(energy, *variables, reference=reference)
-            _refuse_captured(log_z.owner, variables)
+            if names := captured_names(log_z.owner.inputs, variables):
+                raise ValueError(
+                    f"the energy uses {', '.join(sorted(names))} of the model without getting it. "
+                    "Make it a parameter of the energy and pass it to EBM."
+                )
             if data is not None:
                 check_energy(data, energy, variables, reference, moving)
             return super().__new__(
@@ -281,23 +282,3 @@ def _check_keywords(cls, given) -> None:
             )
         )
         raise TypeError(f"EBM knows no keyword {keyword}=. {hint}")
-
-
-def _refuse_captured(node, variables):
-    """What a model later replaces, a random variable or data, is not replaced in a closure."""
-    known = set(ancestors(variables))
-    names = {
-        v.name or str(v)
-        for v in ancestors(node.inputs)
-        if v not in known
-        and not isinstance(v.type, RandomGeneratorType)
-        and (
-            isinstance(v, SharedVariable)
-            or (v.owner is not None and isinstance(v.owner.op, RandomVariable))
-        )
-    }
-    if names:
-        raise ValueError(
-            f"the energy uses {', '.join(sorted(names))} of the model without getting it. Make it "
-            "a parameter of the energy and pass it to EBM."
-        )

@@ -12,6 +12,7 @@ from pytensor.graph.traversal import ancestors
 from pytensor.tensor.subtensor import AdvancedSubtensor
 
 from pymc_ebm.distribution.energy_rv import EnergyRV
+from pymc_ebm.distribution.hidden.hidden_rv import HiddenRV
 from pymc_ebm.partition.op import LogPartition, NodeInputs
 from pymc_ebm.reference.base import Reference
 
@@ -146,6 +147,9 @@ def _named(model: pm.Model, owner: Variable, nodes: list[Apply]) -> list[Normali
                 Normaliser(f"{owner.name}[{','.join(names[node] for node in group)}]", group)
                 for group in groups
             ]
+    if owner.owner is not None and isinstance(owner.owner.op, HiddenRV):
+        parts = [owner.owner.op.spec.part_of(group[0].op) for group in groups]
+        return [Normaliser(f"{owner.name}[{p}]", g) for p, g in zip(parts, groups, strict=True)]
     if len(groups) == 1:
         return [Normaliser(owner.name, groups[0])]
     return [Normaliser(f"{owner.name}[{i}]", group) for i, group in enumerate(groups)]

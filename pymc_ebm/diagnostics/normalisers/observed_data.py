@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from pymc_ebm.diagnostics.normalisers.find import Normaliser
 from pymc_ebm.distribution.energy_rv import EnergyRV
+from pymc_ebm.distribution.hidden.hidden_rv import HiddenRV
 from pymc_ebm.distribution.observed_ebm import observed_ebms
 from pymc_ebm.energy.split import evaluate
 
@@ -48,6 +49,8 @@ def data_of_normalisers(model: pm.Model, normalisers: Sequence[Normaliser]) -> d
     """Data of the observed variables, by the names of their normalisers."""
     found, ebms = {}, {ebm.name for ebm in observed_ebms(model)}
     for rv in model.observed_RVs:
+        if isinstance(rv.owner.op, HiddenRV):
+            continue  # what is seen of a field is no state of it
         # On a support that moves, points are no places of data.
         ops = [v.owner.op for v in [rv, *rv.owner.inputs] if v.owner is not None]
         if any(isinstance(op, EnergyRV) and op.spec.moving is not None for op in ops):

@@ -1,0 +1,1 @@
+"""Hidden fields: the likelihood of what is observed of a latent energy-based model."""

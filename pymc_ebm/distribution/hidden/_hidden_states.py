@@ -1,0 +1,113 @@
+"""Draws of the states of hidden fields, given what was observed of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pymc as pm
+import pytensor
+import xarray as xr
+from numpy.typing import NDArray
+
+from pymc_ebm.distribution.conditional_draws import add_to_predictive, posterior_points
+from pymc_ebm.distribution.hidden.field import FieldGivenData, HiddenField
+from pymc_ebm.distribution.hidden.hidden_rv import HiddenRV
+from pymc_ebm.energy.split import VECTORISED
+from pymc_ebm.weights.normalised import normalise
+
+__all__ = ["hidden_states"]
+
+
+def hidden_states(
+    idata: xr.DataTree, *, model: pm.Model | None = None, random_seed=None
+) -> xr.DataTree:
+    """Draw the states of hidden fields from their posterior distribution: labels of pixels.
+
+    At each draw of the posterior one field x from p(x | y, θ, φ): exactly where all states are
+    enumerated, by Gibbs sampling else.
+
+    Parameters
+    ----------
+    idata : xr.DataTree
+        With a posterior group. One that is thinned, ``idata.isel(draw=slice(None, None, 10))``,
+        takes less time and room.
+    model : pm.Model, optional
+        The model of the context by default.
+    random_seed : optional
+        As for ``numpy.random.default_rng``.
+
+    Returns
+    -------
+    xr.DataTree
+        `idata`, whose group ``posterior_predictive`` has ``y_states`` for each `HiddenEBM` ``y``,
+        ``(chain, draw, *batch, *event)``.
+
+    Raises
+    ------
+    ValueError
+        No posterior, or no `HiddenEBM`.
+
+    Examples
+    --------
+    >>> import arviz as az, pymc_ebm as ebm
+    >>> with pm.Model() as model:
+    ...     beta = pm.HalfNormal("beta", 1)
+    ...     image = ebm.HiddenEBM(
+    ...         "y",
+    ...         beta,
+    ...         energy=ebm.energies.potts,
+    ...         states=[0, 1],
+    ...         emission=lambda x: pm.Normal.dist(x, 0.5),
+    ...         observed=[[0.1, 0.8], [-0.2, 1.3]],
+    ...     )
+    >>> idata = az.from_dict({"posterior": {"beta": np.full((1, 200), 0.3)}})
+    >>> labels = ebm.hidden_states(idata, model=model, random_seed=1)
+    >>> drawn = labels["posterior_predictive"]["y_states"]
+    >>> drawn.shape, (drawn.mean(("chain", "draw")) > 0.5).to_numpy().tolist()
+    ((1, 200, 2, 2), [[False, True], [False, True]])
+    """
+    model = pm.modelcontext(model)
+    hidden = [rv for rv in model.observed_RVs if isinstance(rv.owner.op, HiddenRV)]
+    if not hidden or "posterior" not in idata.children:
+        raise ValueError(
+            "There are no hidden states to draw, or no posterior. Give a model with a HiddenEBM, "
+            "and what pm.sample returned."
+        )
+    rng = np.random.default_rng(random_seed)
+    inputs, shape, points = posterior_points(idata, model)
+    found = {}
+    for rv in hidden:
+        field: HiddenField = rv.owner.op.spec
+        layout = field.emission.layout
+        params = rv.owner.op.dist_params(rv.owner)
+        theta, phi = params[: field.n_params], params[field.n_params :]
+        table = field.emission.log_densities(model.rvs_to_values[rv], phi)
+        function = pytensor.function(
+            inputs, [*theta, table], mode=VECTORISED, on_unused_input="ignore"
+        )
+        draw = _exactly(field.given, [*theta, table], rng)
+        drawn = np.empty((*shape, *layout.batch, *layout.event), dtype=field.emission.small_dtype)
+        for index, values in points:
+            *row, of_images = function(*values)
+            of_images = of_images.reshape(-1, *of_images.shape[-2:])
+            states = [draw(image, [*row, own]) for image, own in enumerate(of_images)]
+            drawn[index] = np.reshape(states, drawn.shape[2:])
+        axes = [*range(len(layout.batch) + len(layout.event))]
+        dims = model.named_vars_to_dims.get(rv.name)
+        names = [dims[i] if dims else f"{rv.name}_dim_{i}" for i in axes]
+        found[f"{rv.name}_states"] = (names, drawn)
+    return add_to_predictive(idata, found, model)
+
+
+def _exactly(given: FieldGivenData, params: Sequence, rng: np.random.Generator) -> Callable:
+    """A function of the number of an image and its parameters: one of all states, by its weight."""
+    q = given.reference
+    energies = given.energy.of_points(q.event_shape, q.points.dtype, params, q.n_points)
+    at = energies.at(q.points)
+
+    def draw(image: int, row: Sequence) -> NDArray:
+        cumulative = normalise(q.log_weights - at(row))[1].cumsum()
+        return q.points[int(np.searchsorted(cumulative, rng.random() * cumulative[-1], "right"))]
+
+    return draw

@@ -1,0 +1,168 @@
+"""Hidden fields against sums over all their states in NumPy."""
+
+from functools import partial
+
+import arviz as az
+import numpy as np
+import pymc as pm
+import pytest
+from scipy import stats
+from scipy.special import logsumexp
+
+import pymc_ebm as ebm
+
+pytestmark = pytest.mark.usefixtures("interpreted")
+free = partial(ebm.energies.potts, boundary="free")
+
+
+def test_likelihood_and_slopes_of_three_colours(colours, log_terms):
+    model, y = colours
+    _, agree, of_fields = log_terms
+    function = model.logp_dlogp_function(ravel_inputs=True)
+    function.set_extra_values({})
+
+    def truth(u):
+        beta, mu, sigma = np.exp(u[0]), u[1:4], np.exp(u[4])
+        prior = stats.halfnorm.logpdf([beta, sigma]).sum() + u[0] + u[4]
+        prior += stats.norm([-1, 0, 1], 2).logpdf(mu).sum()
+        return logsumexp(of_fields(y, beta, mu, sigma)) - logsumexp(beta * agree) + prior
+
+    for u in (np.array([-0.5, -1.0, 0.2, 1.4, -0.3]), np.array([0.4, 2.0, -0.7, 0.1, 0.5])):
+        value, slope = function(u)
+        np.testing.assert_allclose(value, truth(u), atol=1e-10)
+        expected = [(truth(u + d) - truth(u - d)) / 2e-5 for d in 1e-5 * np.eye(5)]
+        np.testing.assert_allclose(slope, expected, atol=1e-7)
+
+
+def test_both_sums_are_exact(colours):
+    model, _ = colours
+    names = [n for n, _ in ebm.diagnostics.find_log_partitions(model)]
+    assert sorted(names) == ["y[field given data]", "y[field]"]
+    verdict = ebm.check(model, progressbar=False)
+    assert verdict.status == "ok" and "Every normaliser is exact" in str(verdict)
+
+
+def test_several_images_of_spins_and_new_data(rng, fields, bonds):
+    """Two images of 3 × 3 spins with a field, and other data by `set_data`; draws of all."""
+    x = fields([-1, 1], (3, 3))
+    pairs = bonds(x, np.multiply)
+    energy = partial(ebm.energies.ising, boundary="free")
+
+    def emission(s, mu):
+        return pm.Normal.dist(mu[(s + 1) // 2], 0.5)
+
+    mu = np.array([-0.5, 1.0])
+    first, second = rng.normal(0, 1, (2, 2, 3, 3))
+    with pm.Model() as model:
+        seen = pm.Data("seen", first)
+        beta, field = pm.Normal("beta"), pm.Normal("field")
+        y = ebm.HiddenEBM(
+            "y", beta, field, energy=energy, emission=emission, emission_params=[mu],
+            states=[-1, 1], observed=seen,
+        )  # fmt: skip
+        logp = model.compile_logp(vars=[y], sum=False)
+        prior = 0.2 * pairs + 0.1 * x.sum((1, 2))
+        for data in (first, second):
+            pm.set_data({"seen": data})
+            of_data = stats.norm(mu[(x + 1) // 2], 0.5).logpdf(data[:, None]).sum((2, 3))
+            truth = logsumexp(prior + of_data, axis=1) - logsumexp(prior)
+            found = logp({"beta": 0.2, "field": 0.1})[0]
+            np.testing.assert_allclose(found, truth, atol=1e-10)
+    fixed = pm.do(model, {"beta": 0.2, "field": 0.1})
+    drawn = pm.draw(fixed["y"], 1000, random_seed=1).reshape(2000, 3, 3)
+    share = np.einsum("m,mij->ij", np.exp(prior - logsumexp(prior)), x == 1)
+    mean, sd = -0.5 + 1.5 * share, np.sqrt(0.25 + 1.5**2 * share * (1 - share))
+    assert (abs(drawn.mean(0) - mean) < 4.5 * sd / np.sqrt(2000)).all()
+    product = (drawn[:, 0, 0] - mean[0, 0]) * (drawn[:, 0, 1] - mean[0, 1])
+    s = x - np.einsum("m,mij->ij", np.exp(prior - logsumexp(prior)), x)
+    truth = 0.75**2 * np.exp(prior - logsumexp(prior)) @ (s[:, 0, 0] * s[:, 0, 1])
+    assert abs(product.mean() - truth) < 4.5 * product.std() / np.sqrt(2000)
+
+
+CHANNELS = np.array([[[0.1, 1.0], [0.4, -0.2]], [[1.3, 0.9], [0.2, 0.3]]])
+
+
+@pytest.mark.parametrize("kind", ["vectors", "channels", "counts"])
+def test_what_is_seen_of_a_site(kind, fields, bonds):
+    """Vectors of which one is missing, channels of which one is, and masked counts."""
+    means = np.array([[0.0, 0.5], [1.0, -0.5]])
+    covariance = np.array([[1.0, 0.3], [0.3, 0.5]])
+    y, x = CHANNELS.copy(), fields([0, 1], (2, 2))
+    if kind == "vectors":
+        emission, params = lambda x, m: pm.MvNormal.dist(m[x], covariance), [means]
+        y[0, 1] = np.nan
+        each = np.stack([stats.multivariate_normal(m, covariance).logpdf(y) for m in means])
+    elif kind == "channels":
+        emission, params = lambda x, m: pm.Normal.dist(m[x], 0.7), [means]
+        y[0, 1, 0] = np.nan
+        each = np.stack([np.nansum(stats.norm(m, 0.7).logpdf(y), axis=-1) for m in means])
+    else:
+        emission = lambda x, rate, seconds: pm.Poisson.dist(rate[x] * seconds)
+        seconds, rate = np.array([[1.0, 2.0], [0.5, 1.0]]), np.array([0.5, 3.0])
+        params = [rate, seconds]
+        y = np.ma.array([[0, 4], [1, 2]], mask=[[0, 0], [1, 0]])
+        each = np.stack([stats.poisson(r * seconds).logpmf(y.data) for r in rate])
+        each = np.where(y.mask, 0, each)
+    each = np.nan_to_num(each)
+    with pm.Model() as model:
+        beta = pm.Flat("beta", initval=0.4)
+        ebm.HiddenEBM(
+            "y", beta, energy=free, emission=emission, emission_params=params, states=[0, 1],
+            observed=y,
+        )  # fmt: skip
+    of_data = np.take_along_axis(each[None], x[:, None], axis=1)[:, 0].sum((1, 2))
+    prior = 0.4 * bonds(x, np.equal)
+    found = model.compile_logp()({"beta": 0.4})
+    np.testing.assert_allclose(found, logsumexp(prior + of_data) - logsumexp(prior), atol=1e-10)
+
+
+def test_data_that_a_state_cannot_emit(fields, bonds):
+    """Log densities of −inf are no numbers to multiply by zero; all of them make logp −inf."""
+
+    def below(x, top):
+        return pm.Uniform.dist(0, pm.math.stack([top, 2.0])[x])
+
+    with pm.Model() as model:
+        beta, top = pm.Flat("beta", initval=0.3), pm.Flat("top", initval=1.0)
+        ebm.HiddenEBM(
+            "y", beta, energy=free, emission=below, emission_params=[top], states=[0, 1],
+            observed=np.array([[0.5, 1.5], [0.2, 0.7]]),
+        )  # fmt: skip
+    x = fields([0, 1], (2, 2))
+    prior = 0.3 * bonds(x, np.equal)
+    of_data = np.where(x[:, 0, 1] == 1, -np.log(2) * x.sum((1, 2)), -np.inf)
+    logp = model.compile_logp()
+    truth = logsumexp(prior + of_data) - logsumexp(prior)
+    np.testing.assert_allclose(logp({"beta": 0.3, "top": 1.0}), truth, atol=1e-10)
+
+
+def test_what_is_refused():
+    y = np.array([[0.1, 0.4], [1.2, 0.3]])
+    fit = partial(ebm.HiddenEBM, "y", energy=free, states=[0, 1], observed=y)
+    with pm.Model():
+        beta, mu = pm.HalfNormal("beta"), pm.Normal("mu", [0, 1], shape=2)
+        fine = lambda x, mu: pm.Normal.dist(mu[x], 1)
+        for match, change in {
+            "which is no distribution": {"emission": lambda x, mu: mu[x]},
+            "uses mu of the model without": {
+                "emission": lambda x: pm.Normal.dist(mu[x], 1), "emission_params": [],
+            },
+            "what the sites may be": {"states": None},
+            "two or more different values": {"states": [1, 1]},
+            "there are no observed data": {"observed": None},
+            "have shape .2, 2, 2, 2.": {"observed": np.zeros((2, 2, 2, 2))},
+            "is zero in every state": {"emission": lambda x, mu: pm.Uniform.dist(mu[x] + 1, 9)},
+            "of which the field has": {
+                "reference": ebm.reference.enumeration([0, 1], shape=(2, 3), complete=True),
+            },
+            "positional argument": {"emission_params": [mu, 1.0]},
+        }.items():  # fmt: skip
+            with pytest.raises((ValueError, TypeError), match=match):
+                fit(beta, **{"emission": fine, "emission_params": [mu], **change})
+        with pytest.raises(NotImplementedError, match="some channels of a vector"):
+            fit(
+                beta, emission=lambda x, mu: pm.MvNormal.dist(mu[x][..., None] * [1, 1], np.eye(2)),
+                emission_params=[mu], observed=np.array([[[np.nan, 1], [0, 1]]] * 2),
+            )  # fmt: skip
+    with pytest.raises(ValueError, match="no hidden states to draw"):
+        ebm.hidden_states(az.from_dict({"posterior": {"beta": np.zeros((1, 2))}}), model=pm.Model())
