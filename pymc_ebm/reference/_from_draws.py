@@ -9,6 +9,7 @@ import numpy as np
 
 from pymc_ebm.reference._rows import RowsReference, rows_of_points
 from pymc_ebm.reference.base import Reference
+from pymc_ebm.reference.given_groups import given_groups
 from pymc_ebm.reference.laws.proposal import Proposal
 
 
@@ -20,6 +21,7 @@ def from_draws(
     support=None,
     groups=None,
     selected: bool | None = None,
+    log_partition: float | tuple[float, float] = 0.0,
 ) -> Reference:
     """Draws with their log density, a_m = −log q(y_m) − log(total_draws).
 
@@ -38,12 +40,18 @@ def from_draws(
     support : optional
         As in `Reference`.
     groups : array_like of int, shape (M,), optional
-        The group of each draw, 0 to G−1, where draws are dependent; each its own by default.
+        The group of each draw, 0 to G−1, where draws are dependent. By default each is its own,
+        unless draws are repeated or their order shows that they depend on one another, as those of
+        a chain do: `given_groups` then makes batches of them.
     selected : bool, optional
         Whether something that is not in the energy has chosen the draws out of those of q: a
         detector, or the likelihood of an event whose posterior they are (q is its prior then). Z is
         an integral of that as well, no other points can estimate it a second time, and a report
         rests on these draws alone. By default so where `total_draws` says that some are missing.
+    log_partition : float or pair, optional
+        Log of the integral of ``exp(log_density)``, in nats, where that is not 1: log q is the log
+        density less this. A pair ``(value, standard error)`` is an estimate, whose error is counted
+        in that of log Ẑ and of the elpd. The posterior does not depend on it.
 
     Returns
     -------
@@ -52,7 +60,13 @@ def from_draws(
     Raises
     ------
     ValueError
-        `total_draws` below M, and what `Reference` refuses.
+        `total_draws` below M; a standard error of `log_partition` that is negative or no number;
+        what `Reference` refuses.
+
+    Warns
+    -----
+    UserWarning
+        Repeated draws; draws whose order matters.
 
     Examples
     --------
@@ -71,6 +85,12 @@ def from_draws(
     3
     """
     own = _of_rows(points, log_density)
+    value, error = (*np.ravel(log_partition), 0.0)[:2]
+    if not (np.isfinite(value) and 0 <= error < np.inf) or (own is not None and np.any(value)):
+        raise ValueError(
+            f"log_partition is {log_partition}. Give one number for all draws, or a pair (value, "
+            "standard error); from draws of rows take it off their log densities."
+        )
     if own is not None:
         return _rows_of_draws(*own, total_draws, support, groups, selected)
     points = np.asarray(points)
@@ -90,13 +110,16 @@ def from_draws(
         )
     return Reference(
         points=points,
-        log_weights=-log_q - np.log(max(total_draws, 1)),
-        groups=np.arange(n_points) if groups is None else groups,
+        log_weights=value - log_q - np.log(max(total_draws, 1)),
+        groups=given_groups(points, log_q) if groups is None else groups,
         support=support,
         description="given draws",
         unused_draws=total_draws - n_points,
         selected=total_draws > n_points if selected is None else selected,
-        proposal=Proposal(None, partial(_fixed, log_density)) if callable(log_density) else None,
+        proposal=Proposal(None, partial(_fixed, log_density, value))
+        if callable(log_density)
+        else None,
+        level_mcse=float(error),
     )
 
 
@@ -122,6 +145,8 @@ def _rows_of_draws(points, log_q, total_draws, support, groups, selected) -> Row
                 f"Row {r} has {n} points, a log density of shape {q.shape} and {total} draws made. "
                 "Give one or more points, one log density of each, and no fewer draws."
             )
+    if groups is None:
+        groups = [given_groups(p, q) for p, q in zip(points, log_q, strict=True)]
     return rows_of_points(
         points,
         [-q - np.log(total) for q, total in zip(log_q, totals, strict=True)],
@@ -133,5 +158,5 @@ def _rows_of_draws(points, log_q, total_draws, support, groups, selected) -> Row
     )
 
 
-def _fixed(log_density: Callable, points, *params):
-    return log_density(points)
+def _fixed(log_density: Callable, log_partition: float, points, *params):
+    return log_density(points) - log_partition

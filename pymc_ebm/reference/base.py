@@ -38,7 +38,7 @@ class Reference(PointWeights, Influences, Words):
     Parameters
     ----------
     points : ndarray, shape ``(M, *event)``
-        The points y_m, or the base points when `transport` is given. A read-only copy is kept.
+        The points y_m, or base points where `transport` is given. A read-only copy is kept.
     log_weights : ndarray, shape (M,)
         The log base weights a_m in nats; ignored zeros when `transport` is given. −inf is a point
         without weight.
@@ -57,27 +57,27 @@ class Reference(PointWeights, Influences, Words):
         ``transport(base_points, *params)`` gives two graphs, the points ``(M, *event)`` and a_m
         ``(M,)``, for a reference that depends on θ.
     description : str
-        A few words for printed output.
+        Printed.
     coarse_log_weights : ndarray, optional
-        Log weights ``(M,)`` of a coarser rule on some of the points of a quadrature, −inf at the
-        others. The difference of the two values of log Z says how well the nodes resolve it.
+        Log weights ``(M,)`` of a coarser rule on some nodes of a quadrature, −inf at the others:
+        the difference of the two values of log Z says how well they resolve it.
     absolute : bool
         Whether log Ẑ is that of Z itself, and not up to a constant.
     pool : Pool, optional
         The anchors of pooled chains, whose log Ẑ the same points have estimated.
     unused_draws : int
-        Draws that were made and thrown away, such as injections that a survey did not detect.
-        Each counts as a group without weight in every error estimate.
+        Draws that were made and thrown away: groups without weight in every error estimate.
     proposal : Law or Proposal, optional
         The log density of q anywhere, and fresh draws of it, where the reference knows them. It
         plays no part in the estimate of log Z nor in the fingerprint.
     remake : callable, optional
-        ``remake(draws, random_seed, model_draws)`` makes a reference of the same kind with other
-        points, at least `draws` of them. ``model_draws()`` gives draws of the model,
-        ``(B, *event)``, for one that adapts to them. Like `proposal` it is no part of the estimate.
+        ``remake(draws, random_seed, model_draws)`` makes another reference, as `again` says.
+        Like `proposal` it is no part of the estimate.
     selected : bool
-        Whether some of the draws were thrown away by what cannot be repeated here, a detector say.
-        No other reference can then take its place.
+        Whether what cannot be repeated here, a detector say, threw some of the draws away. No other
+        reference can then take its place.
+    level_mcse : float
+        Error in nats that log Ẑ has in common at all θ: that of an estimate given for its level.
 
     Raises
     ------
@@ -108,6 +108,7 @@ class Reference(PointWeights, Influences, Words):
     proposal: Law | Proposal | None = None
     remake: Callable[..., Reference] | None = None
     selected: bool = False
+    level_mcse: float = 0.0
 
     fewest_points: ClassVar[int] = 25  # of which draws tell their own error
 
@@ -123,8 +124,6 @@ class Reference(PointWeights, Influences, Words):
             keep("coarse_log_weights", _frozen(self.coarse_log_weights, np.float64))
         check_shapes(self)
         check_values(self)
-
-    # What it is
 
     @property
     def event_shape(self) -> tuple[int, ...]:
@@ -294,9 +293,10 @@ class Reference(PointWeights, Influences, Words):
         """SHA-256, in hex, of all that decides an estimate or its error."""
         transport = None if self.transport is None else function_identity(self.transport)
         flags = [bool(self.exact), bool(self.complete), bool(self.absolute), int(self.unused_draws)]
-        pool = [] if self.pool is None else [*self.pool[:5], len(self.pool.laws), self.level_mcse]
+        pool = [] if self.pool is None else [*self.pool[:5], len(self.pool.laws)]
         arrays = [self.points, self.log_weights, self.groups, self.edge, self.coarse_log_weights]
-        return digest_of([*arrays, self.support.key, *flags, *pool, transport])
+        level = float(self.level_mcse)
+        return digest_of([*arrays, self.support.key, *flags, level, *pool, transport])
 
     def __getstate__(self):
         # What tells a map apart may live in this session only.
@@ -312,9 +312,9 @@ class Reference(PointWeights, Influences, Words):
 
 
 def _frozen(array, dtype=None) -> NDArray:
-    if isinstance(array, np.ndarray) and not array.flags.writeable and array.base is None:
-        if dtype is None or array.dtype == dtype:
-            return array  # nobody can change it, so it may be shared
+    own = isinstance(array, np.ndarray) and not array.flags.writeable and array.base is None
+    if own and dtype in (None, array.dtype):
+        return array  # nobody can change it, so it may be shared
     copy = np.array(array, dtype=dtype)
     copy.flags.writeable = False
     return copy

@@ -20,6 +20,7 @@ class Influences:
     exact: bool
     unused_draws: int
     pool: Pool | None
+    level_mcse: float
 
     def amplified(self, c, weights):
         """Influence of the weights on the log-likelihood, Σ_r c_r w̄_mr.
@@ -53,11 +54,6 @@ class Influences:
         They differ for pooled chains alone, whose a_m the points have estimated themselves.
         """
         return of_weights if self.pool is None else self.pool.influence(of_weights)
-
-    @property
-    def level_mcse(self) -> float:
-        """Error that log Ẑ has in common at all θ, in nats: that of an estimate given for it."""
-        return 0.0 if self.pool is None else float(self.pool.level_mcse)
 
     def level_variance(self, influence: NDArray) -> NDArray:
         """`variance` of log Ẑ itself, with what an estimate given for its level adds."""

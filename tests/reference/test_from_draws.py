@@ -1,6 +1,7 @@
 """Somebody else's draws."""
 
 import numpy as np
+import pytest
 from scipy import stats
 from scipy.special import logsumexp
 
@@ -25,3 +26,22 @@ def test_from_draws(seed):
     energy = lambda x: x**2 / 2 + np.log(2 * np.pi) / 2
     # Of 200,000 draws a share p = Φ(−1) is kept: a binomial's √((1 − p)/(p · 200,000)) = 0.0051.
     assert abs(log_z(q, energy)[0] - stats.norm.logsf(1)) < 5 * 0.0051
+
+
+def test_a_density_whose_integral_is_an_estimate(rng):
+    """exp(−y²/8) integrates to √(8π): with it log Ẑ is that of a Gaussian, with its error."""
+    y, log_f = rng.normal(0, 2, 1000), lambda x: -(x**2) / 8
+    plain = ref.from_draws(y, stats.norm(0, 2).logpdf)
+    exact = ref.from_draws(y, log_f, log_partition=np.log(np.sqrt(8 * np.pi)))
+    rough = ref.from_draws(y, log_f, log_partition=(np.log(np.sqrt(8 * np.pi)), 0.3))
+    for q in (exact, rough):
+        np.testing.assert_allclose(q.log_weights, plain.log_weights, rtol=1e-12)
+        np.testing.assert_allclose(q.log_base(y[:5]), plain.log_base(y[:5]), rtol=1e-12)
+    assert (plain.level_mcse, exact.level_mcse, rough.level_mcse) == (0, 0, 0.3)
+    assert exact.fingerprint != rough.fingerprint
+    influence = np.full((1, 1000), 1e-3)
+    np.testing.assert_allclose(rough.level_variance(influence), 0.09, atol=1e-6)
+    np.testing.assert_allclose(rough.variance(influence), 0, atol=1e-6)
+    for wrong in (np.nan, (1.0, -0.1), (1.0, np.inf)):
+        with pytest.raises(ValueError, match="Give one number for all draws"):
+            ref.from_draws(y, log_f, log_partition=wrong)

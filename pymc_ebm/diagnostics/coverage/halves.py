@@ -23,7 +23,8 @@ def compare_halves(
 
     Its variance comes from the spread of the groups within the halves. Chains that have not mixed
     show a Δ beyond it, where the spread within each chain is small. The halves are the earlier and
-    the later groups: of a chain in time, of pooled chains at each anchor.
+    the later groups: of a chain in time, of pooled chains at each anchor. Of independent draws,
+    whose order says nothing, they are drawn at random.
 
     Parameters
     ----------
@@ -43,7 +44,8 @@ def compare_halves(
     """
     groups = reference.groups[::every]
     strata = reference.strata()[::every]
-    side = _sides(groups, strata)
+    alone = reference.pool is None and reference.n_groups == reference.n_points
+    side = _sides(groups, strata, np.random.default_rng(0) if alone else None)
     if side is None or len(log_weights) < 2:
         return np.nan, 1.0
     changes, variance, freedom = [], np.zeros(len(log_weights) - 1), 0
@@ -66,13 +68,15 @@ def compare_halves(
     return float(apart.max()), float(min(1.0, 2 * len(z) * stats.t(freedom).sf(z.max())))
 
 
-def _sides(groups: NDArray, strata: NDArray) -> NDArray | None:
-    """0 and 1 for earlier and later groups, −1 for one in the middle; None where they are few."""
+def _sides(groups: NDArray, strata: NDArray, rng: np.random.Generator | None) -> NDArray | None:
+    """0 and 1 for earlier and later groups, or by chance, −1 for one between; None for few."""
     side = np.full(len(groups), -1)
     for k in range(strata.max() + 1):
         mine = strata == k
         known, rank = np.unique(groups[mine], return_inverse=True)
         half = len(known) // 2
+        if rng is not None:
+            rank = rng.permutation(len(known))[rank]
         # Groups in half of a chain whose spread says anything.
         if half < 2:
             return None

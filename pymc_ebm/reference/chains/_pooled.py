@@ -206,7 +206,6 @@ def pooled(
         probabilities=p,
         response=mbar.response(p, counts, given),
         laws=tuple(laws),
-        level_mcse=0.0 if laws else level_mcse,
     )
     _check_overlap(pool)
     return Reference(
@@ -218,6 +217,7 @@ def pooled(
         absolute=bool(laws) or not np.isnan(known).all(),
         pool=pool,
         remake=remake,
+        level_mcse=0.0 if laws else level_mcse,
     )
 
 

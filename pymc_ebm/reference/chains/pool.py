@@ -35,8 +35,6 @@ class Pool(NamedTuple):
         ``(M, K + J)``: with φ_m the influence of the point weights on a result, that of the points,
         which also made the log Ẑ(θ_k), is φ + response · (probabilitiesᵀ φ).
     laws : tuple of SiteLaw
-    level_mcse : float
-        Standard error of the log Z that sets the level, in nats; 0 where it is exact.
     """
 
     anchors: NDArray
@@ -45,7 +43,6 @@ class Pool(NamedTuple):
     probabilities: NDArray
     response: NDArray
     laws: tuple[SiteLaw, ...] = ()
-    level_mcse: float = 0.0
 
     @property
     def counts(self) -> NDArray:

@@ -148,8 +148,20 @@ def test_sites_that_are_bound_to_one_another_are_left_alone(rng):
     assert len(search(upper)) == 1
 
 
-def test_halves_of_chains_that_were_taken_for_independent_draws(rng):
-    """A slow autoregression of the right law; of independent draws none in 40 alarms."""
+PAIRS = np.arange(8000) // 2
+
+
+def halves(q):
+    """p of a difference between halves of a reference of a Gaussian of scale 2."""
+    log_weights = [q.log_weights - q.points**2 / (2 * s**2) for s in (1.9, 2.0, 2.1)]
+    return compare_halves(q, np.array(log_weights))[1]
+
+
+def test_halves_of_chains_whose_groups_are_too_short(rng):
+    """A slow autoregression of the right law; of independent draws none in 40 alarms.
+
+    Nor do draws in order of size, each its own group.
+    """
     found = {}
     for correlation, seeds in ((0.0, 40), (0.999, 10)):
         noise = rng.normal(0, np.sqrt(1 - correlation**2), size=(seeds, 8000))
@@ -157,12 +169,14 @@ def test_halves_of_chains_that_were_taken_for_independent_draws(rng):
         y = 2.5 * signal.lfilter([1], [1, -correlation], noise)
         found[correlation] = []
         for row in y:
-            q = ebm.reference.from_draws(row, stats.norm(0, 2.5).logpdf)
-            log_weights = [q.log_weights - row**2 / (2 * s**2) for s in (1.9, 2.0, 2.1)]
-            found[correlation].append(compare_halves(q, np.array(log_weights))[1] < 1e-4)
+            q = ebm.reference.from_draws(row, stats.norm(0, 2.5).logpdf, groups=PAIRS)
+            found[correlation].append(halves(q) < 1e-4)
     assert sum(found[0.0]) == 0
     # 37 of 40 such chains did; fewer than 5 of 10 is 5 standard errors from that.
     assert sum(found[0.999]) >= 5
+    with pytest.warns(UserWarning, match="they are sorted"):
+        q = ebm.reference.from_draws(np.sort(y[0]), stats.norm(0, 2.5).logpdf)
+    assert halves(q) > 1e-4
 
 
 def test_regression_and_mixture(rng):

@@ -4,6 +4,8 @@ Posterior draws are quantiles of the posterior that the model itself has on a gr
 parameter, so no chain has to be run; what a word should be follows from the exact posterior.
 """
 
+import warnings
+
 import arviz as az
 import numpy as np
 import pymc as pm
@@ -88,7 +90,10 @@ def even_counts_that_end_at_an_odd_one(rng):
 
 
 def given_draws(draws, log_density, data):
-    return gaussian_model(ebm.reference.from_draws(draws, log_density), data)
+    with warnings.catch_warnings():  # that they are sorted, repeated or depend on one another
+        warnings.simplefilter("ignore")
+        q = ebm.reference.from_draws(draws, log_density)
+    return gaussian_model(q, data)
 
 
 def tiled_draws(rng):
