@@ -47,6 +47,9 @@ class Limits:
         Share of the draws at which k-hat may be above min(1 − 1/log10 M, 0.7).
     most_khat : float
         Largest k-hat at any draw.
+    variance_khat : float
+        k-hat above which weights have no variance. The error that the points are said to add is
+        then too small: a half to a third of what Sobol points do.
     quadrature_nats : float
         Nats of the log-likelihood by which half the nodes of a quadrature may differ from all of
         them.
@@ -85,6 +88,7 @@ class Limits:
     bits_lost: float = 0.2
     high_khat_share: float = 0.01
     most_khat: float = 1.0
+    variance_khat: float = 0.5
     quadrature_nats: float = 0.01
     effective_nodes: float = 3.0
     edge_nats: float = 1e-8

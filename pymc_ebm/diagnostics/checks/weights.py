@@ -73,6 +73,12 @@ def _of_tails(name, draws, limits) -> Words:
             f"k-hat of {name} is above {limit:.3g} at {100 * high:.3g}% of draws, at worst "
             f"{np.nanmax(khat):.3g}: the estimate rests on a few points. {where()}"
         )
+    elif (usual := np.median(khat)) > limits.variance_khat:
+        words.doubts.append(
+            f"k-hat of {name} is {usual:.3g} at the median draw. Above {limits.variance_khat:g} "
+            "weights have no variance, and points add more than their spread tells, scrambled ones "
+            "above all."
+        )
     if words.doubts:
         words.remedies.append(reference["remedy"].format(name=name))
     return words

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import warnings
 from collections.abc import Callable, Sequence
@@ -232,7 +233,26 @@ def _energies(energy: Energy, points, anchors):
     function = energy.of_points(points.shape[1:], points.dtype, anchors[0], len(points))
     statistics = function.statistics(points)
     energies = np.stack([function(statistics, theta) for theta in anchors], axis=1)
-    return energies, np.column_stack([energies, *(s for s in statistics if s.ndim == 1)])
+    series = [energies, *(s for s in statistics if s.ndim == 1)]
+    if len(series) <= len(statistics):  # E does not depend on numbers alone
+        series += [_slopes(function, statistics, theta) for theta in anchors]
+    return energies, np.column_stack(series)
+
+
+def _slopes(function, statistics, theta, most: int = 32) -> np.ndarray:
+    """∂E/∂θ of the first parameters at the points, ``(M, P)``, by central differences."""
+    found = []
+    for i, value in enumerate(theta):
+        for place in itertools.islice(np.ndindex(value.shape), most):
+            step = np.zeros_like(value)
+            step[place] = 1e-4 * (abs(value[place]) or 1.0)
+            up, down = (
+                function(statistics, [*theta[:i], value + sign * step, *theta[i + 1 :]])
+                for sign in (1, -1)
+            )
+            found.append((up - down) / (2 * step[place]))
+    slopes = np.column_stack(found)
+    return slopes[:, np.isfinite(slopes).all(axis=0)]
 
 
 def _thinned(draws, most: int) -> list:

@@ -267,6 +267,16 @@ def test_a_sound_posterior_is_ok(made, rng):
 
 @pytest.mark.usefixtures("interpreted")
 @pytest.mark.filterwarnings("ignore:The energies of the data are mostly above")
+def test_a_heavy_tail_under_sobol(rng):
+    """k is 0.54: all scramblings miss the same tail, and their spread is a third of the error."""
+    q = ebm.reference.independent(pm.Normal.dist(0, 0.68), 4096, "sobol", random_seed=1)
+    data = rng.normal(0, 1, 100)
+    report = judged(*gaussian_model(q, data / data.std()))
+    assert any("weights have no variance" in reason for reason in report.reasons)
+
+
+@pytest.mark.usefixtures("interpreted")
+@pytest.mark.filterwarnings("ignore:The energies of the data are mostly above")
 def test_a_higher_maximum_where_no_draw_is(rng):
     """A density that is wrong by 20 nats beyond 5 keeps the posterior away from data around 9."""
     draws = rng.normal(0, 6, 8192)

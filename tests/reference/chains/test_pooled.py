@@ -4,6 +4,7 @@ from functools import partial
 
 import numpy as np
 import pymc as pm
+import pytensor.tensor as pt
 import pytest
 import xarray as xr
 from scipy.special import logsumexp
@@ -240,6 +241,27 @@ def test_the_most_precise_estimate_of_an_anchor_sets_the_level(rng):
     np.testing.assert_allclose(exact.pool.log_partitions[0], LOG_Z(1.0))
     with pytest.raises(ValueError, match="not negative"):
         make(log_partitions=[None, (1.0, -0.1)])
+
+
+@pytest.mark.parametrize("apart", [True, False])
+def test_batches_look_at_the_slope_of_the_energy(apart, rng):
+    """Two modes at ±3 in 20 dimensions: at h = 0 chains that never cross have the same energies.
+
+    ∂E/∂h is −tanh(x) there, and differs from chain to chain.
+    """
+    energy = lambda x, h: (
+        ((abs(x.mean(-1, keepdims=True)) - 3) ** 2).sum(-1) * 10
+        + ((x - x.mean(-1, keepdims=True)) ** 2).sum(-1) / 2
+        - (h * pt.tanh(x)).sum(-1)
+    )
+    sign = np.repeat([-1.0, 1.0], 2)[:, None] if apart else rng.choice([-1, 1], (4, 500))
+    y = rng.normal(0, 1, (4, 500, 20)) + 3 * sign[..., None]
+    make = partial(ebm.reference.chain, energy, np.zeros(20), draws=y, signature="(k)")
+    if apart:
+        with pytest.warns(UserWarning, match="too few for a good error"):
+            assert make().n_groups == 4
+    else:
+        assert make().n_groups > 100
 
 
 def test_what_is_refused(rng):
