@@ -44,7 +44,7 @@ def compare_halves(
     """
     groups = reference.groups[::every]
     strata = reference.strata()[::every]
-    alone = reference.pool is None and reference.n_groups == reference.n_points
+    alone = reference.n_groups == reference.n_points
     side = _sides(groups, strata, np.random.default_rng(0) if alone else None)
     if side is None or len(log_weights) < 2:
         return np.nan, 1.0
