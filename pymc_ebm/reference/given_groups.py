@@ -5,8 +5,8 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
+import scipy.special
 from numpy.typing import NDArray
-from scipy import special, stats
 
 from pymc_ebm.reference.chains.batches import autocorrelation_time
 
@@ -99,7 +99,7 @@ def _ranks(flat: NDArray, log_density: NDArray, most: int = 2**20, axes: int = 3
     x = flat[:n].astype(float)
     away = np.abs(x - np.median(x, axis=0)).sum(axis=1)
     series = [x[:, some], x.sum(axis=1), away, np.nan_to_num(log_density[:n])]
-    ranks = stats.rankdata(np.column_stack(series), axis=0)
+    ranks = scipy.stats.rankdata(np.column_stack(series), axis=0)
     return ranks - ranks.mean(axis=0)
 
 
@@ -137,7 +137,7 @@ def _dependent(ranks: NDArray, chance: float) -> bool:
         n = n_draws // length
         means = ranks[: n * length].reshape(n, length, -1).mean(axis=1)
         squares = length * ((means - means.mean(axis=0)) ** 2).sum(axis=0) / variance
-        if special.chdtrc(n - 1, squares).min() * squares.size * len(lengths) < chance:
+        if scipy.special.chdtrc(n - 1, squares).min() * squares.size * len(lengths) < chance:
             return True
     return False
 
