@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytensor.tensor as pt
-from pytensor.gradient import DisconnectedGrad, disconnected_grad
-from pytensor.graph.replace import _vectorize_node
 from pytensor.tensor.variable import TensorVariable
-from scipy.special import gammaln
+
+from pymc_ebm.energies.count_rates import log_rate_of_mean
 
 __all__ = ["conway_maxwell_poisson", "conway_maxwell_poisson_mean"]
 
@@ -60,7 +58,7 @@ def conway_maxwell_poisson_mean(k, mu, nu, *, largest: int = 200) -> TensorVaria
 
     μ is the mean whatever ν is, so that coefficients of a regression of log μ are read as those of
     a Poisson regression: one more of a covariate multiplies the mean by their exponential. log λ is
-    solved for inside; its derivatives are exact, up to the second.
+    solved for inside; its derivatives are exact.
 
     Parameters
     ----------
@@ -94,53 +92,4 @@ def conway_maxwell_poisson_mean(k, mu, nu, *, largest: int = 200) -> TensorVaria
     3.0
     """
     mu, nu = (pt.as_tensor(p).astype("float64") for p in (mu, nu))
-    return conway_maxwell_poisson(k, _log_rate_of_mean(mu, nu, largest), nu)
-
-
-def _log_rate_of_mean(mu, nu, largest):
-    """Log λ(μ, ν), of the shape of μ and ν."""
-    # Newton's steps are held: derivatives need the last one only.
-    start = disconnected_grad(_newton(mu, nu, largest))
-    mean, variance, third, end = _moments(start, nu, largest)
-    # The inverse of the mean as a function of log λ, to second order about `start`. By the
-    # implicit function theorem it has the first two derivatives of the solution.
-    excess = mu - mean
-    solution = start + excess / variance - third / (2 * variance**3) * excess**2
-    return pt.switch((pt.abs(excess) < 1e-3 * mu) & (end < 1e-10), solution, np.nan)
-
-
-def _newton(mu, nu, largest):
-    """Log λ to about 10⁻⁷ of the mean; six steps are enough for ν up to 60."""
-    # λ = E[k^ν] and μ = λ E[(k + 1)^(1 − ν)], so by Jensen's inequality log λ is between these.
-    # Half way is right to the order of 1/μ.
-    one, other = nu * pt.log(mu), pt.log(mu) + (nu - 1) * pt.log1p(mu)
-    low, high = pt.minimum(one, other), pt.maximum(one, other)
-    log_rate = (low + high) / 2
-    for _ in range(6):
-        mean, variance, *_ = _moments(log_rate, nu, largest)
-        short = mean < mu
-        low = pt.switch(short, pt.maximum(low, log_rate), low)
-        high = pt.switch(short, high, pt.minimum(high, log_rate))
-        # In log μ, which is log λ itself for a Poisson count and for a small mean.
-        step = log_rate + pt.log(mu / mean) * mean / variance
-        rounding = 1e-9
-        inside = (step > low - rounding) & (step < high + rounding)
-        log_rate = pt.switch(inside, step, (low + high) / 2)
-    return log_rate
-
-
-def _moments(log_rate, nu, largest):
-    """Mean, variance and third central moment, and the weight of the largest count."""
-    k = np.arange(largest + 1.0)
-    log_weights = log_rate[..., None] * k - nu[..., None] * gammaln(k + 1)
-    weights = pt.special.softmax(log_weights, axis=-1)
-    mean = (weights * k).sum(axis=-1)
-    from_mean = k - mean[..., None]
-    variance = (weights * from_mean**2).sum(axis=-1)
-    return mean, variance, (weights * from_mean**3).sum(axis=-1), weights[..., -1]
-
-
-@_vectorize_node.register(DisconnectedGrad)
-def _held_of_rows(op, node, rows):
-    """Held values of many rows are held: PyTensor would hold them one by one."""
-    return op.make_node(rows)
+    return conway_maxwell_poisson(k, log_rate_of_mean(mu, nu, largest), nu)

@@ -30,8 +30,10 @@ RUN_ONCE = Mode(linker="py", optimizer=None)
 _BLOCK = 2**20
 # NumPy on whole arrays: for functions that are called a few times, each on many points. Fused
 # operations, and powers written as products of squares, would be loops over elements in Python.
-VECTORISED = Mode(linker="py", optimizer="fast_run").excluding(
-    "fusion", "local_pow_to_nested_squaring"
+VECTORISED = (
+    Mode(linker="py", optimizer="fast_run")
+    .including("whole_arrays")
+    .excluding("fusion", "local_pow_to_nested_squaring")
 )
 
 

@@ -79,9 +79,14 @@ def minimise(
             f"The loss is {value} at the initial values. Give others, in the domain of the "
             "parameters and where the reference covers the model, with start= or initval=."
         )
-    # Overflow at a step that is too long gives inf, which the line search steps back from.
+
+    def of_step(u):
+        # The line search steps back from inf, and goes on at NaN.
+        value, gradient = loss.value_and_gradient(u)
+        return np.inf if np.isnan(value) else value, gradient
+
     with np.errstate(all="ignore"):
-        u = minimize(loss.value_and_gradient, start, jac=True, method="BFGS", callback=note).x
+        u = minimize(of_step, start, jac=True, method="BFGS", callback=note).x
     value, gradient = loss.value_and_gradient(u)
     for _ in range(20):
         hessian = loss.hessian(u)

@@ -8,7 +8,13 @@ from pytensor.compile.mode import optdb
 from pytensor.gradient import grad
 from pytensor.graph.basic import Apply, Constant, Variable
 from pytensor.graph.replace import graph_replace, vectorize_graph
-from pytensor.graph.rewriting.basic import MergeOptimizer, graph_rewriter
+from pytensor.graph.rewriting.basic import (
+    MergeOptimizer,
+    dfs_rewriter,
+    graph_rewriter,
+    node_rewriter,
+)
+from pytensor.tensor.elemwise import Elemwise
 
 from pymc_ebm.energy.linearity import coefficients
 from pymc_ebm.kernels.distinct_points import distinct_points
@@ -27,6 +33,9 @@ _BLOCK, _BLOCK_NUMBERS, _FEWEST = 2048, 2**14, 128
 @graph_rewriter
 def stream_log_partition(fgraph):
     """Replace each `LogPartition` that can be evaluated block by block."""
+    # They register with numba, whose import takes as long as PyMC's own.
+    from pymc_ebm.kernels import blocks, count_rates, linear, vector_functions  # noqa: F401
+
     nodes = [n for n in fgraph.toposort() if isinstance(n.op, LogPartition)]
     if not nodes:
         return
@@ -34,9 +43,6 @@ def stream_log_partition(fgraph):
         # A value here and a gradient there are one pass.
         MergeOptimizer().rewrite(fgraph)
         nodes = [n for n in fgraph.toposort() if isinstance(n.op, LogPartition)]
-    # They register with numba, whose import takes as long as PyMC's own.
-    from pymc_ebm.kernels import blocks, linear, vector_functions  # noqa: F401
-
     for node in nodes:
         used = [k for k, output in enumerate(node.outputs) if fgraph.clients[output]]
         name = route(node).name
@@ -50,6 +56,19 @@ def stream_log_partition(fgraph):
 
 # Before PyTensor puts the graph inside in the place of the Op.
 optdb.register("stream_log_partition", stream_log_partition, "numba", position=-0.02)
+
+
+@node_rewriter([Elemwise])
+def loops_as_graphs(fgraph, node):
+    """Replace scalar Ops that have a graph of arrays as well, for JAX and for NumPy."""
+    as_graph = getattr(node.op.scalar_op, "as_graph", None)
+    return None if as_graph is None else [as_graph(*node.inputs)]
+
+
+# After the graph inside a `LogPartition` is in its place, before anything is simplified.
+optdb.register(
+    "loops_as_graphs", dfs_rewriter(loops_as_graphs), "jax", "whole_arrays", position=0.5
+)
 
 
 def _linear(node: Apply, used: list[int]) -> dict[int, Variable]:
