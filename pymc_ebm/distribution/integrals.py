@@ -43,8 +43,8 @@ def check_convergence(
 
     An integral over a line converges only where E grows faster than log |x|. Looked at are places
     so far out that no scale of a periodic energy reaches log |x|, 10³⁰ to 10⁶⁰ times as far as the
-    data in double precision, at draws of the prior: the energy has to be too low in one direction
-    at all of these draws.
+    data in double precision, at draws of the prior: the energy has to be too low in some direction
+    at each of these draws.
 
     Raises
     ------
@@ -63,29 +63,34 @@ def check_convergence(
         at = energy.of_points(flat.shape[1:], flat.dtype, params)
     except (ValueError, MissingInputError):  # one that takes one number of points
         return
-    for i, sign in ((i, sign) for i in range(len(centre)) for sign in (-1, 1)):
-        if np.isfinite((lower, upper)[sign > 0][i]):
-            continue
-        places = np.tile(centre, (len(far) + 1, 1))
-        places[1:, i] += sign * far
-        energies = at.at(places.reshape(-1, *flat.shape[1:]))
-        with np.errstate(all="ignore"):
-            if all(_stays(energies(row), far) for row in rows):
-                raise ValueError(
-                    f"the energy does not grow towards x = {'' if sign > 0 else '−'}infinity, so "
-                    f"the integral over {space} diverges. If x is an angle or periodic otherwise, "
-                    'say support="circle", or ebm.space.circle(low, high) for another period; if '
-                    "not, correct the energy."
-                )
-
-
-def _stays(energies: NDArray, far: NDArray) -> bool:
-    """Whether energies so far out are as near it in many places, too low for an integral.
-
-    Those that fall are of another fault, a log density with its sign.
-    """
-    change = energies[1:] - energies[0]
-    return bool(np.isfinite(energies).all() and (np.abs(change) < 0.9 * np.log(far)).mean() > 0.25)
+    diverges, towards = np.zeros(len(rows), dtype=bool), set()
+    for i in range(len(centre)):
+        low = np.zeros((2, len(rows)), dtype=bool)
+        falls = low.copy()
+        for side, (sign, bound) in enumerate(((-1, lower[i]), (1, upper[i]))):
+            if np.isfinite(bound):
+                continue
+            places = np.tile(centre, (len(far) + 1, 1))
+            places[1:, i] += sign * far
+            energies = at.at(places.reshape(-1, *flat.shape[1:]))
+            with np.errstate(all="ignore"):
+                changes = np.stack([e[1:] - e[0] for e in map(energies, rows)])
+            finite = np.isfinite(changes).all(axis=1)
+            low[side] = finite & ((np.abs(changes) < 0.9 * np.log(far)).mean(axis=1) > 0.25)
+            falls[side] = finite & (changes < 0).all(axis=1)
+        # One that falls on both sides has another fault: it is a log density, with its sign.
+        low |= falls & ~falls.all(axis=0)
+        diverges |= low.any(axis=0)
+        towards |= {
+            name for name, of in zip(("−infinity", "infinity"), low, strict=True) if of.any()
+        }
+        if diverges.all():
+            raise ValueError(
+                f"the energy does not grow towards x = {' or '.join(sorted(towards))}, so the "
+                f"integral over {space} diverges. If x is an angle or periodic otherwise, say "
+                'support="circle", or ebm.space.circle(low, high) for another period; if x has a '
+                "least or a largest value, say support=(low, high); if not, correct the energy."
+            )
 
 
 def wall_of(

@@ -130,7 +130,7 @@ def _guess(data: NDArray, stacklevel) -> Space:
     constraint = constraint_of(data)
     if constraint:
         raise ValueError(_words_for(constraint, data))
-    if data.ndim == 1 and data.dtype.kind in "iu":
+    if data.ndim == 1 and data.dtype.kind in "iuf":
         _ask_which(data)
     space = next(s for kind in SPACES if (s := kind.looks_like(data)) is not None)
     if isinstance(space, Sites) and data.dtype.kind == "f":
@@ -165,13 +165,19 @@ def _words_for(constraint: str, data: NDArray) -> str:
     )
 
 
-def _ask_which(data: NDArray) -> None:
-    """Integers of two values are two states, or small counts."""
+def _ask_which(data: NDArray, few_floats: int = 4) -> None:
+    """Integers of two values are two states, or small counts; a few floats are numbers."""
+    floats = data.dtype.kind == "f"
+    if floats and len(data) <= few_floats:
+        return
     for pair in PAIRS:
         if np.isin(data, pair).all() and all((data == value).any() for value in pair):
             other = "(0, np.inf) if they are counts" if pair[0] == 0 else '"real" if not'
+            states = f"support={pair}"
+            if floats:
+                states, other = f"{states} and store them as integers", '"real" if there are'
             raise ValueError(
-                f"All {len(data)} data are {pair[0]} or {pair[1]}. Say support={pair} if there "
+                f"All {len(data)} data are {pair[0]} or {pair[1]}. Say {states} if there "
                 f"are no other values, or support={other}."
             )
 

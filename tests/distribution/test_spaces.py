@@ -71,6 +71,8 @@ def test_data_on_a_bound(seed):
         (lambda x, k: -k * pt.cos(x), 200, {}, "diverges. If x is an angle .*support="),
         # Higher, between its ends, than the log of a billion.
         (lambda x, k: -30 * k * pt.cos(x), 200, {}, "diverges. If x is an angle .*support="),
+        # It falls to one side or the other.
+        (lambda x, k: (k - 1) * x, 50, {}, "towards x = infinity or −infinity.* diverges"),
         (lambda x, k: pt.switch(x < k, np.inf, normal(x, 1.0)), 200, {}, "space of x moves"),
         (normal, 20, {"support": (np.arange(20) - 9.0, np.inf)}, "outside their bounds"),
     ],
@@ -85,6 +87,7 @@ def test_words(energy, observed, kwargs, words, rng):
     [
         lambda x, k: pt.log1p((x / k) ** 2),  # Cauchy: grows as 2 log x
         lambda x, k: pt.log1p((x - 1e6 * k) ** 2),  # with its centre anywhere
+        lambda x, k: (k - 0.5) * x**2 + (k - 1) * x,  # at most draws of the prior
         lambda x, k: pt.exp(k * x) - k * x,  # too large for floating point, not impossible
     ],
 )

@@ -48,6 +48,11 @@ def test_scalars_of_two_values_are_a_question():
     assert space_of(np.array([0, 1, 1]), (0, np.inf)) == WholeNumbers(0, np.inf)
     with pytest.raises(ValueError, match=r"-1 or 1\. Say support=\(-1, 1\)"):
         space_of(np.array([-1, 1, 1]))
+    floats = np.array([0.0, 1.0, 1.0, 0.0, 0.0])
+    with pytest.raises(ValueError, match=r"=\(0, 1\) and store them as integers .*\"real\""):
+        space_of(floats)
+    assert space_of(floats.astype(int), (0, 1)) == Sites.of([0, 1], ())
+    assert space_of(floats, "real") == Support() == space_of(floats[:4])
 
 
 def test_bounds_are_inside():
