@@ -2,6 +2,7 @@
 
 import inspect
 
+import numpy as np
 import pytensor.tensor as pt
 from pytensor.tensor.variable import TensorVariable
 
@@ -21,11 +22,7 @@ def call(function, x, params, names) -> TensorVariable:
     try:
         value = returned(function, x, params)
     except (IndexError, ValueError, TypeError) as error:
-        scalars = [n for n, p in zip(names, params, strict=True) if not p.ndim]
-        hint = call_hint(function, len(params), error) or (
-            f"If {scalars} hold a vector each observation shares, say so with signature=, for "
-            "example '(k)'."
-        )
+        hint = call_hint(function, len(params), error) or _of_shapes(params, names)
         raise ValueError(
             f"The energy cannot be called with x of shape (batch, *event) = {x.type.shape} and "
             f"parameters of {[p.ndim for p in params]} dimensions: {str(error).rstrip('.')}. {hint}"
@@ -34,10 +31,23 @@ def call(function, x, params, names) -> TensorVariable:
         raise ValueError(
             f"The energy of points of shape {('batch', *x.type.shape[1:])} has shape "
             f"{value.type.shape}, not ('batch',). Sum over the {x.ndim - 1} event axes and "
-            "keep the batch axis; for a vector parameter write its signature, for example "
-            "'(k)'."
+            f"keep the batch axis. {_of_shapes(params, names)}"
         )
     return value if value.dtype.startswith("float") else value.astype("float64")
+
+
+def _of_shapes(params, names) -> str:
+    scalars = [n for n, p in zip(names, params, strict=True) if not p.ndim]
+    if scalars:
+        return (
+            f"If {', '.join(scalars)} hold a vector each observation shares, say so with "
+            "signature=, for example '(k)'."
+        )
+    return (
+        f"By their signature {', '.join(names)} are vectors or matrices: sum over their axes in "
+        "the energy, or pass their elements, EBM(..., *[v[i] for i in range(k)], ...), without "
+        "signature=."
+    )
 
 
 def call_hint(function, n_params: int, error: Exception) -> str:
@@ -72,6 +82,9 @@ def _functions_of_numbers(function) -> dict[str, str]:
     for name in code.co_names + code.co_freevars:
         value = known.get(name)
         module = value.__name__ if inspect.ismodule(value) else getattr(value, "__module__", None)
+        # SciPy's special functions do not say where they are from.
+        if isinstance(value, np.ufunc):
+            module = "numpy"
         if str(module).split(".")[0] not in ("numpy", "scipy", "math"):
             continue
         if inspect.ismodule(value):

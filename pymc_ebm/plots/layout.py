@@ -1,5 +1,6 @@
 """The grid of panels that several figures share, and groups of a DataTree that they read."""
 
+import re
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any
@@ -10,7 +11,16 @@ from arviz_base import rcParams
 from arviz_plots import PlotCollection, visuals
 from arviz_plots.plots.utils import set_grid_layout
 
-__all__ = ["element_label", "figure_defaults", "group", "label_panels", "panels", "scalar_draws"]
+__all__ = [
+    "element_label",
+    "figure_defaults",
+    "group",
+    "label_panels",
+    "named_element",
+    "panels",
+    "posterior_of",
+    "scalar_draws",
+]
 
 _PLAIN: dict[str, Any] = {"ignore_aes": "all", "store_artist": False}
 
@@ -36,6 +46,28 @@ def element_label(name: str, coords: Mapping[str, Any] | None) -> str:
     return f"{name}[{', '.join(map(str, coords.values()))}]" if coords else name
 
 
+def named_element(
+    var_name: str | None, coords: Mapping[str, Any] | None, draws: xr.Dataset
+) -> tuple[str | None, Mapping[str, Any] | None]:
+    """Name and coords of an element written as ArviZ labels it, ``theta[edges]``."""
+    written = re.fullmatch(r"(.+?)\[(.+)\]", var_name or "")
+    if written is None or coords or var_name in draws or written[1] not in draws:
+        return var_name, coords
+    array = draws[written[1]]
+    dims = [dim for dim in array.dims if dim not in ("chain", "draw")]
+    labels = [label.strip() for label in written[2].split(",")]
+    if len(labels) != len(dims):
+        return var_name, coords
+    found = {}
+    for dim, label in zip(dims, labels, strict=True):
+        same = [value for value in array[dim].to_numpy() if str(value) == label]
+        if not same:
+            known = ", ".join(map(str, array[dim].to_numpy()[:20]))
+            raise ValueError(f"{written[1]} has no {label!r} along {dim}. It has {known}.")
+        found[str(dim)] = same[0]
+    return written[1], found
+
+
 def figure_defaults(pc_kwargs: dict[str, Any], **figure_kwargs: Any) -> tuple[Any, dict[str, Any]]:
     """The back end's module, and keywords of a PlotCollection with those of its figure added."""
     backend = pc_kwargs.get("backend") or rcParams["plot.backend"]
@@ -52,6 +84,13 @@ def group(idata: xr.DataTree, name: str, remedy: str) -> xr.Dataset:
     if name not in idata.children:
         raise ValueError(f"The DataTree has no group {name}. {remedy}")
     return idata[name].to_dataset()
+
+
+def posterior_of(idata: xr.DataTree | None) -> xr.Dataset:
+    """The posterior, with no variables where there is none."""
+    if idata is None or "posterior" not in idata.children:
+        return xr.Dataset()
+    return idata["posterior"].to_dataset()
 
 
 def scalar_draws(draws: xr.DataArray, coords: Mapping[str, Any] | None) -> xr.DataArray:

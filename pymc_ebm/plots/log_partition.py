@@ -11,7 +11,14 @@ from scipy import stats
 
 from pymc_ebm.diagnostics.normalisers.normaliser_values import NormaliserValues
 from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
-from pymc_ebm.plots.layout import element_label, label_panels, panels, scalar_draws
+from pymc_ebm.plots.layout import (
+    element_label,
+    label_panels,
+    named_element,
+    panels,
+    posterior_of,
+    scalar_draws,
+)
 from pymc_ebm.reference.base import Reference
 
 __all__ = ["plot_log_partition"]
@@ -50,7 +57,7 @@ def plot_log_partition(
         With a posterior group. The parameter goes over the range of its draws, with θ₀ at their
         mean, and the others stay at their posterior means.
     var_name : str, optional
-        The parameter; the only one by default.
+        The parameter, or an element as ArviZ labels it, ``theta[edges]``; the only one by default.
     values : array_like, optional
         Values that it takes, ``(T,)``. Needed without a posterior, where θ₀ is the middle one.
     point : dict, optional
@@ -104,8 +111,10 @@ def plot_log_partition(
     ...     )
     """
     normalisers = Normalisers(model).required(ebm)
+    posterior = posterior_of(idata)
+    var_name, coords = named_element(var_name, coords, posterior)
     name = _one(normalisers.parameters, var_name)
-    default, start, element = _along(idata, name, (point or {}).get(name), coords)
+    default, start, element = _along(posterior, name, (point or {}).get(name), coords)
     if values is None and default is None:
         raise ValueError(
             f"There is no range of {name}. Pass what pm.sample returned, or give values=."
@@ -189,9 +198,8 @@ def _one(parameters: Sequence[str], var_name: str | None) -> str:
     return var_name
 
 
-def _along(idata, name, given, coords) -> tuple[NDArray | None, float | None, Callable]:
+def _along(posterior, name, given, coords) -> tuple[NDArray | None, float | None, Callable]:
     """Range and mean of the draws of a parameter, or of one element, and its array at a value."""
-    posterior = idata["posterior"] if idata is not None and "posterior" in idata.children else {}
     if name not in posterior:
         return None, None, np.asarray
     draws = posterior[name]

@@ -8,7 +8,15 @@ import numpy as np
 import xarray as xr
 from arviz_plots import PlotCollection, visuals
 
-from pymc_ebm.plots.layout import element_label, group, label_panels, panels, scalar_draws
+from pymc_ebm.plots.layout import (
+    element_label,
+    group,
+    label_panels,
+    named_element,
+    panels,
+    posterior_of,
+    scalar_draws,
+)
 from pymc_ebm.weights.pareto_tails import khat_threshold
 
 __all__ = ["plot_reference_ess"]
@@ -35,7 +43,8 @@ def plot_reference_ess(
         After `compute_reference_stats`.
     var_name : str, optional
         The parameter on the horizontal axis, which shows where in its range the reference is
-        thin; by default the number of the draw.
+        thin, or an element of it as ArviZ labels it, ``theta[edges]``; by default the number of
+        the draw.
     coords : dict, optional
         Which element of a parameter that is an array, as ``{dimension: label}``.
     ebm : sequence of str, optional
@@ -77,6 +86,7 @@ def plot_reference_ess(
     stats = stats[["ess", "pareto_k"]]
     if ebm is not None:
         stats = stats.sel(ebm=list(ebm))
+    var_name, coords = named_element(var_name, coords, posterior_of(idata))
     x = _horizontal(idata, stats, var_name, coords)
     # −inf is the k-hat of an exact reference, or of weights that are all equal.
     finite = stats.where(np.isfinite(stats))

@@ -9,6 +9,7 @@ import pytensor.tensor as pt
 import pytest
 from pytensor.compile.maker import FunctionMaker
 from scipy import special, stats
+from scipy.special import erf
 
 import pymc_ebm as ebm
 from pymc_ebm.energy import energy as energy_module
@@ -164,6 +165,17 @@ def test_wrong_shapes_are_refused(energy):
         Energy(energy).split((), "float64", [1.0])
 
 
+def test_a_vector_where_the_energy_takes_scalars():
+    polynomial = ebm.energies.polynomial
+    with pytest.raises(ValueError, match=r"vectors or matrices.*pass their elements"):
+        Energy(polynomial, "(k)").split((), "float64", [np.zeros(4)])
+    v, line = pt.constant([0.0, -2.0, 0.0, 1.0]), ebm.reference.quadrature(-6, 6)
+    found = ebm.log_partition(polynomial, *[v[i] for i in range(4)], reference=line).eval()
+    x = np.linspace(-6, 6, 20001)
+    truth = np.log(np.trapezoid(np.exp(2 * x**2 - x**4), x))
+    np.testing.assert_allclose(found, truth, rtol=1e-9)
+
+
 @pytest.mark.parametrize(
     ("energy", "remedy"),
     [
@@ -174,6 +186,7 @@ def test_wrong_shapes_are_refused(energy):
         (lambda x, s: None, "End it with return"),
         (lambda x, s: np.where(x > 0, s * x, 0), r"np\.where of numbers.*pt\.where"),
         (lambda x, s: special.gammaln(x) * s, r"special\.gammaln of numbers.*pt\.gammaln"),
+        (lambda x, s: erf(x) * s, r"uses erf of numbers.*pt\.erf"),
         (lambda x, s: -stats.norm.logpdf(x, 0, s), r"stats\.norm of numbers"),
     ],
 )

@@ -107,6 +107,12 @@ def test_one_element_of_an_array_goes_and_the_others_stay(gaussian):
     np.testing.assert_allclose(moving, by_hand(reference.points, values)[0])
     np.testing.assert_allclose(still, by_hand(reference.points, np.array([1.5, 1.5]))[0])
     assert pc.get_viz("plot", "loglik", ebm="x[1]").get_xlabel() == "sigma[long]"
+    labelled = plot_log_partition(
+        idata, "sigma[long]", values=values, model=model, point={"sigma": [1.5, 9.0]}
+    )
+    np.testing.assert_array_equal(line(labelled, "log_partition", "estimate", "x[1]")[:, 1], moving)
+    with pytest.raises(ValueError, match="sigma has no 'wide' along component. It has short, long"):
+        plot_log_partition(idata, "sigma[wide]", model=model)
     with pytest.raises(ValueError, match="Choose an element with coords="):
         plot_log_partition(idata, "sigma", model=model)
 
