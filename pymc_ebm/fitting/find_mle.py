@@ -81,7 +81,7 @@ def find_MLE(
     -------
     PointEstimate
         Estimates, their standard errors of sampling (`se`) and what the reference or the draws
-        add (`mcse`), by variable name.
+        add (`mcse`), by variable name; those of Deterministics by the delta method.
 
     Raises
     ------

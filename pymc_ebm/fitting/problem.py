@@ -89,7 +89,8 @@ class Problem:
             self._parts[value] = value.type.filter_variable(part.astype(value.dtype))
             first += int(np.prod(shape))
         self.size = first
-        self._constrained_graphs = self.in_u(self.free)
+        reported = [*self.free, *(d for d in model.deterministics if d.dtype.startswith("float"))]
+        self._reported = dict(zip((v.name for v in reported), self.in_u(reported), strict=True))
         self._share_references(dict(zip(terms, self.in_u(factors), strict=True)))
 
     def once(self, key: str, make: Callable[[], Any]) -> Any:
@@ -189,22 +190,20 @@ class Problem:
 
     @cached_property
     def _constrained(self):
-        return pytensor.function([self.u], self._constrained_graphs)
+        return pytensor.function([self.u], list(self._reported.values()), on_unused_input="ignore")
 
     @cached_property
     def _constrained_directional(self):
         v = pt.dvector("v")
-        flat = pt.concatenate([g.ravel() for g in self._constrained_graphs])
+        flat = pt.concatenate([g.ravel() for g in self._reported.values()])
         return pytensor.function(
             [self.u, v], *directional([flat], self.u, v), on_unused_input="ignore"
         )
 
     def constrained(self, u: NDArray) -> dict[str, NDArray]:
-        """Parameters by name at u."""
-        return {
-            rv.name: np.asarray(value)
-            for rv, value in zip(self.free, self._constrained(u), strict=True)
-        }
+        """Parameters and Deterministics by name at u."""
+        values = map(np.asarray, self._constrained(u))
+        return dict(zip(self._reported, values, strict=True))
 
     def standard_errors(self, u: NDArray, covariance: NDArray) -> dict[str, NDArray]:
         """Delta-method standard errors by name from a covariance of u, ``(K, K)``."""

@@ -20,6 +20,8 @@ def test_result_as_table_and_tree(rng, tmp_path):
     with pm.Model(coords={"g": ["a", "b"]}):
         mu = pm.Normal("mu", dims="g")
         index = np.repeat([0, 1], 10)
+        pm.Deterministic("exp", pm.math.exp(mu), dims="g")
+        pm.Deterministic("larger", pm.math.gt(mu[1], mu[0]))  # has no standard error
         ebm.EBM("x", mu[index], 1.0, energy=gaussian, reference=LINE, observed=rng.normal(size=20))
         fit = ebm.find_MLE(progressbar=False)
     assert "geyer: converged" in str(fit)
@@ -29,6 +31,11 @@ def test_result_as_table_and_tree(rng, tmp_path):
     assert tree["estimate"]["mu"].dims == ("statistic", "g")
     np.testing.assert_array_equal(tree["estimate"]["mu"].sel(statistic="se"), fit.se["mu"])
     assert tree["trace"]["mu"].sizes["iteration"] == len(fit.trace["mu"])
+    # The delta method: d exp(μ) = exp(μ) dμ.
+    assert set(fit.estimate) == {"mu", "exp"}
+    assert tree["estimate"]["exp"].dims == ("statistic", "g")
+    np.testing.assert_allclose(fit.estimate["exp"], np.exp(fit.estimate["mu"]))
+    np.testing.assert_allclose(fit.se["exp"], fit.estimate["exp"] * fit.se["mu"])
     tree.to_zarr(tmp_path / "fit.zarr")
     with xr.open_datatree(tmp_path / "fit.zarr", engine="zarr") as back:
         assert back["estimate"].attrs["method"] == "geyer"
