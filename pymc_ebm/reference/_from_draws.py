@@ -41,8 +41,8 @@ def from_draws(
         As in `Reference`.
     groups : array_like of int, shape (M,), optional
         The group of each draw, 0 to G−1, where draws are dependent. By default each is its own,
-        unless draws are repeated or their order shows that they depend on one another, as those of
-        a chain do: `given_groups` then makes batches of them.
+        but equal draws are one, with their weights together, and where the order shows that draws
+        depend on one another, as those of a chain do, there are batches of them.
     selected : bool, optional
         Whether something that is not in the energy has chosen the draws out of those of q: a
         detector, or the likelihood of an event whose posterior they are (q is its prior then). Z is
@@ -108,10 +108,14 @@ def from_draws(
             f"The log density has shape {log_q.shape}, and there are {n_points} points. "
             f"Give one value per point, shape ({n_points},)."
         )
+    log_weights = value - log_q - np.log(max(total_draws, 1))
+    if groups is None:
+        which, times, groups = given_groups(points, log_q)
+        points, log_weights = points[which], log_weights[which] + np.log(times)
     return Reference(
         points=points,
-        log_weights=value - log_q - np.log(max(total_draws, 1)),
-        groups=given_groups(points, log_q) if groups is None else groups,
+        log_weights=log_weights,
+        groups=groups,
         support=support,
         description="given draws",
         unused_draws=total_draws - n_points,
@@ -145,11 +149,18 @@ def _rows_of_draws(points, log_q, total_draws, support, groups, selected) -> Row
                 f"Row {r} has {n} points, a log density of shape {q.shape} and {total} draws made. "
                 "Give one or more points, one log density of each, and no fewer draws."
             )
+    log_weights = [-q - np.log(total) for q, total in zip(log_q, totals, strict=True)]
     if groups is None:
-        groups = [given_groups(p, q) for p, q in zip(points, log_q, strict=True)]
+        found = [given_groups(p, q) for p, q in zip(points, log_q, strict=True)]
+        groups = [own for _, _, own in found]
+        points = [p[which] for p, (which, _, _) in zip(points, found, strict=True)]
+        log_weights = [
+            a[which] + np.log(times)
+            for a, (which, times, _) in zip(log_weights, found, strict=True)
+        ]
     return rows_of_points(
         points,
-        [-q - np.log(total) for q, total in zip(log_q, totals, strict=True)],
+        log_weights,
         groups=groups,
         unused=totals - sizes,
         support=support,

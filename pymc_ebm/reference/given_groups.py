@@ -1,4 +1,4 @@
-"""Groups of given draws: equal ones together, and batches where their order shows dependence."""
+"""Given draws without repeats, in batches where their order shows that they are dependent."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ __all__ = ["given_groups"]
 
 def given_groups(
     points: NDArray, log_density: NDArray, *, chance: float = 1e-6, fewest: int = 20
-) -> NDArray:
-    r"""Group of each of some draws, by their values and by the order in which they are given.
+) -> tuple[NDArray, NDArray, NDArray]:
+    r"""Distinct ones of some draws, how often each is given, and groups by their order.
 
     Draws that are equal in all digits are one draw. Of those that differ, means of b in a row vary
     as those of b at random do,
@@ -41,8 +41,8 @@ def given_groups(
 
     Returns
     -------
-    ndarray of int, shape (M,)
-        From 0 to G − 1.
+    which, times, groups : ndarray of int, each of the number of distinct draws
+        Where each is first, how often it is given, and its group, from 0 to G − 1.
 
     Warns
     -----
@@ -52,23 +52,29 @@ def given_groups(
     Examples
     --------
     >>> y = np.random.default_rng(1).normal(size=400)
-    >>> int(given_groups(y, -(y**2) / 2).max()) + 1
+    >>> which, times, groups = given_groups(y, -(y**2) / 2)
+    >>> int(groups.max()) + 1
     400
     """
     flat = points.reshape(len(points), -1)
+    if flat.dtype.kind not in "biuf" or not np.isfinite(flat).all():  # no draws at all
+        alone = np.arange(len(points))
+        return alone, np.ones_like(alone), alone
     first, which = _distinct(flat)
+    times, alone = np.bincount(which), np.arange(len(first))
     stays = np.count_nonzero(np.diff(which) == 0)
     if len(first) > 0.95 * (len(points) - stays):  # all of them, or a chain that did not move
         batches = _batches(_ranks(flat, log_density), len(points), chance, fewest)
-        return which if batches is None else batches
-    warnings.warn(
-        f"{len(first)} of {len(points)} draws are distinct, and equal ones are one group in every "
-        "error. Give more that differ.",
-        UserWarning,
-        stacklevel=4,
-    )
-    batches = _batches(_ranks(flat[first], log_density[first]), len(first), chance, fewest)
-    return which if batches is None else batches[which]
+        batches = None if batches is None else np.unique(batches[first], return_inverse=True)[1]
+    else:
+        warnings.warn(
+            f"{len(first)} of {len(points)} draws are distinct, and equal ones are one point. Give "
+            "more that differ.",
+            UserWarning,
+            stacklevel=4,
+        )
+        batches = _batches(_ranks(flat[first], log_density[first]), len(first), chance, fewest)
+    return first, times, alone if batches is None else batches
 
 
 def _distinct(flat: NDArray) -> tuple[NDArray, NDArray]:
