@@ -25,6 +25,7 @@ from pymc_ebm.distribution.observed import (
     check_values,
     observed_values,
 )
+from pymc_ebm.distribution.whole_data import keep_whole
 from pymc_ebm.energy.energy import Energy, EnergyFunction, as_energy
 from pymc_ebm.energy.parameters import as_parameter, signature_of
 from pymc_ebm.partition._log_partition import log_partition
@@ -179,6 +180,7 @@ class EBM(Distribution):
                 )
             if data is not None:
                 check_energy(data, energy, variables, reference, moving)
+                keep_whole(observed, name)
             return super().__new__(
                 cls,
                 name,

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 
 import cloudpickle
 import numpy as np
+import pymc as pm
 import pytensor
 import pytensor.tensor as pt
 import pytest
 from scipy import integrate, stats
 from scipy.special import logsumexp
 
+import pymc_ebm as ebm
 from pymc_ebm.space import circle, pack, permutations, points, simplex, sphere
 from pymc_ebm.space.base import Space
 from pymc_ebm.space.box import Support
@@ -144,6 +146,27 @@ def test_array_and_graph_agree(case, rng):
     np.testing.assert_array_equal(np.broadcast_to(found(events), wanted.shape), wanted)
     batched = np.array(case.at_the_end)[None, None]
     assert space.contains(batched).shape == (1, 1, len(case.at_the_end))
+
+
+@pytest.mark.usefixtures("interpreted")
+@pytest.mark.filterwarnings("ignore:.* draws are distinct, and equal ones are one point")
+def test_nothing_outside_has_any_probability(case, rng):
+    """log p of an EBM is a number where the space ends, and −inf beyond."""
+    space, data = case.space, case.draw(rng)
+    number = lambda x: x.astype("int64") if space.discrete else x.astype(float)
+    q = ebm.reference.from_draws(number(data), np.zeros(len(data)), support=space)
+    axes = tuple(range(-len(space.event_shape), 0))
+    energy = lambda x, b: b * (x.sum(axes) if axes else x)
+    events = np.array([*case.at_the_end, *case.outside], dtype=float)
+    rows = events.reshape(len(events), -1)
+    usable = np.isfinite(rows).all(axis=1)
+    if space.discrete:
+        usable &= (rows == np.round(rows)).all(axis=1)
+    events = events[usable]
+    x = ebm.EBM.dist(0.1, energy=energy, reference=q, shape=(len(events), *space.event_shape))
+    found = pm.logp(x, number(events)).eval()
+    np.testing.assert_array_equal(np.isfinite(found), space.contains(events))
+    assert not np.isposinf(found).any() and not np.isnan(found).any()
 
 
 @pytest.mark.parametrize("name", [n for n, c in CASES.items() if c.space.discrete])
