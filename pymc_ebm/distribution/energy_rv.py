@@ -87,6 +87,13 @@ class EnergyRV(RandomVariable):
         if isinstance(self.spec.reference, RowsReference):
             return self._draw_rows(rng, params, size, self.spec.reference)
         rows = self.spec.energy.rows_of(params, () if size is None else tuple(size))
+        if self._resamples and not (self.spec.moving or self.spec.reference.follows_parameters):
+            from pymc_ebm.sampling.rows import resample_rows
+
+            draws = resample_rows(
+                self.spec.energy, rows.distinct, rows.kinds, self.spec.reference, rng
+            )
+            return draws.astype(self.dtype).reshape((*rows.batch, *self.spec.reference.event_shape))
         draws = np.empty((len(rows.kinds), *self.spec.reference.event_shape), dtype=self.dtype)
         for kind in range(len(rows)):
             mine = rows.kinds == kind
@@ -95,9 +102,14 @@ class EnergyRV(RandomVariable):
                 draws[mine] = self.spec.moving.in_place(draws[mine], rows.row(kind))
         return draws.reshape((*rows.batch, *self.spec.reference.event_shape))
 
+    @property
+    def _resamples(self) -> bool:
+        """Whether draws are points by their weights, which all rows have at once."""
+        return self.spec.sampler is importance_resampling()
+
     def _draw_rows(self, rng, params, size, reference: RowsReference):
         """Draws where each row has points of its own, along the last batch axis."""
-        from pymc_ebm.sampling.rows import resample_rows  # brings numba and ArviZ
+        from pymc_ebm.sampling.rows import resample_rows
 
         energy, rows = self.spec.energy, (reference.n_rows,)
         batch = np.broadcast_shapes(
@@ -108,10 +120,11 @@ class EnergyRV(RandomVariable):
             for v, core in zip(params, energy.core_shapes(params), strict=True)
         ]
         draws = np.empty((math.prod(batch[:-1]), reference.n_rows, *reference.event_shape))
+        every = np.arange(reference.n_rows)
         for i in range(len(draws)):
             some = [v[i] for v in params]
-            if self.spec.sampler is importance_resampling():
-                draws[i] = resample_rows(energy, some, reference, rng)
+            if self._resamples:
+                draws[i] = resample_rows(energy, some, every, reference, rng)
             else:
                 for r in range(reference.n_rows):
                     draws[i, r] = self._draw(rng, [v[r] for v in some], 1, reference.row(r))[0]

@@ -86,7 +86,9 @@ class ParameterRows:
         if not any(math.prod(shape) > 1 for shape in shapes):
             return cls([v[:1] for v in flat], np.zeros(n_rows, dtype=int), batch)
         table = np.column_stack([v.reshape(n_rows, -1) for v in flat])
-        _, first, kinds = np.unique(table, axis=0, return_index=True, return_inverse=True)
+        # Numbers are sorted five times as fast as rows of one number.
+        table, axis = (table.ravel(), None) if table.shape[1] == 1 else (table, 0)
+        _, first, kinds = np.unique(table, axis=axis, return_index=True, return_inverse=True)
         order = np.argsort(first)  # in order of appearance
         kinds = np.argsort(order)[kinds.ravel()]
         return cls([v[first[order]] for v in flat], kinds, batch)

@@ -64,6 +64,27 @@ def test_predictive_draws(sampler, space, seed):
             assert abs(float(found.mean()) - 3) < 5 * np.sqrt(3 / 1000) + 0.03
 
 
+def test_many_rows_at_once(space, seed, monkeypatch):
+    """Rows in blocks, some of them equal: means within 5 standard errors of each rate's."""
+    monkeypatch.setattr(ebm.sampling.rows, "BLOCK", 4 * 60)
+    rates = np.tile([0.5, 3.0, 8.0, 20.0, 1.0, 0.1], 1000)
+    draws = pm.draw(ebm.EBM.dist(rates, energy=poisson, reference=space), random_seed=seed)
+    by_rate = draws.reshape(1000, 6)
+    assert (np.abs(by_rate.mean(axis=0) - rates[:6]) < 5 * np.sqrt(rates[:6] / 1000)).all()
+    assert (np.abs(np.corrcoef(by_rate.T) - np.eye(6)) < 5 / np.sqrt(1000)).all()
+
+
+def test_few_effective_points_are_told_in_the_same_words(seed):
+    q = ebm.reference.independent(pm.Normal.dist(0.0, 5.0), 64, random_seed=1)
+    dist = lambda s: ebm.EBM.dist(s, energy=lambda x, s: x**2 / (2 * s**2), reference=q)
+    said = []
+    for scales in (np.array([0.5, 4.0]), np.array([0.4, 5.0])):
+        with pytest.warns(UserWarning, match="fewer than 50 effective .* of 64") as warned:
+            pm.draw(dist(scales), random_seed=seed)
+        said.append(str(warned[0].message))
+    assert said[0] == said[1]  # so that Python shows it once, not at every posterior draw
+
+
 def test_metropolis_is_right_where_points_are_few(seed):
     """A scale far below the reference's: resampling repeats points, Metropolis does not."""
     q = ebm.reference.independent(pm.Normal.dist(0.0, 5.0), 64, random_seed=1)
