@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import warnings
 from collections.abc import Callable, Sequence
@@ -15,6 +14,7 @@ from pymc_ebm.energy.energy import Energy, EnergyFunction, as_energy
 from pymc_ebm.memory import check_memory
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.reference.chains import mbar
+from pymc_ebm.reference.chains.anchor import slopes
 from pymc_ebm.reference.chains.anchors import chain_draws, place_anchors
 from pymc_ebm.reference.chains.batches import batches
 from pymc_ebm.reference.chains.estimated_likelihood import given_by_laws
@@ -162,6 +162,23 @@ def pooled(
             f"There are draws of {len(chains)} anchors, and {len(anchors)} anchors. Give the draws "
             "of each."
         )
+    return _of_chains(
+        chains,
+        energy,
+        anchors,
+        laws,
+        log_partitions,
+        support,
+        sampler=sampler,
+        guess=guess,
+        rng=rng,
+    )
+
+
+def _of_chains(
+    chains, energy: Energy, anchors, laws, log_partitions, support, *, sampler, guess, rng
+) -> Reference:
+    """Chains at anchors, and draws of the laws that tie them, as one reference."""
     event_shape = chains[0].shape[2:]
     # Matrices of points and anchors: energies, probabilities, and those of the equations for f.
     check_memory(
@@ -196,10 +213,7 @@ def pooled(
     remake = None
     if sampler is not None:
         n_chains = sum(c.shape[0] for c in chains)
-        remake = partial(
-            _remake, energy, sampler, n_chains,
-            {"thetas": anchors, "log_partitions": log_partitions, "support": support},
-        )  # fmt: skip
+        remake = partial(_remake, sampler, n_chains, energy, anchors, laws, log_partitions, support)
     pool = Pool(
         anchors=np.array([np.concatenate([np.ravel(v) for v in theta]) for theta in anchors]),
         log_partitions=f[: len(anchors)],
@@ -222,10 +236,18 @@ def pooled(
     )
 
 
-def _remake(energy, sampler, n_chains, settings, draws, random_seed, model_draws):
-    """Longer chains at the same anchors."""
+def _remake(
+    sampler, n_chains, energy, anchors, laws, log_partitions, support, draws, random_seed,
+    model_draws,
+):  # fmt: skip
+    """Longer chains at the same anchors, tied by the same laws."""
+    rng = np.random.default_rng(random_seed)
     longer = partial(sampler, draws=-(-draws // n_chains))
-    return pooled(energy, sampler=longer, random_seed=random_seed, progressbar=False, **settings)
+    settings = {"signature": energy.signature, "random_seed": rng, "progressbar": False}
+    chains = [chain_draws(longer(energy, *theta, **settings)) for theta in anchors]
+    return _of_chains(
+        chains, energy, anchors, laws, log_partitions, support, sampler=longer, guess=None, rng=rng
+    )
 
 
 def _energies(energy: Energy, points, anchors):
@@ -235,24 +257,8 @@ def _energies(energy: Energy, points, anchors):
     energies = np.stack([function(statistics, theta) for theta in anchors], axis=1)
     series = [energies, *(s for s in statistics if s.ndim == 1)]
     if len(series) <= len(statistics):  # E does not depend on numbers alone
-        series += [_slopes(function, statistics, theta) for theta in anchors]
-    return energies, np.column_stack(series)
-
-
-def _slopes(function, statistics, theta, most: int = 32) -> np.ndarray:
-    """∂E/∂θ of the first parameters at the points, ``(M, P)``, by central differences."""
-    found = []
-    for i, value in enumerate(theta):
-        for place in itertools.islice(np.ndindex(value.shape), most):
-            step = np.zeros_like(value)
-            step[place] = 1e-4 * (abs(value[place]) or 1.0)
-            up, down = (
-                function(statistics, [*theta[:i], value + sign * step, *theta[i + 1 :]])
-                for sign in (1, -1)
-            )
-            found.append((up - down) / (2 * step[place]))
-    slopes = np.column_stack(found)
-    return slopes[:, np.isfinite(slopes).all(axis=0)]
+        series += [slopes(partial(function, statistics), theta) for theta in anchors]
+    return energies, np.nan_to_num(np.column_stack(series), posinf=0.0, neginf=0.0)
 
 
 def _thinned(draws, most: int) -> list:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Anchor", "distance", "main_axes", "spell", "unravel"]
+__all__ = ["Anchor", "distance", "main_axes", "slopes", "spell", "unravel"]
 
 # Directions of G this much smaller than the largest are those in which the energy does not change.
 _SINGULAR = 1e-10
@@ -59,6 +61,24 @@ def distance(theta, anchor: Anchor) -> float:
     """Distance of θ from an anchor in units of its G."""
     move = theta - anchor.theta
     return float(np.sqrt(move @ anchor.metric @ move))
+
+
+def slopes(
+    energies: Callable[[Sequence[NDArray]], NDArray], theta: Sequence[NDArray], most: int = 64
+) -> NDArray:
+    """∂E/∂θ of points by central differences, ``(M, P)``; exact where E is linear.
+
+    Of the first `most` numbers of the parameters.
+    """
+    shapes = [np.shape(v) for v in theta]
+    flat = np.concatenate([np.ravel(v) for v in theta])
+    columns = []
+    for p in range(min(len(flat), most)):
+        h = np.zeros(len(flat))
+        h[p] = 1e-5 * max(abs(flat[p]), 0.1)
+        difference = energies(unravel(flat + h, shapes)) - energies(unravel(flat - h, shapes))
+        columns.append(difference / (2 * h[p]))
+    return np.stack(columns, axis=1)
 
 
 def unravel(theta, shapes) -> list[NDArray]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 
 from pymc_ebm.energy.energy import Energy
 from pymc_ebm.reference.chains import mbar
-from pymc_ebm.reference.chains.anchor import Anchor, distance, main_axes, unravel
+from pymc_ebm.reference.chains.anchor import Anchor, distance, main_axes, slopes, unravel
 from pymc_ebm.reference.laws.site_law import SiteLaw
 from pymc_ebm.weights.normalised import normalise
 
@@ -154,15 +156,8 @@ class EstimatedLikelihood:
         return energies(statistics, unravel(theta, self.shapes))
 
     def _slopes(self, energies, statistics, theta) -> NDArray:
-        """∂E/∂θ of each point by central differences, ``(M, P)``; exact where E is linear."""
-        columns = []
-        for p in range(len(theta)):
-            h = np.zeros(len(theta))
-            h[p] = 1e-5 * max(abs(theta[p]), 0.1)
-            difference = self._at(energies, statistics, theta + h)
-            difference = difference - self._at(energies, statistics, theta - h)
-            columns.append(difference / (2 * h[p]))
-        return np.stack(columns, axis=1)
+        """∂E/∂θ of each point, ``(M, P)``."""
+        return slopes(partial(energies, statistics), unravel(theta, self.shapes), len(theta))
 
 
 def given_by_laws(n_anchors: int, n_laws: int) -> NDArray:

@@ -11,7 +11,9 @@ from scipy.special import logsumexp
 
 import pymc_ebm as ebm
 from pymc_ebm.energies import ising
+from pymc_ebm.energy.energy import Energy
 from pymc_ebm.reference.chains import mbar
+from pymc_ebm.reference.chains._pooled import _of_chains
 from pymc_ebm.reference.chains.batches import autocorrelation_time, batches
 from pymc_ebm.reference.laws.site_law import SiteLaw
 from pymc_ebm.weights.groups import group_variance
@@ -262,6 +264,25 @@ def test_batches_look_at_the_slope_of_the_energy(apart, rng):
             assert make().n_groups == 4
     else:
         assert make().n_groups > 100
+
+
+def test_longer_chains_keep_the_laws_that_tie_them(rng):
+    """Spins in a field, whose Z is (2 cosh b)^16: the laws know it, and so do chains made again."""
+    energy = Energy(lambda s, b: -b * s.sum(-1))
+
+    def sampler(energy, b, draws=400, random_seed=None, **settings):
+        up = random_seed.random((4, draws, 16)) < 1 / (1 + np.exp(-2 * b))
+        return np.where(up, 1, -1)
+
+    anchors = [[np.array(0.1)], [np.array(0.6)]]
+    chains = [sampler(energy, *b, random_seed=rng) for b in anchors]
+    laws = [SiteLaw(c.reshape(-1, 16), np.array([-1, 1])) for c in chains]
+    q = _of_chains(chains, energy, anchors, laws, None, None, sampler=sampler, guess=None, rng=rng)
+    other = q.again(8000, random_seed=2).again(16_000, random_seed=3)
+    assert other.n_points >= 16_000 and other.level == q.level == "absolute"
+    assert len(other.pool.laws) == len(q.pool.laws) == 2
+    log_z, error = estimate(other, -np.array([[0.1], [0.4]]) * other.points.sum(axis=-1))
+    assert (abs(log_z - 16 * np.log(2 * np.cosh([0.1, 0.4]))) < 5 * error).all()
 
 
 def test_what_is_refused(rng):
