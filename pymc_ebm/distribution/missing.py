@@ -31,7 +31,15 @@ from pymc_ebm.space.base import Space
 from pymc_ebm.space.box import Support
 from pymc_ebm.space.sites import Sites
 
-__all__ = ["CODE", "Completions", "Missing", "holes_of", "missing_entries", "without_holes"]
+__all__ = [
+    "CODE",
+    "Completions",
+    "Missing",
+    "holes_of",
+    "is_constant",
+    "missing_entries",
+    "without_holes",
+]
 
 # A missing whole number, which has no NaN; PyMC makes 32 bits of observed ones.
 CODE = int(np.iinfo(np.int32).min)
@@ -66,6 +74,14 @@ def without_holes(observed, holes: NDArray) -> NDArray:
         # A value that occurs, also of an even number of them.
         data[column] = np.where(holes[column], np.sort(seen)[len(seen) // 2], data[column])
     return data
+
+
+def is_constant(value: Variable, data: NDArray) -> bool:
+    """Whether a graph is of constants alone, and has these values."""
+    if not all(isinstance(v, Constant) for v in graph_inputs([value])):
+        return False
+    [values] = evaluate([value])
+    return np.array_equal(values, data, equal_nan=data.dtype.kind == "f")
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,10 +141,7 @@ class Missing:
 
     def are_of(self, value: Variable) -> bool:
         """Whether a value of the variable is these data."""
-        if not all(isinstance(v, Constant) for v in graph_inputs([value])):
-            return False
-        [values] = evaluate([value])
-        return np.array_equal(values, self.data, equal_nan=self.data.dtype.kind == "f")
+        return is_constant(value, self.data)
 
     def logp(self, energies, log_z, params: Sequence, cores: Sequence[int]) -> Variable:
         """Log-likelihood of what was seen, ``(N,)``.

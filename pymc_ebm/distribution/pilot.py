@@ -8,6 +8,7 @@ import numpy as np
 import pymc as pm
 import pytensor
 from numpy.typing import NDArray
+from pytensor.compile.mode import Mode
 from pytensor.graph.traversal import ancestors
 from pytensor.graph.utils import MissingInputError
 from pytensor.tensor.random.op import RandomVariable
@@ -229,7 +230,9 @@ def _fit(rows: Sequence[tuple[int, ...]], batch: tuple[int, ...]) -> bool:
         return False
 
 
-def of_free_values(variables) -> tuple[Callable[[NDArray], list[NDArray]], NDArray]:
+def of_free_values(
+    variables, mode: Mode = RUN_ONCE
+) -> tuple[Callable[[NDArray], list[NDArray]], NDArray]:
     """Parameters as a function of the model's unconstrained values that they use; the start."""
     model = pm.modelcontext(None)
     graphs = model.replace_rvs_by_values(variables)
@@ -242,7 +245,7 @@ def of_free_values(variables) -> tuple[Callable[[NDArray], list[NDArray]], NDArr
     sizes = [a.size for a in first]
     if not values or not known or random or sum(sizes) > 200:
         raise Unforeseeable
-    function = pytensor.function(values, graphs, mode=RUN_ONCE)
+    function = pytensor.function(values, graphs, mode=mode)
     ends = np.cumsum(sizes)[:-1]
 
     def theta(u):

@@ -58,7 +58,7 @@ def local_energy(energy, reference, sites: Sites, row, energy_of, key) -> Pairwi
             found = statistics.terms.combined(coefficients)
             return found if agrees(found, energy_of, sites) else None
     at_theta = lambda codes: energy_of(sites.points(codes))[:, None]
-    return decompose(at_theta, sites.n_values, rng)
+    return decompose(at_theta, sites.n_values, rng, sites.event_shape)
 
 
 def agrees(local: Pairwise, energy_of, sites: Sites, codes: np.ndarray | None = None) -> bool:
@@ -105,7 +105,7 @@ def _statistics(energy, reference, sites, row, rng) -> _Statistics | None:
     if sum(s[0].size for s in some) > 64:
         return None
     return _Statistics(
-        decompose(evaluate, sites.n_values, rng),
+        decompose(evaluate, sites.n_values, rng, sites.event_shape),
         some,
         pytensor.function(
             [*split.params, *split.slots], of_statistics, mode=VECTORISED, on_unused_input="ignore"

@@ -10,6 +10,8 @@ with single_i(u) = T(u at i) − T(0) and pair_ij the second difference.
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -84,7 +86,10 @@ class Pairwise:
 
 
 def decompose(
-    evaluate: Callable[[np.ndarray], np.ndarray], n_values: np.ndarray, rng: np.random.Generator
+    evaluate: Callable[[np.ndarray], np.ndarray],
+    n_values: np.ndarray,
+    rng: np.random.Generator,
+    shape: tuple[int, ...] | None = None,
 ) -> Pairwise | None:
     """Sites and pairs of functions, verified on random states; None if there are other terms.
 
@@ -100,6 +105,8 @@ def decompose(
         Number of values of each site.
     rng : numpy.random.Generator
         For groups and verification.
+    shape : tuple of int, optional
+        Of an event, by whose axes neighbours are tried first: most lattices have no other pairs.
 
     Returns
     -------
@@ -128,10 +135,13 @@ def decompose(
     free = np.flatnonzero(n_values > 1)
     all_pairs = len(free) * (len(free) - 1) // 2
     found = np.empty((0, 2), dtype=np.int64)
-    # Up to so many pairs, each is looked at; past it, groups of sites are.
+    # Up to so many pairs, each is looked at; past it, neighbours and groups of sites are.
     rounds = 0 if all_pairs <= 20_000 else 4
-    for attempt in range(rounds + 1):
-        if attempt == rounds:
+    first = -1 if rounds and shape is not None and len(shape) > 1 else 0
+    for attempt in range(first, rounds + 1):
+        if attempt < 0:
+            candidates = _adjacent(shape)
+        elif attempt == rounds:
             candidates = np.stack(np.triu_indices(len(free), 1), axis=1)
             candidates = free[candidates]
         else:
@@ -140,6 +150,8 @@ def decompose(
         work = len(candidates) * (most - 1) ** 2
         # Energies of so many states would take too long.
         if work * n_sites > 2e9 or work * len(base) > most_entries * 10:
+            if attempt < 0:
+                continue
             return None
         found, pair = _second_differences(evaluate, base, single, n_values, candidates, scale)
         if pair.size > most_entries:
@@ -200,6 +212,16 @@ def _second_differences(evaluate, base, single, n_values, candidates, scale):
         kept_pairs.append(candidates[block][some])
         kept_tables.append(table)
     return np.concatenate(kept_pairs), np.concatenate(kept_tables, axis=1)
+
+
+def _adjacent(shape) -> np.ndarray:
+    """Pairs ``(P, 2)`` whose indices differ by at most one on each axis, ends adjoining."""
+    index = np.arange(math.prod(shape)).reshape(shape)
+    axes = tuple(range(len(shape)))
+    steps = [s for s in itertools.product((-1, 0, 1), repeat=len(shape)) if any(s)]
+    ends = [np.roll(index, step, axes).ravel() for step in steps]
+    pairs = np.sort(np.concatenate([np.column_stack([index.ravel(), e]) for e in ends]), axis=1)
+    return np.unique(pairs[pairs[:, 0] < pairs[:, 1]], axis=0)
 
 
 def _candidates(evaluate, base, single, n_values, free, scale, rng):

@@ -56,6 +56,18 @@ def test_sites_of_different_size(rng):
     np.testing.assert_allclose(doubled(codes), 2 * function(codes))
 
 
+@pytest.mark.parametrize("step", [1, 5])
+def test_neighbours_on_a_torus_and_pairs_that_are_farther_apart(step, rng):
+    """By the axes of the event, and by groups of sites where that does not find all."""
+
+    def lattice(s):
+        s = 1.0 * s.reshape(-1, 15, 15)
+        return sum((s * np.roll(s, step, axis)).sum((1, 2)) for axis in (1, 2))[:, None]
+
+    found = decompose(lattice, np.full(225, 2), rng, (15, 15))
+    assert len(found.pairs) == 450 and (found.pair[0, :, 1, 1] == 1).all()
+
+
 @pytest.mark.parametrize("n_sites", [6, 250])
 def test_three_sites_together_are_refused(n_sites, rng):
     triples = lambda s: (s[:, 2:] * s[:, 1:-1] * s[:, :-2]).sum(axis=1, keepdims=True).astype(float)

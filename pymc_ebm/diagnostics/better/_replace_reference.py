@@ -10,6 +10,7 @@ from pytensor.graph.basic import Apply, Variable
 from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
 from pymc_ebm.diagnostics.normalisers.own_scale import without_initial_values
 from pymc_ebm.distribution.energy_rv import EnergyRV
+from pymc_ebm.distribution.hidden.hidden_rv import HiddenRV
 from pymc_ebm.partition.checks import check_reference
 from pymc_ebm.partition.estimator import with_reference
 from pymc_ebm.partition.op import LogPartition
@@ -150,6 +151,9 @@ def _replacements(node: Apply, new: Mapping[str, Reference]) -> list[tuple[Varia
         spec = replace(op.spec, reference=new[op.spec.reference.fingerprint])
         other = EnergyRV(spec, signature=op.signature, dtype=op.dtype)
         return list(zip(node.outputs, other.make_node(*node.inputs).outputs, strict=True))
+    if isinstance(op, HiddenRV) and (field := op.spec.with_references(new)) is not op.spec:
+        y = HiddenRV.rv_op(*op.dist_params(node), spec=field, size=op.size_param(node))
+        return list(zip(node.outputs, y.owner.outputs, strict=True))
     if isinstance(op, LogPartition) and op.reference.fingerprint in new:
         log_z = with_reference(node, new[op.reference.fingerprint])
         return [(node.outputs[0], log_z)]

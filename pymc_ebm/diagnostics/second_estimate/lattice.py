@@ -96,7 +96,8 @@ def _decomposed(question: Question, sites: Sites, rows: NDArray, rng) -> Pairwis
         x = sites.points(codes).astype(float)
         return np.asarray(question.energy(x, rows), dtype=float).T
 
-    found = decompose(energies, sites.n_values, rng)
+    shape = None if question.space is None else question.space.event_shape
+    found = decompose(energies, sites.n_values, rng, shape)
     if found is None:
         raise NotThisWay("The energy is no sum over sites and pairs of sites.")
     return found

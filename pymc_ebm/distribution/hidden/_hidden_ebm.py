@@ -8,13 +8,14 @@ import numpy as np
 import pytensor.tensor as pt
 from numpy.typing import NDArray
 from pymc.distributions.distribution import Distribution
+from pytensor.graph.basic import Variable
 
 from pymc_ebm.distribution.captured import captured_names
 from pymc_ebm.distribution.energy_rv import importance_resampling
 from pymc_ebm.distribution.hidden.emission import IMPOSSIBLE, Emission, EmissionFunction, Layout
 from pymc_ebm.distribution.hidden.field import HiddenField
 from pymc_ebm.distribution.hidden.hidden_rv import HiddenRV
-from pymc_ebm.distribution.hidden.references import references_for
+from pymc_ebm.distribution.hidden.references import hidden_field
 from pymc_ebm.distribution.missing import CODE, holes_of, without_holes
 from pymc_ebm.distribution.observed import check_shape, observed_values
 from pymc_ebm.energy.energy import Energy, EnergyFunction, as_energy
@@ -140,27 +141,26 @@ class HiddenEBM(Distribution):
             seen = data[(0,) * (data.ndim - len(layout.channels))]
             of_sites = Emission(emission, values, layout, np.asarray(seen))
             check_shape(data, dims, kwargs.get("shape"))
+            kept = observed if isinstance(observed, Variable) else data
             if holes is not None:
                 _check_holes(holes, of_sites, phi)
                 code = np.nan if data.dtype.kind == "f" else CODE
                 observed = pt.constant(np.where(holes, code, data))
             _check_emission(of_sites, pt.as_tensor(data if holes is None else observed), phi)
-            reference, given = references_for(
-                energy, theta, of_sites, phi, observed, reference, posterior_reference, progressbar
-            )
+            spec = hidden_field(
+                energy, theta, of_sites, phi, observed if holes is not None else kept, reference,
+                posterior_reference, sampler or importance_resampling(), progressbar,
+            )  # fmt: skip
             return super().__new__(
                 cls,
                 name,
                 *theta,
                 *phi,
-                spec=HiddenField(
-                    energy, len(theta), of_sites, reference, given,
-                    sampler or importance_resampling(),
-                ),
+                spec=spec,
                 observed=observed,
                 dims=dims,
                 **kwargs,
-            )  # fmt: skip
+            )
         except (ValueError, TypeError, NotImplementedError, MemoryError) as error:
             if isinstance(name, str) and not str(error).startswith("HiddenEBM "):
                 raise type(error)(f"HiddenEBM {name!r}: {error}") from error

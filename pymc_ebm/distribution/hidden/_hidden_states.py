@@ -12,20 +12,26 @@ from numpy.typing import NDArray
 
 from pymc_ebm.distribution.conditional_draws import add_to_predictive, posterior_points
 from pymc_ebm.distribution.hidden.field import FieldGivenData, HiddenField
+from pymc_ebm.distribution.hidden.gibbs_of_field import GibbsOfField
 from pymc_ebm.distribution.hidden.hidden_rv import HiddenRV
 from pymc_ebm.energy.split import VECTORISED
+from pymc_ebm.space.sites import Sites
 from pymc_ebm.weights.normalised import normalise
 
 __all__ = ["hidden_states"]
 
 
 def hidden_states(
-    idata: xr.DataTree, *, model: pm.Model | None = None, random_seed=None
+    idata: xr.DataTree,
+    *,
+    model: pm.Model | None = None,
+    sweeps: int = 10,
+    random_seed=None,
 ) -> xr.DataTree:
     """Draw the states of hidden fields from their posterior distribution: labels of pixels.
 
     At each draw of the posterior one field x from p(x | y, θ, φ): exactly where all states are
-    enumerated, by Gibbs sampling else.
+    enumerated. Else by a chain of Gibbs sampling, which goes on from the field at the draw before.
 
     Parameters
     ----------
@@ -34,6 +40,8 @@ def hidden_states(
         takes less time and room.
     model : pm.Model, optional
         The model of the context by default.
+    sweeps : int
+        Of Gibbs sampling at each draw, and twenty times as many at the first of each chain.
     random_seed : optional
         As for ``numpy.random.default_rng``.
 
@@ -86,12 +94,18 @@ def hidden_states(
         function = pytensor.function(
             inputs, [*theta, table], mode=VECTORISED, on_unused_input="ignore"
         )
-        draw = _exactly(field.given, [*theta, table], rng)
+        ways = [
+            _exactly(given, [*theta, table], rng)
+            if given.reference.states is not None
+            else _by_gibbs(given, field, sweeps, rng)
+            for given in field.given_for(model.rvs_to_values[rv], theta)
+        ]
         drawn = np.empty((*shape, *layout.batch, *layout.event), dtype=field.emission.small_dtype)
         for index, values in points:
             *row, of_images = function(*values)
             of_images = of_images.reshape(-1, *of_images.shape[-2:])
-            states = [draw(image, [*row, own]) for image, own in enumerate(of_images)]
+            each = ways if len(ways) > 1 else ways * len(of_images)
+            states = [way(index, row, own) for way, own in zip(each, of_images, strict=True)]
             drawn[index] = np.reshape(states, drawn.shape[2:])
         axes = [*range(len(layout.batch) + len(layout.event))]
         dims = model.named_vars_to_dims.get(rv.name)
@@ -101,13 +115,33 @@ def hidden_states(
 
 
 def _exactly(given: FieldGivenData, params: Sequence, rng: np.random.Generator) -> Callable:
-    """A function of the number of an image and its parameters: one of all states, by its weight."""
-    q = given.reference
-    energies = given.energy.of_points(q.event_shape, q.points.dtype, params, q.n_points)
+    """A function of a draw's place, θ and log densities: one of all states, by its weight."""
+    q, (*theta, table) = given.reference, params
+    row = [*theta, given.coefficients(table)]
+    energies = given.energy.of_points(q.event_shape, q.points.dtype, row, q.n_points)
     at = energies.at(q.points)
 
-    def draw(image: int, row: Sequence) -> NDArray:
-        cumulative = normalise(q.log_weights - at(row))[1].cumsum()
+    def draw(index, theta: Sequence, log_densities: NDArray) -> NDArray:
+        log_weights = q.log_weights - at([*theta, given.coefficients(log_densities)])
+        cumulative = normalise(log_weights)[1].cumsum()
         return q.points[int(np.searchsorted(cumulative, rng.random() * cumulative[-1], "right"))]
+
+    return draw
+
+
+def _by_gibbs(
+    given: FieldGivenData, field: HiddenField, sweeps: int, rng: np.random.Generator
+) -> Callable:
+    """A function of a draw's place, θ and log densities: where a chain of fields has come to."""
+    gibbs = field.gibbs or GibbsOfField(
+        field.energy, Sites.of(field.emission.values, field.emission.layout.event)
+    )
+    codes = gibbs.sites.codes(given.reference.points[:1])
+
+    def draw(index, theta: Sequence, log_densities: NDArray) -> NDArray:
+        nonlocal codes
+        first = 20 if index[1] == 0 else 1
+        codes, _ = gibbs(theta, log_densities, codes, rng, first * sweeps)
+        return gibbs.sites.points(codes)[0]
 
     return draw

@@ -58,7 +58,7 @@ class SitesByGibbs:
         terms: list[Pairwise] = [of_base]
         for number in range(1, len(anchors) + 1):
             of_codes = partial(self._column, number)
-            found = decompose(of_codes, sites.n_values, np.random.default_rng(0))
+            found = decompose(of_codes, sites.n_values, np.random.default_rng(0), self.event_shape)
             if found is not None:
                 terms.append(found)
         self._terms = terms if len(terms) == 1 + len(anchors) else None

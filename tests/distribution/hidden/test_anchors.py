@@ -1,0 +1,119 @@
+"""Hidden fields too large to sum, against a transfer matrix with what is observed as site terms."""
+
+from functools import partial
+
+import arviz as az
+import numpy as np
+import pymc as pm
+import pytest
+from scipy import stats
+from scipy.special import logsumexp
+
+import pymc_ebm as ebm
+
+pytestmark = pytest.mark.usefixtures("interpreted")
+SPINS = np.array([-1, 1])
+
+
+def transfer(beta, site_terms):
+    """log Σ exp(β Σ s_i s_j + Σ_i site_terms_i(s_i)), free boundary; terms ``(rows, columns, 2)``.
+
+    Returns also the probability of 1 at the sites of the last row.
+    """
+    columns = site_terms.shape[1]
+    codes = np.array(np.unravel_index(np.arange(2**columns), (2,) * columns)).T
+    s = SPINS[codes]
+    across, down = beta * (s[:, 1:] * s[:, :-1]).sum(axis=1), beta * s @ s.T
+    total = None
+    for terms in site_terms:
+        own = across + terms[np.arange(columns), codes].sum(axis=1)
+        total = own if total is None else own + logsumexp(total[:, None] + down, axis=0)
+    weights = np.exp(total - logsumexp(total))
+    return logsumexp(total), weights @ codes
+
+
+@pytest.fixture(scope="module")
+def image():
+    """A noisy image of 8 × 8 spins, one pixel missing, its model and the function of the truth."""
+    rng = np.random.default_rng(3)
+    labels = np.where(np.add.outer(np.arange(8), np.arange(8)) % 9 < 5, 1, -1)
+    labels[rng.random((8, 8)) < 0.15] *= -1
+    y = rng.normal(np.where(labels > 0, 1.0, -0.5), 0.6)
+    y[3, 4] = np.nan
+
+    def emission(s, mu, sigma):
+        return pm.Normal.dist(mu[(s + 1) // 2], sigma)
+
+    with pm.Model() as model:
+        beta = pm.HalfNormal("beta", 0.5)
+        mu = pm.Normal("mu", [-1, 1], 1, shape=2)
+        sigma = pm.HalfNormal("sigma", 1)
+        ebm.HiddenEBM(
+            "y", beta, energy=partial(ebm.energies.ising, boundary="free"), states=[-1, 1],
+            emission=emission, emission_params=[mu, sigma], observed=y, progressbar=False,
+        )  # fmt: skip
+
+    def truth(beta, mu, sigma):
+        densities = np.nan_to_num(stats.norm(mu, sigma).logpdf(y[..., None]))
+        of_data, share = transfer(beta, densities)
+        return of_data - transfer(beta, 0 * densities)[0], share
+
+    return model, truth
+
+
+def test_likelihood_of_an_image_of_64_spins(image):
+    """Log-likelihoods within 4 of their reported errors, all over what the data allow.
+
+    Differences between parameters, on which a posterior rests, are known far better than the level:
+    to 0.1 nats.
+    """
+    model, truth = image
+    spec = model["y"].owner.op.spec
+    references = [spec.reference, spec.given[0].reference]
+    assert [len(spec.given[0].basis.pivots), *(q.level for q in references)] == [
+        3, "absolute", "absolute",
+    ]  # fmt: skip
+    logp = model.compile_logp(vars=model.observed_RVs)
+    middle = np.average(spec.given[0].reference.pool.anchors[:1, 0])
+    places = [
+        (middle, [-0.5, 1.0], 0.6),
+        (middle - 0.1, [-0.4, 1.0], 0.6),
+        (middle + 0.1, [-0.5, 1.1], 0.55),
+        (middle, [-0.7, 0.9], 0.7),
+    ]
+    errors = []
+    for beta, mu, sigma in places:
+        point = {"beta_log__": np.log(beta), "mu": np.array(mu), "sigma_log__": np.log(sigma)}
+        errors.append(logp(point) - truth(beta, mu, sigma)[0])
+    level = np.hypot(*(q.level_mcse for q in references))
+    assert abs(errors[0]) < 4 * level < 0.4
+    assert np.ptp(errors) < 0.1
+
+
+def test_labels_of_an_image_of_64_spins(image):
+    """Gibbs sampling: shares in the last row within 4 standard errors, by batches of draws."""
+    model, truth = image
+    at = {"beta": 0.4, "mu": np.array([-0.5, 1.0]), "sigma": 0.6}
+    posterior = {n: np.broadcast_to(v, (2, 200, *np.shape(v))) for n, v in at.items()}
+    idata = ebm.hidden_states(az.from_dict({"posterior": posterior}), model=model, random_seed=1)
+    drawn = idata["posterior_predictive"]["y_states"].to_numpy()[:, :, -1] == 1
+    share = truth(**at)[1]
+    batches = drawn.reshape(2, 10, 20, 8).mean(axis=2).reshape(20, 8)
+    # The floor is that of a share that no draw tells from 0 or 1.
+    se = np.maximum(batches.std(axis=0, ddof=1) / np.sqrt(20), 1 / 400)
+    assert (abs(drawn.mean((0, 1)) - share) < 4 * se).all()
+
+
+def test_what_takes_chains_is_refused_without_them():
+    y = np.zeros((6, 6))
+    with pm.Model():
+        beta = pm.HalfNormal("beta")
+        fit = partial(ebm.HiddenEBM, "y", states=[0, 1], emission=lambda x: pm.Normal.dist(x, 1))
+        with pytest.raises(NotImplementedError, match="Give the array itself"):
+            fit(beta, energy=ebm.energies.potts, observed=pm.Data("seen", y))
+        triples = lambda x, b: -b * (x[..., 1:] * x[..., :-1]).sum((-1, -2)) ** 3
+        with pytest.raises(NotImplementedError, match="no sum over sites and pairs"):
+            fit(beta, energy=triples, observed=y, progressbar=False)
+        coupled = pm.Bernoulli("coupled", 0.5)
+        with pytest.raises(NotImplementedError, match="no continuous variables"):
+            fit(beta * coupled, energy=ebm.energies.potts, observed=y, progressbar=False)
