@@ -68,6 +68,36 @@ def test_when_a_second_estimate_has_said_its_word(mean, change_sd, words):
     assert not any(f(doubtful, LIMITS) for f in (agrees, differs, contradicts))
 
 
+@pytest.mark.parametrize(
+    ("log_sd", "words"),
+    [
+        ((-0.05, 0.02), (True, False, False)),
+        ((0.05, 0.04), (False, False, False)),  # 0.13 with two of its errors
+        ((-0.2, 0.06), (False, False, False)),
+        ((-0.2, 0.02), (False, True, False)),
+        ((0.5, 0.05), (False, True, True)),
+        ((0.5, 0.1), (False, True, False)),  # 0.2 without three of its errors
+    ],
+)
+def test_sds_are_told_as_means_are(log_sd, words):
+    found = finding(log_sd=log_sd, change_sd=1.0)
+    assert tuple(f(found, LIMITS) for f in (agrees, differs, contradicts)) == words
+
+
+def test_draws_that_weigh_nothing_there_say_that_the_posterior_is_elsewhere():
+    there = {"effective": 0.01, "change_sd": 9.0, "noise_sd": 0.5}
+    assert contradicts(finding(**there), LIMITS) and not agrees(finding(**there), LIMITS)
+    # What noise alone may do, and draws of which many weigh.
+    for other in ({"noise_sd": 5.0}, {"effective": 0.9}):
+        assert not contradicts(finding(**(there | other)), LIMITS)
+
+
+def test_levels_are_apart_beyond_their_errors():
+    near, far = ({"levels": {"x": [gap, 0.1]}} for gap in (0.3, 0.4))
+    assert agrees(finding(**near), LIMITS) and not agrees(finding(**far), LIMITS)
+    assert LIMITS.contradiction_errors * 0.1 + LIMITS.level_nats == pytest.approx(0.35)
+
+
 def test_levels_apart_are_no_agreement_yet():
     """Few points may tell of another level by chance: they have not said their word."""
     found = finding(levels={"x": [0.4, 0.01]})
