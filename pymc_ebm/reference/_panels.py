@@ -24,7 +24,7 @@ from pymc_ebm.space.named import normalise_support
 # Nodes of the Gauss rules along each axis, by dimensions, and the most nodes.
 _ORDERS = {1: 7, 2: 3}
 MOST_DIMENSIONS = len(_ORDERS)
-_MOST_NODES = {1: 2**12, 2: 2**15}
+_MOST_NODES = {1: 2**14, 2: 2**16}
 
 
 class Unresolved(ValueError):
@@ -87,9 +87,9 @@ def panels(
         Largest difference of the two rules' log Z at an anchor, in nats; 2·10⁻³ over the number of
         data by default, at most 10⁻⁵.
     far_tolerance : float
-        The same at far anchors, as far as `most_nodes` allow.
+        The same at far anchors, as far as a quarter of `most_nodes` allows.
     most_nodes : int, optional
-        4096 in one dimension and 32,768 in two by default.
+        16,384 in one dimension and 65,536 in two by default.
     most_nats : float
         Refuse where the difference times the number of data is larger than this at an anchor.
 
@@ -191,16 +191,16 @@ def lay_panels(
         axes,
         gauss_kronrod(_ORDERS[n_dim], n_dim),
         floor(axes.end, axes.coordinates(rows), ends),
-        most_nodes or _MOST_NODES[n_dim],
     )
+    most_nodes = most_nodes or _MOST_NODES[n_dim]
     tolerance = tolerance or min(1e-5, 2e-3 / len(data))
     near = len(anchors)
     wanted = np.repeat([tolerance, far_tolerance], [near, len(far_anchors)])
-    # First what must be right; what is left of the nodes goes to the others.
-    grid.bisect(at(anchors), wanted[:near])
-    masses = grid.bisect(at([*anchors, *far_anchors]), wanted)
+    # First what must be right; the others get what a quarter of the nodes leaves.
+    grid.bisect(at(anchors), wanted[:near], most_nodes)
+    masses = grid.bisect(at([*anchors, *far_anchors]), wanted, most_nodes // 4)
     _check_resolved(grid, masses, near, len(data), most_nats)
-    return _reference(grid, masses.calibration(), at(anchors), event, support)
+    return _reference(grid, masses.calibration(near), at(anchors), event, support)
 
 
 def _at(energies: PointEnergies, thetas, event: tuple[int, ...], points: NDArray) -> NDArray:

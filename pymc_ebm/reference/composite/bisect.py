@@ -27,17 +27,23 @@ class Masses(NamedTuple):
         log_z = self._log_z
         return np.exp(self.log_mass - log_z), np.exp(self.log_error - log_z)
 
-    def calibration(self, margin: float = 4.0, least: float = 1e-10) -> NDArray:
+    def calibration(self, near: int, margin: float = 4.0, least: float = 1e-10) -> NDArray:
         """Share of |K − G| that is the error of each panel, ``(P,)``: what the anchors say.
 
-        The largest errors at any anchor are compared, so that no change of sign decides. It is 1
-        where nothing is known, below a share `least` of Z.
+        The largest errors at any of the first `near` anchors are compared, so that no change of
+        sign decides; those of the others, where less may be resolved, only where these know
+        nothing, below a share `least` of Z. It is 1 where none does.
         """
-        error = (self.log_error - self._log_z).max(axis=1)
-        change = (self.log_change - self._log_z).max(axis=1)
-        known = change > np.log(least)
-        ratio = np.exp(np.where(known, error, 0.0) - np.where(known, change, 0.0))
-        return np.where(known, np.minimum(margin * ratio, 1.0), 1.0)
+        found = np.ones(len(self.log_mass))
+        for some in (slice(near, None), slice(near)):
+            error, change = (
+                (v - self._log_z)[:, some].max(axis=1, initial=-np.inf)
+                for v in (self.log_error, self.log_change)
+            )
+            known = change > np.log(least)
+            ratio = np.exp(np.where(known, error, 0.0) - np.where(known, change, 0.0))
+            found = np.where(known, np.minimum(margin * ratio, 1.0), found)
+        return found
 
     @property
     def _log_z(self) -> NDArray:
@@ -53,14 +59,11 @@ class Panels:
     axes : Axes
     rule : Rule
     boxes : Boxes
-    most_nodes : int
-        As far as bisection goes.
     """
 
-    def __init__(self, axes: Axes, rule: Rule, boxes: Boxes, most_nodes: int):
+    def __init__(self, axes: Axes, rule: Rule, boxes: Boxes):
         self._axes, self.rule = axes, rule
         self.boxes = boxes
-        self._most = most_nodes // len(rule.weights)
 
     @property
     def n_nodes(self) -> int:
@@ -84,7 +87,9 @@ class Panels:
         log_volumes = np.log(boxes.upper - boxes.lower).sum(axis=1)
         return points, log_slopes.reshape(t.shape[:2]) + log_volumes[:, None]
 
-    def bisect(self, energies: Callable[[NDArray], NDArray], tolerances: NDArray) -> Masses:
+    def bisect(
+        self, energies: Callable[[NDArray], NDArray], tolerances: NDArray, most_nodes: int
+    ) -> Masses:
         """Halve the panels with the largest errors until their sum is within the tolerances.
 
         Parameters
@@ -93,6 +98,8 @@ class Panels:
             E of points ``(M, D)`` at each anchor, ``(A, M)``.
         tolerances : ndarray, shape (A,)
             Errors of log Z in nats.
+        most_nodes : int
+            As far as halving goes.
 
         Returns
         -------
@@ -105,7 +112,7 @@ class Panels:
             worst[self.boxes.widths < 2.0**-40] = 0.0  # too narrow to halve
             order = np.argsort(-worst, kind="stable")
             more = 2 ** self.boxes.lower.shape[1] - 1
-            room = max((self._most - len(order)) // more, 0)
+            room = max((most_nodes // len(self.rule.weights) - len(order)) // more, 0)
             split = order[: min(room, int((worst > 0).sum()))]
             if not len(split):
                 return masses
