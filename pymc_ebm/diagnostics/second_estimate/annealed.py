@@ -201,7 +201,8 @@ def _refit(target: _Target, z: NDArray, modes: list[Mode], base: TMixture, rng) 
     uniform = np.full(len(z), 1 / len(z))
     wide = TMixture(np.ones(1), mean[None], root_of(2 * spread)[None], base.freedom)
     few = [mode.place for mode in modes] or [mean]
-    more = [*few, *z[rng.integers(len(z), size=6)]]
+    bends = int(np.clip(len(z) // (64 * (z.shape[1] + 1)), 6, 24))
+    more = [*few, *z[rng.integers(len(z), size=bends)]]
     u = rng.random((len(z), z.shape[1] + 2)).clip(2.0**-53, 1 - 2.0**-53)
     found = []
     for centres in (few, more):
