@@ -179,7 +179,7 @@ def heavy_tails_by_a_fit(rng):
     with pm.Model() as model:
         nu = pm.Uniform("nu", 0.5, 10)
         data = stats.t(2).rvs(300, random_state=rng)
-        q = ebm.reference.fitted(data, 4096, random_seed=1)
+        q = ebm.reference.fitted(data, 2**15, random_seed=1)
         ebm.EBM("x", nu, energy=student, reference=q, observed=data)
     return model, np.linspace(0.6, 9.9, 300)
 
