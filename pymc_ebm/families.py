@@ -6,12 +6,15 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+import xarray as xr
+
+from pymc_ebm.diagnostics.reference_stats import compute_reference_stats as _of_pymc
 from pymc_ebm.distribution.ebm import EBM
 from pymc_ebm.energies.conway import conway_maxwell_poisson_mean as _by_mean
 from pymc_ebm.energy.energy import EnergyFunction
 from pymc_ebm.reference._enumeration import enumeration
 
-__all__ = ["conway_maxwell_poisson", "family"]
+__all__ = ["compute_reference_stats", "conway_maxwell_poisson", "family"]
 
 
 def family(
@@ -116,6 +119,39 @@ def conway_maxwell_poisson(largest: int = 200, **options):
         priors={"nu": bambi.Prior("HalfNormal", sigma=2)},
         **options,
     )
+
+
+def compute_reference_stats(model, idata: xr.DataTree, **options) -> xr.DataTree:
+    """What the estimated normalisers did to the posterior of a bambi model.
+
+    `pymc_ebm.compute_reference_stats` of bambi's PyMC model would be at other parameters: bambi
+    centres the predictors there, and gives the intercept of those that are not centred.
+
+    Parameters
+    ----------
+    model : bambi.Model
+    idata : xr.DataTree
+        What ``model.fit()`` returned. It gets the statistics as further groups.
+    **options
+        Of `pymc_ebm.compute_reference_stats`.
+
+    Returns
+    -------
+    xr.DataTree
+        `idata`.
+
+    Examples
+    --------
+    >>> idata = model.fit()  # doctest: +SKIP
+    >>> ebm.families.compute_reference_stats(model, idata)  # doctest: +SKIP
+    >>> print(ebm.report(idata))  # doctest: +SKIP
+    """
+    # As bambi itself does before it computes log-likelihoods.
+    own = model._re_center_intercept(idata)
+    stats = _of_pymc(own, model=model.backend.model, extend_inferencedata=False, **options)
+    for name, group in stats.children.items():
+        idata[name] = xr.DataTree(group.to_dataset())
+    return idata
 
 
 class _Response:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas
 import pytensor.tensor as pt
 import pytest
+import xarray
 
 import pymc_ebm as ebm
 from pymc_ebm.energy.split import evaluate
@@ -39,3 +40,28 @@ def test_counts_by_a_formula():
     again = counts.likelihood.dist.dist(mu=np.array([[0.5, 2.0]]), nu=np.array([[1.0, 1.0]]))
     assert again.owner.op.spec.reference is response.owner.op.spec.reference
     assert again.owner.op.spec.energy == energy and again.type.ndim == 2
+
+
+def test_posterior_stats_and_predictions_of_a_formula(rng):
+    """log Z of a Poisson count is its mean, at the intercept and slope that bambi reports."""
+    dose = rng.normal(3, 1, size=40)
+    data = pandas.DataFrame({"dose": dose, "count": rng.poisson(np.exp(0.2 * dose))})
+    poisson = ebm.families.family(
+        "by_mean",
+        lambda k, mu: -k * pt.log(mu) + pt.gammaln(k + 1),
+        ["mu"],
+        link="log",
+        reference=ebm.reference.enumeration(range(60)),
+    )
+    model = bambi.Model("count ~ dose", data, family=poisson)
+    idata = model.fit(draws=30, tune=100, chains=2, cores=1, random_seed=1, progressbar=False)
+    ebm.families.compute_reference_stats(model, idata, checks=[], progressbar=False)
+    posterior = idata["posterior"].to_dataset()
+    log_z = idata["reference_stats"]["log_partition"]
+    mean = np.exp(posterior["Intercept"] + posterior["dose"] * xarray.DataArray(dose, dims="row"))
+    np.testing.assert_allclose(log_z.squeeze(), mean.mean("row"))
+    model.predict(idata, kind="response")
+    draws = idata["posterior_predictive"]["count"]
+    # 60 × 40 counts of mean about two: four standard errors are six hundredths.
+    assert draws.shape == (2, 30, 40)
+    assert abs(draws.mean() - mean.mean()) < 0.06 * np.sqrt(mean.mean())

@@ -21,9 +21,9 @@ ROOMS = [
     "kernels",
     "sampling",
     "distribution",
-    "families",
     "exchange",
     "diagnostics",
+    "families",
     "fitting",
     "plots",
 ]
