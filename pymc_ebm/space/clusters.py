@@ -59,32 +59,33 @@ def clusters_of(local: Pairwise, sites: Sites) -> Clusters | None:
     Clusters or None
         None where no pair is coupled or one has another form.
     """
-    n_values = sites.n_values
-    field = local.single[0].copy()
-    pairs, strengths = [], []
-    for (i, j), table in zip(local.pairs, local.pair[0], strict=True):
-        n_i, n_j = n_values[i], n_values[j]
-        strength = 0.0
-        if min(n_i, n_j) > 1:
-            if n_i != n_j:
-                return None
-            strength = (table[0, 1] + table[1, 0] - table[0, 0] - table[1, 1]) / 2
-        rest = table[:n_i, :n_j] + strength * np.eye(n_i, n_j)
-        of_i, of_j = rest[:, 0], rest[0] - rest[0, 0]
-        if np.abs(rest - of_i[:, None] - of_j).max() > 1e-9 * (1 + np.abs(table).max()):
-            return None
-        if strength < 0 and n_i > 2:
-            return None
-        field[i, :n_i] += of_i
-        field[j, :n_j] += of_j
-        if strength != 0:
-            pairs.append((i, j))
-            strengths.append(strength)
-    if not pairs:
+    n_values, tables = sites.n_values, local.pair[0]
+    i, j = local.pairs.T
+    n_i, n_j = n_values[i], n_values[j]
+    both = np.minimum(n_i, n_j) > 1
+    if (both & (n_i != n_j)).any():
         return None
-    couplings = np.array(strengths)
+    codes = np.arange(tables.shape[-1])
+    known = (codes[:, None] < n_i[:, None, None]) & (codes < n_j[:, None, None])
+    strength = np.zeros(len(tables))
+    if len(codes) > 1:
+        ends = tables[:, 0, 1] + tables[:, 1, 0] - tables[:, 0, 0] - tables[:, 1, 1]
+        strength = np.where(both, ends / 2, 0.0)
+    rest = np.where(known, tables + strength[:, None, None] * np.eye(len(codes)), 0.0)
+    of_i, of_j = rest[:, :, 0], rest[:, 0] - rest[:, 0, :1]
+    off = np.where(known, np.abs(rest - of_i[:, :, None] - of_j[:, None]), 0.0)
+    size = np.where(known, np.abs(tables), 0.0)
+    if (off.max(axis=(1, 2)) > 1e-9 * (1 + size.max(axis=(1, 2)))).any():
+        return None
+    coupled = strength != 0
+    if not coupled.any() or ((strength < 0) & (n_i > 2)).any():
+        return None
+    field = local.single[0].copy()
+    np.add.at(field, i, np.where(codes < n_i[:, None], of_i, 0.0))
+    np.add.at(field, j, np.where(codes < n_j[:, None], of_j, 0.0))
+    couplings = strength[coupled]
     bound = -np.expm1(-np.abs(couplings))
-    return Clusters(np.array(pairs), bound, couplings > 0, field, n_values)
+    return Clusters(local.pairs[coupled], bound, couplings > 0, field, n_values)
 
 
 @numba.njit(cache=True)

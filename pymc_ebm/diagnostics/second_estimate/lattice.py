@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pymc_ebm.diagnostics.second_estimate.question import Answer, NotThisWay, Question
+from pymc_ebm.diagnostics.second_estimate.question import Answer, NotThisWay, Question, TooLong
 from pymc_ebm.space.clusters import Clusters, clusters_of
 from pymc_ebm.space.pairwise import Pairwise, decompose
 from pymc_ebm.space.pairwise_sweeps import pairwise_sweeps
@@ -31,6 +32,8 @@ def over_sites(
     sweeps: int = 2,
     first: int = 100,
     largest: int = 1600,
+    fewest: int = 25,
+    seconds: float = np.inf,
 ) -> Iterator[Answer]:
     """Annealing from independent sites to the model at a few rows, and pooling what it leaves.
 
@@ -51,6 +54,10 @@ def over_sites(
     first, largest : int
         Particles of a run at an anchor, in the first answer and at most in the last; each answer
         has four times the particles of the one before.
+    fewest : int
+        To which the first answer may come down so that it takes no more than three times
+    seconds : float
+        which the answers may take together.
 
     Yields
     ------
@@ -61,6 +68,8 @@ def over_sites(
     ------
     NotThisWay
         An energy that is no sum over sites and pairs of sites.
+    TooLong
+        More sites than the fewest particles come through in time.
     """
     assert question.values is not None
     sites = Sites.of(question.values, (question.n_dim,))
@@ -68,7 +77,10 @@ def over_sites(
     together = _decomposed(question, sites, chosen, rng)
     models = [together.one(a) for a in range(len(chosen))]
     base = _base(question, sites)
-    particles = first
+    whole = _seconds_of_one(base, models[0], sites, levels, sweeps) * len(chosen)
+    particles = first if first * whole <= 3 * seconds else int(3 * seconds / whole)
+    if particles < fewest:
+        raise TooLong(question.n_dim, seconds)
     while particles <= largest:
         log_runs = np.empty((_RUNS, question.n_rows))
         codes, levels_of = [], np.empty((_RUNS, len(chosen)))
@@ -89,6 +101,16 @@ def over_sites(
             "A phase of the sites that neither annealing nor the data enter may be missed.",
         )
         particles *= 4
+
+
+def _seconds_of_one(base, model, sites, levels, sweeps) -> float:
+    """What annealing one particle of every run takes, of processor time."""
+    some, rng = 4, np.random.default_rng(0)
+    for _ in range(2):  # the first may compile
+        began = time.thread_time()
+        _annealed(base, model, sites, 1, some, sweeps, rng)
+        took = time.thread_time() - began
+    return took * levels / some
 
 
 def _decomposed(question: Question, sites: Sites, rows: NDArray, rng) -> Pairwise:

@@ -10,7 +10,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from pymc_ebm.diagnostics.second_estimate.question import Answer, CannotTell, Question
+from pymc_ebm.diagnostics.second_estimate.question import Answer, CannotTell, Question, TooLong
 from pymc_ebm.reference.annealing.metropolis import ByMoves
 from pymc_ebm.reference.annealing.population import NoWay
 from pymc_ebm.reference.annealing.runs import log_weights, run
@@ -89,10 +89,7 @@ def by_moves(
         raise CannotTell(f"The second estimate found no way to the model. {error}") from error
     except _TooLate as late:
         if particles == first:
-            raise CannotTell(
-                f"Annealing events of {asked.n_dim} numbers takes more than the {seconds:.2g} s "
-                "that are allowed. Give compute_reference_stats a larger second_estimate_seconds."
-            ) from late
+            raise TooLong(asked.n_dim, seconds) from late
 
 
 def _answer(question: Question, asked: _Asked, made, runs: int) -> Answer:

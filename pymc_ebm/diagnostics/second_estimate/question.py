@@ -14,7 +14,7 @@ from pymc_ebm.space.box_map import BoxMap
 from pymc_ebm.space.coordinates import Coordinates
 from pymc_ebm.weights.normalised import normalise
 
-__all__ = ["Answer", "CannotTell", "NotThisWay", "Question"]
+__all__ = ["Answer", "CannotTell", "NotThisWay", "Question", "TooLong"]
 
 
 class CannotTell(Exception):
@@ -23,6 +23,16 @@ class CannotTell(Exception):
 
 class NotThisWay(CannotTell):
     """Raised before the first answer where one way does not serve, and another may."""
+
+
+class TooLong(CannotTell):
+    """Raised where a way takes longer than is allowed."""
+
+    def __init__(self, n_dim: int, seconds: float):
+        super().__init__(
+            f"Annealing events of {n_dim} numbers takes more than the {seconds:.2g} s that are "
+            "allowed. Give compute_reference_stats a larger second_estimate_seconds."
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -69,7 +69,9 @@ def answers_to(
     if space.n_states <= MOST_STATES:
         return iter([over_states(question)])
     _check_free(question, name)
-    return _first(over_sites(question, rng), by_moves(question, space, rng, seconds=seconds))
+    return _first(
+        over_sites(question, rng, seconds=seconds), by_moves(question, space, rng, seconds=seconds)
+    )
 
 
 def _stated(reference: Reference) -> Space:

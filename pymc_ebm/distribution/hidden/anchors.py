@@ -72,7 +72,7 @@ def anchored_references(
             row = pilot.at(place)
             if all(np.isfinite(c).all() for c in (*row.theta, *row.coefficients)):
                 rows.append(row)
-                points.append(pilot.draw(row, 12, draws, 3))
+                points.append(pilot.draw(row, 8, draws, 2))
             bar.advance(task)
     of_field = _pooled(gibbs.energy, [r.theta for r in rows], [p[0] for p in points], sites, rng,
                        size <= most_sites_of_level)  # fmt: skip

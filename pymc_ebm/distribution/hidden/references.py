@@ -68,12 +68,13 @@ def hidden_field(
         if q is not None:
             check_reference(q)
     values, layout = emission.values, emission.layout
-    n_states = float(len(values)) ** layout.n_sites
-    numbers = n_states * layout.n_sites * len(values)
+    n_values, n_sites = len(values), layout.n_sites
+    few = n_sites * np.log(n_values) + np.log(n_sites * n_values) <= np.log(_MOST_NUMBERS)
+    many = f"{n_sites} sites have {n_values}^{n_sites} states, more than can be summed, and"
     data = None
     if not isinstance(observed, pt.TensorVariable) or isinstance(observed, pt.TensorConstant):
         data = np.asarray(getattr(observed, "data", observed))
-    if reference is None and numbers <= _MOST_NUMBERS:
+    if reference is None and few:
         reference = enumeration(values, shape=layout.event, complete=True)
     listed = reference is not None and reference.states is not None
     if posterior_reference is None and listed:
@@ -81,7 +82,7 @@ def hidden_field(
     one = data is not None and not layout.batch
     if posterior_reference is not None and reference is not None:
         basis = None
-        if one and posterior_reference.points.size * len(values) > _MANY_NUMBERS:
+        if one and posterior_reference.points.size * n_values > _MANY_NUMBERS:
             basis = _basis(emission.log_densities(pt.as_tensor(data), phi))
         of_data = energy_given_data(energy, theta, values, basis)
         of_any = FieldGivenData(of_data, basis, posterior_reference)
@@ -89,13 +90,11 @@ def hidden_field(
         return HiddenField(energy, len(theta), emission, reference, (of_any,), only, sampler)
     if data is None:
         raise NotImplementedError(
-            f"{layout.n_sites} sites have {n_states:.3g} states, more than can be summed, and "
-            "chains are for the data that there are. Give the array itself, without pm.Data."
+            f"{many} chains are for the data that there are. Give the array itself, without "
+            "pm.Data."
         )
     gibbs = GibbsOfField(energy, Sites.of(values, layout.event))
-    table = emission.log_densities(pt.as_tensor(data), phi).reshape(
-        (-1, layout.n_sites, len(values))
-    )
+    table = emission.log_densities(pt.as_tensor(data), phi).reshape((-1, n_sites, n_values))
     n_images = layout.batch[0] if layout.batch else 1
     images = []
     for n in range(n_images):
@@ -108,9 +107,8 @@ def hidden_field(
         )  # fmt: skip
     except Unforeseeable as error:
         raise NotImplementedError(
-            f"{layout.n_sites} sites have {n_states:.3g} states, more than can be summed, and "
-            "where chains are to run is not known: the parameters are no continuous variables of "
-            "the model. Give reference= and posterior_reference=."
+            f"{many} where chains are to run is not known: the parameters are no continuous "
+            "variables of the model. Give reference= and posterior_reference=."
         ) from error
     field = field if reference is None else reference
     found = found if posterior_reference is None else [posterior_reference] * n_images
