@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytensor.tensor as pt
-from numpy.typing import NDArray
 from pymc.distributions.distribution import Distribution
 from pytensor.graph.basic import Variable
 
-from pymc_ebm.distribution.captured import captured_names
+from pymc_ebm.distribution.ebm import RELATIVE
 from pymc_ebm.distribution.energy_rv import importance_resampling
-from pymc_ebm.distribution.hidden.emission import IMPOSSIBLE, Emission, EmissionFunction, Layout
+from pymc_ebm.distribution.hidden.data import check_emission, layout_of, values_of, with_holes
+from pymc_ebm.distribution.hidden.emission import Emission, EmissionFunction
 from pymc_ebm.distribution.hidden.field import HiddenField
 from pymc_ebm.distribution.hidden.hidden_rv import HiddenRV
 from pymc_ebm.distribution.hidden.references import hidden_field
-from pymc_ebm.distribution.missing import CODE, holes_of, without_holes
+from pymc_ebm.distribution.missing import holes_of, without_holes
 from pymc_ebm.distribution.observed import check_shape, observed_values
 from pymc_ebm.energy.energy import Energy, EnergyFunction, as_energy
-from pymc_ebm.energy.initial_values import initial_values
 from pymc_ebm.energy.parameters import as_parameter, signature_of
 from pymc_ebm.reference.base import Reference
 
@@ -136,21 +136,21 @@ class HiddenEBM(Distribution):
             data = observed_values(filled)
             if data is None:
                 raise ValueError("there are no observed data. Give observed=.")
-            values = _values(states, reference)
-            layout = _layout(energy, theta, emission, phi, values, data, reference)
+            values = values_of(states, reference)
+            layout = layout_of(energy, theta, emission, phi, values, data, reference)
             seen = data[(0,) * (data.ndim - len(layout.channels))]
             of_sites = Emission(emission, values, layout, np.asarray(seen))
             check_shape(data, dims, kwargs.get("shape"))
             kept = observed if isinstance(observed, Variable) else data
             if holes is not None:
-                _check_holes(holes, of_sites, phi)
-                code = np.nan if data.dtype.kind == "f" else CODE
-                observed = pt.constant(np.where(holes, code, data))
-            _check_emission(of_sites, pt.as_tensor(data if holes is None else observed), phi)
+                observed = pt.constant(with_holes(data, holes, of_sites, phi))
+            check_emission(of_sites, pt.as_tensor(data if holes is None else observed), phi)
             spec = hidden_field(
                 energy, theta, of_sites, phi, observed if holes is not None else kept, reference,
                 posterior_reference, sampler or importance_resampling(), progressbar,
             )  # fmt: skip
+            if not all(q.absolute for q in (spec.reference, *(g.reference for g in spec.given))):
+                warnings.warn(f"HiddenEBM {name!r}: {RELATIVE}", UserWarning, stacklevel=2)
             return super().__new__(
                 cls,
                 name,
@@ -170,106 +170,3 @@ class HiddenEBM(Distribution):
     def dist(cls, *params, spec: HiddenField, **kwargs):
         """An unnamed variable of a field that is known in full."""
         return super().dist([as_parameter(p) for p in params], spec=spec, **kwargs)
-
-
-def _values(states, reference: Reference | None) -> NDArray:
-    """States that a site may have, ``(K,)``."""
-    if reference is None and states is None:
-        raise ValueError(
-            "what the sites may be is not known. Give the states, for example states=[0, 1]."
-        )
-    if states is None:
-        assert reference is not None
-        if not reference.discrete:
-            raise TypeError(
-                "the reference is continuous, and hidden fields have finite states. Give a "
-                "discrete one, or states=."
-            )
-        return np.unique(reference.points)
-    values = np.asarray(states)
-    if values.ndim != 1 or len(np.unique(values)) != len(values) or len(values) < 2:
-        raise ValueError(
-            f"states is {states!r}. Give a list of two or more different values, such as [0, 1]."
-        )
-    return np.sort(values)
-
-
-def _layout(energy, theta, emission, phi, values, data, reference) -> Layout:
-    """Axes of the data, as energy and emission tell."""
-    placeholders = [t(f"param_{i}") for i, t in enumerate(energy.core_types(theta))]
-    # States of any shape, with a batch axis: the energy eats those of the event.
-    x = pt.constant(np.full((1, *data.shape), values[0]))
-    try:
-        event_ndim = x.ndim - energy(x, *placeholders).ndim
-    except (IndexError, ValueError, TypeError) as error:
-        raise ValueError(
-            f"the energy cannot be called with states of shape {x.type.shape} and "
-            f"{len(theta)} parameters: {str(error).rstrip('.')}. Give it those that it takes."
-        ) from error
-    if reference is not None:
-        event_ndim = len(reference.event_shape)
-    some = pt.tensor("x", dtype=values.dtype.name, shape=(None,) * event_ndim)
-    try:
-        found = Emission(emission, values, Layout((), (), ()), data).distribution(some, phi)
-    except (IndexError, ValueError) as error:
-        raise ValueError(
-            f"the emission cannot be called with states of {event_ndim} axes and "
-            f"{len(phi)} parameters: {str(error).rstrip('.')}."
-        ) from error
-    n_channels = found.ndim - event_ndim
-    first = data.ndim - event_ndim - n_channels
-    if n_channels < 0 or first < 0 or first > 1:
-        raise ValueError(
-            f"the observed data have shape {data.shape}. The energy takes {event_ndim} axes for "
-            f"one field and the emission adds {n_channels}: give one image, or several with "
-            "their number first."
-        )
-    shape = data.shape
-    layout = Layout(shape[:first], shape[first : first + event_ndim], shape[first + event_ndim :])
-    if reference is not None and reference.event_shape != layout.event:
-        raise ValueError(
-            f"the observed data have shape {data.shape}, of which the field has {layout.event}, "
-            f"and the reference has {reference.event_shape}. Give a reference of that shape."
-        )
-    return layout
-
-
-def _check_holes(holes: NDArray, emission: Emission, phi) -> None:
-    """Refuse vectors of which a part is missing."""
-    x = pt.constant(np.full(emission.layout.event, emission.values[0]))
-    own = tuple(range(-emission.distribution(x, phi).owner.op.ndim_supp, 0))
-    if own and (holes.any(axis=own) != holes.all(axis=own)).any():
-        raise NotImplementedError(
-            "some channels of a vector are missing, whose density without them is not known. "
-            "Leave out all channels of that site, or emit independent channels."
-        )
-
-
-def _check_emission(emission: Emission, y, phi) -> None:
-    """Refuse densities that are no numbers, data that cannot be, and what is not given."""
-    log_densities = emission.log_densities(y, phi)
-    if names := captured_names([log_densities], [y, *phi]):
-        raise ValueError(
-            f"the emission uses {', '.join(sorted(names))} of the model without getting it. Make "
-            "it a parameter of the emission and give it in emission_params=."
-        )
-    values = initial_values([log_densities])
-    if values is None:
-        return
-    [table] = values
-    if table.shape != (*emission.layout.batch, emission.layout.n_sites, len(emission.values)):
-        raise ValueError(
-            f"the emission of one field has log densities of shape {table.shape}, for data of "
-            f"{emission.layout.n_sites} sites. Return a distribution of the shape of x."
-        )
-    for bad, what in (
-        (np.isnan(table).any(axis=-1), "is NaN"),
-        ((table < IMPOSSIBLE / 2).all(axis=-1), "is zero in every state"),
-    ):
-        if bad.any():
-            shape = (*emission.layout.batch, *emission.layout.event)
-            place = tuple(int(i) for i in np.argwhere(bad.reshape(shape))[0])
-            raise ValueError(
-                f"the density of {bad.sum()} observed values {what} where the parameters start, "
-                f"the first at {place}. Correct the data or the emission, or give initval=."
-            )

@@ -67,12 +67,13 @@ def anchored_references(
         # Points of all anchors together.
         n_points = int(np.clip(2**23 // size, 2**11, 2**14))
         draws = max(n_points // (anchors * pilot.n_fields), 4)
+        thin = int(np.clip(2**13 // size, 2, 8))
         rows, points = [], []
         for place in (mode, *around):
             row = pilot.at(place)
             if all(np.isfinite(c).all() for c in (*row.theta, *row.coefficients)):
                 rows.append(row)
-                points.append(pilot.draw(row, 8, draws, 2))
+                points.append(pilot.draw(row, 8, draws, thin))
             bar.advance(task)
     of_field = _pooled(gibbs.energy, [r.theta for r in rows], [p[0] for p in points], sites, rng,
                        size <= most_sites_of_level)  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,7 +9,6 @@ import pytensor.tensor as pt
 from pytensor.graph.basic import Constant
 from pytensor.graph.traversal import graph_inputs
 
-from pymc_ebm.distribution.ebm import RELATIVE
 from pymc_ebm.distribution.hidden.anchors import anchored_references
 from pymc_ebm.distribution.hidden.basis import Basis, basis_of
 from pymc_ebm.distribution.hidden.emission import Emission
@@ -112,8 +110,6 @@ def hidden_field(
         ) from error
     field = field if reference is None else reference
     found = found if posterior_reference is None else [posterior_reference] * n_images
-    if not all(r.absolute for r in (field, *found)):
-        warnings.warn(RELATIVE, UserWarning, stacklevel=3)
     given = tuple(FieldGivenData(i.energy, i.basis, r) for i, r in zip(images, found, strict=True))
     return HiddenField(energy, len(theta), emission, field, given, data, sampler, gibbs)
 

@@ -1,9 +1,10 @@
 """Annealing of sites against the Ising model on a torus and independent sites."""
 
 import numpy as np
+import pytest
 
 from pymc_ebm.diagnostics.second_estimate.lattice import over_sites
-from pymc_ebm.diagnostics.second_estimate.question import Question
+from pymc_ebm.diagnostics.second_estimate.question import Question, TooLong
 
 
 def question(energy, rows, values, starts):
@@ -40,3 +41,10 @@ def test_sites_of_different_values(rng):
     truth = [sum(np.logaddexp.reduce(-b * v) for v in values) for b in rows]
     se = np.sqrt((answer.scaled_noise**2).sum(axis=0))
     np.testing.assert_allclose(answer.log_z, truth, atol=5 * se.max() + 1e-9)
+
+
+def test_more_sites_than_time_allows(rng):
+    values = (np.arange(2),) * 40
+    ask = question(lambda x, b: b * x.sum(axis=1), [0.1, 0.2], values, np.zeros((1, 40)))
+    with pytest.raises(TooLong, match="events of 40 numbers"):
+        next(over_sites(ask, rng, seconds=1e-6))

@@ -82,9 +82,11 @@ def test_several_images_of_spins_and_new_data(rng, fields, bonds):
 CHANNELS = np.array([[[0.1, 1.0], [0.4, -0.2]], [[1.3, 0.9], [0.2, 0.3]]])
 
 
-@pytest.mark.parametrize("kind", ["vectors", "channels", "counts"])
+@pytest.mark.parametrize(
+    "kind", ["vectors", "channels", "counts", "floats of counts", "whole grey values"]
+)
 def test_what_is_seen_of_a_site(kind, fields, bonds):
-    """Vectors of which one is missing, channels of which one is, and masked counts."""
+    """Vectors, channels, counts and grey values of which one is missing, of either dtype."""
     means = np.array([[0.0, 0.5], [1.0, -0.5]])
     covariance = np.array([[1.0, 0.3], [0.3, 0.5]])
     y, x = CHANNELS.copy(), fields([0, 1], (2, 2))
@@ -96,6 +98,11 @@ def test_what_is_seen_of_a_site(kind, fields, bonds):
         emission, params = lambda x, m: pm.Normal.dist(m[x], 0.7), [means]
         y[0, 1, 0] = np.nan
         each = np.stack([np.nansum(stats.norm(m, 0.7).logpdf(y), axis=-1) for m in means])
+    elif kind == "whole grey values":
+        emission, params = lambda x: pm.Normal.dist(100 * x, 50), []
+        y = np.ma.array([[20, 130], [7, 70]], mask=[[0, 0], [1, 0]])
+        each = np.stack([stats.norm(m, 50).logpdf(y.data) for m in (0, 100)])
+        each = np.where(y.mask, 0, each)
     else:
         emission = lambda x, rate, seconds: pm.Poisson.dist(rate[x] * seconds)
         seconds, rate = np.array([[1.0, 2.0], [0.5, 1.0]]), np.array([0.5, 3.0])
@@ -103,6 +110,8 @@ def test_what_is_seen_of_a_site(kind, fields, bonds):
         y = np.ma.array([[0, 4], [1, 2]], mask=[[0, 0], [1, 0]])
         each = np.stack([stats.poisson(r * seconds).logpmf(y.data) for r in rate])
         each = np.where(y.mask, 0, each)
+        if kind == "floats of counts":
+            y = y.astype(float).filled(np.nan)
     each = np.nan_to_num(each)
     with pm.Model() as model:
         beta = pm.Flat("beta", initval=0.4)
@@ -155,6 +164,9 @@ def test_what_is_refused():
             "of which the field has": {
                 "reference": ebm.reference.enumeration([0, 1], shape=(2, 3), complete=True),
             },
+            "for each of the states .0, 1.": {
+                "emission": lambda x, mu: pm.Normal.dist(mu[x + 1], 1),
+            },
             "positional argument": {"emission_params": [mu, 1.0]},
         }.items():  # fmt: skip
             with pytest.raises((ValueError, TypeError), match=match):
@@ -164,5 +176,7 @@ def test_what_is_refused():
                 beta, emission=lambda x, mu: pm.MvNormal.dist(mu[x][..., None] * [1, 1], np.eye(2)),
                 emission_params=[mu], observed=np.array([[[np.nan, 1], [0, 1]]] * 2),
             )  # fmt: skip
+        with pytest.warns(UserWarning, match="states -1 and 1 emit alike"):
+            fit(beta, emission=fine, emission_params=[mu], states=[-1, 1])
     with pytest.raises(ValueError, match="no hidden states to draw"):
         ebm.hidden_states(az.from_dict({"posterior": {"beta": np.zeros((1, 2))}}), model=pm.Model())
