@@ -220,6 +220,7 @@ def _of_chains(
         overlap=p.T @ p / counts[:, None],
         probabilities=p,
         response=mbar.response(p, counts, given),
+        counts=counts,
         laws=tuple(laws),
     )
     _check_overlap(pool)

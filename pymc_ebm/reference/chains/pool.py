@@ -34,6 +34,8 @@ class Pool(NamedTuple):
     response : ndarray
         ``(M, K + J)``: with φ_m the influence of the point weights on a result, that of the points,
         which also made the log Ẑ(θ_k), is φ + response · (probabilitiesᵀ φ).
+    counts : ndarray of int
+        Points of each anchor and law, ``(K + J,)``.
     laws : tuple of SiteLaw
     """
 
@@ -42,12 +44,8 @@ class Pool(NamedTuple):
     overlap: NDArray
     probabilities: NDArray
     response: NDArray
+    counts: NDArray
     laws: tuple[SiteLaw, ...] = ()
-
-    @property
-    def counts(self) -> NDArray:
-        """Points of each anchor and law, ``(K + J,)``."""
-        return self.probabilities.sum(axis=0)
 
     def influence(self, of_weights: NDArray) -> NDArray:
         """Influence of the points on a result, from that of their weights, ``(..., M)``."""
@@ -55,8 +53,7 @@ class Pool(NamedTuple):
 
     def strata(self) -> NDArray:
         """The anchor or law that made each point, ``(M,)``."""
-        counts = np.rint(self.counts).astype(int)
-        return np.repeat(np.arange(len(counts)), counts)
+        return np.repeat(np.arange(len(self.counts)), self.counts)
 
     def log_base(
         self,

@@ -285,6 +285,21 @@ def test_longer_chains_keep_the_laws_that_tie_them(rng):
     assert (abs(log_z - 16 * np.log(2 * np.cosh([0.1, 0.4]))) < 5 * error).all()
 
 
+def test_points_are_those_of_their_anchors_where_every_log_z_is_given(rng):
+    """Their sums of probabilities are then no whole numbers."""
+    scales, draws = (1.0, 2.0), (300, 500)
+    q = ebm.reference.pooled(
+        gaussian,
+        [(s,) for s in scales],
+        draws=[rng.normal(0, s, (4, n)) for s, n in zip(scales, draws, strict=True)],
+        log_partitions=[LOG_Z(s) for s in scales],
+    )
+    assert abs(q.pool.probabilities.sum(axis=0) - q.pool.counts).max() > 0.5
+    np.testing.assert_array_equal(q.strata(), np.repeat([0, 1], [1200, 2000]))
+    energy = lambda theta: gaussian(q.points[:5], theta[0])
+    np.testing.assert_allclose(q.log_base(q.points[:5], [1.0], energy), q.log_weights[:5])
+
+
 def test_what_is_refused(rng):
     draws = [rng.normal(size=(2, 100)), rng.normal(size=(2, 100))]
     pooled = partial(ebm.reference.pooled, gaussian)
