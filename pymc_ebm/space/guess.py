@@ -133,6 +133,8 @@ def _guess(data: NDArray, stacklevel) -> Space:
     if data.ndim == 1 and data.dtype.kind in "iuf":
         _ask_which(data)
     space = next(s for kind in SPACES if (s := kind.looks_like(data)) is not None)
+    if data.dtype.kind == "f" and not isinstance(space, Sites):
+        _ask_of_counts(data)
     if isinstance(space, Sites) and data.dtype.kind == "f":
         _tell_of_states(space, stacklevel)
     if not isinstance(space, Sites) and data.min() > 0:
@@ -180,6 +182,17 @@ def _ask_which(data: NDArray, few_floats: int = 4) -> None:
                 f"All {len(data)} data are {pair[0]} or {pair[1]}. Say {states} if there "
                 f"are no other values, or support={other}."
             )
+
+
+def _ask_of_counts(data: NDArray, few: int = 9) -> None:
+    """Whole numbers of 0 and more, as files of counts give them as floats; a few are numbers."""
+    if data.size > few and data.min() >= 0 and (data == np.round(data)).all():
+        raise ValueError(
+            f"All {data.size} data are whole numbers from {data.min():g} to {data.max():g}, stored "
+            "as floats, and the normaliser is a sum or an integral. If they are counts, store them "
+            'as integers, observed=data.astype(int); if they are rounded, say support="real" or '
+            "support=(0, np.inf)."
+        )
 
 
 def _tell_of_states(space: Sites, stacklevel) -> None:

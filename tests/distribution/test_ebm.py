@@ -91,7 +91,7 @@ def test_draws_follow_the_density(seed):
 def test_few_effective_points_warn():
     reference = ebm.reference.independent(pm.Normal.dist(0, 1), draws=500, random_seed=1)
     dist = ebm.EBM.dist(0.001, energy=gaussian, reference=reference, shape=(3,))
-    with pytest.warns(UserWarning, match=r"0\.001.*effective reference points"):
+    with pytest.warns(UserWarning, match="fewer than 50 effective reference points of 500"):
         pm.draw(dist, random_seed=1)
 
 

@@ -19,7 +19,7 @@ def test_floats_of_two_values_are_states(pair, rng):
     with pytest.warns(UserWarning, match="taken for states"):  # both ends and nothing between
         assert space_of(data, pair) == space
     assert space_of(data, "real") == Support(event_shape=(16, 16))
-    assert isinstance(space_of(data[:, :, :1] * 2, None), Support)  # other values are numbers
+    assert isinstance(space_of(data[:, :, :1] * 0.5, None), Support)  # other values are numbers
 
 
 def test_one_value_alone_does_not_tell():
@@ -53,6 +53,17 @@ def test_scalars_of_two_values_are_a_question():
         space_of(floats)
     assert space_of(floats.astype(int), (0, 1)) == Sites.of([0, 1], ())
     assert space_of(floats, "real") == Support() == space_of(floats[:4])
+
+
+def test_counts_stored_as_floats_are_a_question(rng):
+    counts = rng.poisson(3, 50).astype(float)
+    for data in (counts, counts + 1, counts.reshape(25, 2)):
+        with pytest.raises(ValueError, match=r"whole numbers from .*data\.astype\(int\).*real"):
+            space_of(data)
+    assert space_of(counts, "real") == Support()
+    assert space_of(counts, (0, np.inf)) == Support(0.0, np.inf)
+    assert space_of(counts.astype(int)) == WholeNumbers(0, np.inf)
+    assert space_of(counts - 3) == Support() == space_of(np.append(counts, 0.5))
 
 
 def test_bounds_are_inside():
