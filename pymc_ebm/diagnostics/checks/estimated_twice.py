@@ -74,7 +74,6 @@ class EstimatedTwice(Check):
             return words
         ways = "; ".join(f"{way} for {name}" for name, way in found["ways"].items())
         moved = _worst(found["shifts"], limits.agreement_errors)
-        unseen = " ".join(found["unseen"])
         levels = levels_apart(found, limits)
         if levels and not contradicts(found, limits):
             of_each = ", ".join(f"{d:.2g} ± {se:.1g} nats for {n}" for n, (d, se) in levels.items())
@@ -86,8 +85,13 @@ class EstimatedTwice(Check):
             words.remedies.append(_remedy(found))
         elif agrees(found, limits):
             words.notes.append(
-                f"Estimated twice: with a second estimate of the normalisers ({ways}) {moved}. "
-                f"{unseen}".rstrip()
+                " ".join(
+                    [
+                        "Estimated twice: with a second estimate of the normalisers "
+                        f"({ways}) {moved}.",
+                        *found["unseen"],
+                    ]
+                )
             )
         elif contradicts(found, limits):
             words.failures.append(
@@ -97,8 +101,14 @@ class EstimatedTwice(Check):
             words.remedies.append(_remedy(found))
         else:
             words.doubts.append(
-                f"Two estimates of the normalisers do not settle the posterior. With the second "
-                f"({ways}) {moved}. {' '.join(found['doubts'])} {unseen}".rstrip()
+                " ".join(
+                    [
+                        "Two estimates of the normalisers do not settle the posterior. With the "
+                        f"second ({ways}) {moved}.",
+                        *found["doubts"],
+                        *found["unseen"],
+                    ]
+                )
             )
             words.remedies.append(_remedy(found))
         return words
