@@ -469,6 +469,27 @@ def test_nan_energy_of_an_observation(data):
         )  # fmt: skip
 
 
+def test_an_energy_of_minus_infinity_has_infinite_weight(data):
+    below = lambda x, s: pt.switch(x > 3.0, -np.inf, x**2 * s)
+    with pm.Model(), pytest.raises(ValueError, match=r"'x': .*−inf at .* of 100 reference points"):
+        ebm.EBM(
+            "x", pm.HalfNormal("s"), energy=below, reference=NORMAL(), observed=data.clip(-2, 2)
+        )
+
+
+@pytest.mark.usefixtures("interpreted")
+@pytest.mark.filterwarnings("ignore:The energies of the data are mostly above:UserWarning")
+def test_no_gate_in_the_likelihood(data):
+    """Where hardly a point is effective log p stays a number, for reports to judge."""
+    narrow = ebm.reference.independent(pm.Normal.dist(0, 0.3), 100, random_seed=1)
+    with pm.Model() as model:
+        ebm.EBM("x", pm.HalfNormal("s", 5), energy=gaussian, reference=narrow, observed=data)
+    logp = model.compile_logp()
+    far = [logp({"s_log__": np.log(s)}) for s in (0.01, 0.1, 1.0, 10.0, 1e3)]
+    assert np.isfinite(far).all()
+    assert logp({"s_log__": np.log(0.1)}) == far[1]  # the same number twice
+
+
 def test_checks_are_made_at_initval(data):
     """The support point of mu, 0, would make every energy infinite."""
     with pm.Model() as model:

@@ -73,6 +73,20 @@ def test_spread_over_references(draws, method, seed):
     assert any(f"adds {forecasts[-1]:.2g} nats" in reason for reason in ebm.report(idata).reasons)
 
 
+def test_an_estimate_of_the_level_counts(rng):
+    """An error of log Z that all draws share counts N times in the elpd, beside the points."""
+    y, log_f = rng.normal(0, 4, 200), lambda x: -(x**2) / 32
+    level = np.log(np.sqrt(32 * np.pi))
+    errors = []
+    for se in (0.0, 0.3):
+        q = ebm.reference.from_draws(y, log_f, log_partition=(level, se))
+        idata = ebm.compute_reference_stats(
+            draws_of(q, 5), model=model_of(q), progressbar=False, checks=[]
+        )
+        errors.append(float(idata["reference_stats"]["elpd_mcse"].sel(variable="x")))
+    np.testing.assert_allclose(np.sqrt(errors[1] ** 2 - errors[0] ** 2), 0.3 * len(DATA), rtol=1e-6)
+
+
 def test_components_share_points_and_constants_have_no_level(rng):
     """Influences of one variable add before they are squared; two references are independent."""
     q = ebm.reference.independent(pm.Normal.dist(0, 4), 50, random_seed=rng)

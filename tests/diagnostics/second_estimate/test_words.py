@@ -12,6 +12,7 @@ import pymc as pm
 import pytensor.tensor as pt
 import pytest
 from scipy import signal, stats
+from scipy.special import logsumexp
 
 import pymc_ebm as ebm
 from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
@@ -189,6 +190,12 @@ def sorted_draws(rng):
     return given_draws(draws, stats.norm(0, 3).logpdf, rng.normal(0, 2, 40))
 
 
+def draws_by_stratum(rng):
+    centre = np.repeat([-2.0, 2.0], 20_000)
+    log_q = lambda x: logsumexp([stats.norm(c, 2.5).logpdf(x) for c in (-2, 2)], axis=0) - np.log(2)
+    return given_draws(rng.normal(centre, 2.5), log_q, rng.normal(0, 2, 40))
+
+
 def few_values_of_the_energy(rng):
     steps = lambda x, b: b * pt.floor(3 * x)
     with pm.Model() as model:
@@ -251,6 +258,7 @@ RIGHT = [
     events_of_a_population,
     heavy_tails_by_a_fit,
     sorted_draws,
+    draws_by_stratum,
     few_values_of_the_energy,
     a_box_that_cuts_off_next_to_nothing,
     sound_sobol_points,
