@@ -2,6 +2,7 @@
 
 import numpy as np
 import pymc as pm
+import pytensor.tensor as pt
 import pytest
 from scipy.special import gammaln, logsumexp
 
@@ -41,6 +42,30 @@ def test_posterior_of_a_scale_in_eight_dimensions(rng):
     # The forecast allows 0.05 sd; three times that.
     assert abs(mean - true_mean) < 0.15 * true_sd
     assert 0.95 < sd / true_sd < 1.05
+
+
+@pytest.mark.slow
+def test_one_event_of_32_numbers(rng):
+    """A ring of coupled numbers with precision 1 + j (2, −1, …, −1): one datum, no reference."""
+    ring = 2 * np.eye(32) - np.roll(np.eye(32), 1, 0) - np.roll(np.eye(32), -1, 0)
+    energy = lambda x, j: ((x**2).sum(-1) + j * ((x - pt.roll(x, 1, axis=-1)) ** 2).sum(-1)) / 2
+    data = np.linalg.solve(np.linalg.cholesky(np.eye(32) + ring).T, rng.normal(size=32))[None]
+    with pm.Model():
+        q = fit_reference(Energy(energy), [pm.HalfNormal("j", 2)], data, None, False)
+    grid = np.linspace(0.02, 6, 300)
+    bonds = lambda x: ((x - np.roll(x, 1, axis=-1)) ** 2).sum(-1) / 2
+    base = q.log_weights - (q.points**2).sum(-1) / 2
+    found = np.array([logsumexp(base - j * bonds(q.points)) for j in grid])
+    truth = [-np.linalg.slogdet(np.eye(32) + j * ring)[1] / 2 for j in grid]
+
+    def moments(log_z):
+        log_p = -grid * bonds(data)[0] - log_z - grid**2 / 8
+        p = np.exp(log_p - log_p.max()) / np.exp(log_p - log_p.max()).sum()
+        mean = p @ grid
+        return mean, np.sqrt(p @ (grid - mean) ** 2)
+
+    (mean, sd), (true_mean, true_sd) = moments(found), moments(np.array(truth))
+    assert abs(mean - true_mean) < 0.15 * true_sd and 0.9 < sd / true_sd < 1.1
 
 
 def test_a_row_for_each_observation_is_left_to_others(rng):
