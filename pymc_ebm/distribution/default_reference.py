@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
 import numpy as np
@@ -50,6 +50,8 @@ class _Wanted:
     progressbar: bool
     # The energy of the data and these, where points are on another space.
     seen: tuple[Energy, NDArray] | None = None
+    # What ways that do not serve would add to the posterior, in words.
+    tried: list[str] = field(default_factory=list)
 
     @cached_property
     def rows(self) -> int:
@@ -186,10 +188,16 @@ def _few_fitted_points(wanted: _Wanted) -> Reference | None:
     try:
         reference = _fitted_points(wanted, fewest)
         share, bits = forecast(reference)
-        enough = forecast.effective_points(reference) >= fewest
+        effective = forecast.effective_points(reference)
     except Unforeseeable:
         return None
-    return reference if enough and times_needed(share, bits) <= 1 else None
+    if effective >= fewest and times_needed(share, bits) <= 1:
+        return reference
+    wanted.tried.append(
+        f"{reference.n_points} points fitted to the data, {effective:.0f} of them effective, would "
+        f"add {share:.2g} posterior sds to a mean"
+    )
+    return None
 
 
 def _annealed(wanted: _Wanted) -> Reference | None:
@@ -220,10 +228,10 @@ def _annealed(wanted: _Wanted) -> Reference | None:
     # Nobody can use a larger error.
     if share > 0.1:
         raise ValueError(
-            f"no default reference serves: {most_points()} points fitted to the data are too few, "
-            f"and {reference.n_points} annealed ones would add {share:.2g} posterior sds to a "
-            "mean. Give reference=ebm.reference.annealed(...) with a larger most_points, or with "
-            "starts= at the modes."
+            f"no default reference serves: {''.join(f'{t}; ' for t in wanted.tried)}"
+            f"{reference.n_points} annealed ones would add {share:.2g}. Give "
+            "reference=ebm.reference.annealed(...) with a larger most_points, or with starts= at "
+            "the modes."
         )
     return reference
 

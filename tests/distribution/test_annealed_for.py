@@ -6,6 +6,7 @@ import pytensor.tensor as pt
 import pytest
 from scipy.special import gammaln, logsumexp
 
+import pymc_ebm as ebm
 from pymc_ebm.distribution.annealed_for import annealed_for
 from pymc_ebm.distribution.default_reference import fit_reference
 from pymc_ebm.distribution.pilot import Unforeseeable
@@ -42,6 +43,23 @@ def test_posterior_of_a_scale_in_eight_dimensions(rng):
     # The forecast allows 0.05 sd; three times that.
     assert abs(mean - true_mean) < 0.15 * true_sd
     assert 0.95 < sd / true_sd < 1.05
+
+
+def test_a_refusal_names_the_forecast_of_each_way(rng, monkeypatch):
+    """In twenty dimensions fitted points are few, and so are 64 in place of annealed ones."""
+    data = rng.gamma(0.25, size=(200, 20)) ** 0.25 * rng.choice([-1, 1], size=(200, 20))
+    few = ebm.reference.independent(pm.Normal.dist(0, 0.6, shape=20), 64, random_seed=1)
+    monkeypatch.setattr(
+        "pymc_ebm.distribution.default_reference.annealed_for", lambda *a, **kwargs: few
+    )
+    with pm.Model() as model:
+        s = pm.HalfNormal("s", 3)
+        with pytest.raises(ValueError, match="no default reference serves") as refused:
+            ebm.EBM("x", s, energy=quartic, observed=data, progressbar=False)
+    said = str(refused.value)
+    assert "points fitted to the data" in said and "64 annealed ones would add" in said
+    assert said.count("would add") == 2 and "reference=ebm.reference.annealed" in said
+    assert [v.name for v in model.basic_RVs] == ["s"]
 
 
 @pytest.mark.slow
