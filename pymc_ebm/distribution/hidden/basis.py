@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
-__all__ = ["Basis", "basis_of"]
+from pymc_ebm.distribution.hidden.emission import Emission
+
+__all__ = ["Basis", "basis_of", "coefficients_at"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,10 +25,13 @@ class Basis:
     weights : ndarray, shape (D, J)
     pivots : ndarray of int, shape (J,)
         The sites p_j.
+    alone : bool
+        Whether the emission may be called for these sites alone: it has no covariates.
     """
 
     weights: NDArray
     pivots: NDArray
+    alone: bool = False
 
 
 def basis_of(
@@ -70,3 +75,25 @@ def basis_of(
     if error > 1e2 * tolerance * np.abs(second).max():
         return None
     return Basis(weights, pivots)
+
+
+def coefficients_at(basis: Basis | None, emission: Emission, y, phi: Sequence, image: int):
+    """Graph of the log densities of the sites of a basis, ``(J, K)``, or of all.
+
+    Parameters
+    ----------
+    basis : Basis or None
+    emission : Emission
+    y : TensorVariable
+        ``(*batch, *event, *channels)``.
+    phi : sequence of TensorVariable
+    image : int
+        Which one of the data.
+    """
+    layout = emission.layout
+    if basis is None or not basis.alone:
+        table = emission.log_densities(y, phi)
+        table = table.reshape((-1, *table.shape[-2:]))[image]
+        return table if basis is None else table[basis.pivots]
+    sites = y.reshape((-1, layout.n_sites, *layout.channels))[image, basis.pivots]
+    return emission.of_sites(len(basis.pivots)).log_densities(sites, phi)

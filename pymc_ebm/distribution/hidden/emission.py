@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pymc as pm
@@ -67,6 +67,10 @@ class Emission:
         if self.values.dtype.kind == "f":
             return self.values.dtype
         return np.min_scalar_type(-1 - int(np.abs(self.values).max()))
+
+    def of_sites(self, n_sites: int) -> Emission:
+        """The same for so many sites of one image, whichever they are."""
+        return replace(self, layout=Layout((), (n_sites,), self.layout.channels))
 
     def distribution(self, x, params: Sequence) -> TensorVariable:
         """What the user's function gives for states ``(*batch, *event)``.

@@ -17,7 +17,7 @@ import pytensor.tensor as pt
 from numpy.typing import NDArray
 from pytensor.tensor.variable import TensorVariable
 
-from pymc_ebm.distribution.hidden.basis import Basis
+from pymc_ebm.distribution.hidden.basis import Basis, coefficients_at
 from pymc_ebm.distribution.hidden.emission import IMPOSSIBLE, Emission
 from pymc_ebm.distribution.hidden.gibbs_of_field import GibbsOfField
 from pymc_ebm.distribution.missing import is_constant
@@ -60,10 +60,9 @@ class FieldGivenData(EnergyGivenData):
 
     reference: Reference
 
-    def log_mass(self, theta: Sequence, log_densities: TensorVariable) -> TensorVariable:
-        """Graph of log Z(θ, φ; y), ``(*batch,)``, for log densities ``(*batch, D, K)``."""
-        c = self.coefficients(log_densities)
-        return log_partition(self.energy, *theta, c, reference=self.reference)
+    def log_mass(self, theta: Sequence, coefficients: TensorVariable) -> TensorVariable:
+        """Graph of log Z(θ, φ; y), ``(*batch,)``."""
+        return log_partition(self.energy, *theta, coefficients, reference=self.reference)
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,17 +101,19 @@ class HiddenField:
         """Log-likelihood of data ``(*batch, *event, *channels)``, ``(*batch,)``."""
         theta, phi = params[: self.n_params], params[self.n_params :]
         log_z = log_partition(self.energy, *theta, reference=self.reference)
-        log_densities = self.emission.log_densities(y, phi)
-        log_mass = self._log_mass(self.given_for(y, theta), theta, log_densities)
+        log_mass = self._log_mass(y, theta, phi)
         impossible = pt.eq(log_z, -np.inf) | pt.lt(log_mass, IMPOSSIBLE / 2)
         return pt.switch(impossible, -np.inf, log_mass - log_z)
 
-    def _log_mass(self, given, theta: Sequence, log_densities) -> TensorVariable:
+    def _log_mass(self, y, theta: Sequence, phi: Sequence) -> TensorVariable:
+        given, layout = self.given_for(y, theta), self.emission.layout
         if len(given) == 1 and given[0].basis is None:
-            return given[0].log_mass(theta, log_densities)
-        images = log_densities.reshape((-1, *log_densities.shape[-2:]))
-        each = [image.log_mass(theta, images[n]) for n, image in enumerate(given)]
-        return each[0] if log_densities.ndim == 2 else pt.stack(each)
+            return given[0].log_mass(theta, self.emission.log_densities(y, phi))
+        each = [
+            image.log_mass(theta, coefficients_at(image.basis, self.emission, y, phi, n))
+            for n, image in enumerate(given)
+        ]
+        return pt.stack(each) if layout.batch else each[0]
 
     def given_for(self, y, theta: Sequence) -> tuple[FieldGivenData, ...]:
         """`given`, or what serves other data."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytensor.tensor as pt
@@ -10,7 +11,7 @@ from pytensor.graph.basic import Constant
 from pytensor.graph.traversal import graph_inputs
 
 from pymc_ebm.distribution.hidden.anchors import anchored_references
-from pymc_ebm.distribution.hidden.basis import Basis, basis_of
+from pymc_ebm.distribution.hidden.basis import Basis, basis_of, coefficients_at
 from pymc_ebm.distribution.hidden.emission import Emission
 from pymc_ebm.distribution.hidden.field import (
     EnergyGivenData,
@@ -81,7 +82,7 @@ def hidden_field(
     if posterior_reference is not None and reference is not None:
         basis = None
         if one and posterior_reference.points.size * n_values > _MANY_NUMBERS:
-            basis = _basis(emission.log_densities(pt.as_tensor(data), phi))
+            basis = _basis(emission, pt.as_tensor(data), phi, 0)
         of_data = energy_given_data(energy, theta, values, basis)
         of_any = FieldGivenData(of_data, basis, posterior_reference)
         only = None if basis is None else data
@@ -92,17 +93,17 @@ def hidden_field(
             "pm.Data."
         )
     gibbs = GibbsOfField(energy, Sites.of(values, layout.event))
-    table = emission.log_densities(pt.as_tensor(data), phi).reshape((-1, n_sites, n_values))
+    y = pt.as_tensor(data)
     n_images = layout.batch[0] if layout.batch else 1
     images = []
     for n in range(n_images):
-        basis = _basis(table[n])
+        basis = _basis(emission, y, phi, n)
         images.append(EnergyGivenData(energy_given_data(energy, theta, values, basis), basis))
+    coefficients = [coefficients_at(i.basis, emission, y, phi, n) for n, i in enumerate(images)]
     try:
         field, found = anchored_references(
-            images, theta, [i.coefficients(table[n]) for n, i in enumerate(images)], gibbs,
-            progressbar=progressbar,
-        )  # fmt: skip
+            images, theta, coefficients, gibbs, progressbar=progressbar
+        )
     except Unforeseeable as error:
         raise NotImplementedError(
             f"{many} where chains are to run is not known: the parameters are no continuous "
@@ -114,13 +115,34 @@ def hidden_field(
     return HiddenField(energy, len(theta), emission, field, given, data, sampler, gibbs)
 
 
-def _basis(table) -> Basis | None:
-    """Of a graph of log densities ``(D, K)`` of one image."""
-    if all(isinstance(v, Constant) for v in graph_inputs([table])):
-        [values] = evaluate([table])
-        return basis_of(lambda u: values, 0, np.random.default_rng(0))
-    try:
-        at, start = of_free_values([table], VECTORISED)
-    except Unforeseeable:
+def _basis(emission: Emission, y, phi: Sequence, image: int) -> Basis | None:
+    """Of the log densities of one image."""
+    table = coefficients_at(None, emission, y, phi, image)
+    at, size = _function_of_free_values([table])
+    if at is None:
         return None
-    return basis_of(lambda u: at(start + u)[0], start.size, np.random.default_rng(0))
+    of_all = at
+    found = basis_of(lambda u: of_all(u)[0], size, np.random.default_rng(0))
+    if found is None:
+        return None
+    alone = replace(found, alone=True)
+    try:
+        both = [table[found.pivots], coefficients_at(alone, emission, y, phi, image)]
+        at, size = _function_of_free_values(both)
+        pairs = [at(u) for u in np.random.default_rng(1).normal(size=(2, size))] if at else []
+    except (ValueError, IndexError, TypeError):  # covariates of other shapes
+        return found
+    same = all(a.shape == b.shape and np.allclose(a, b, atol=1e-12) for a, b in pairs)
+    return alone if same else found
+
+
+def _function_of_free_values(graphs: list) -> tuple[Callable | None, int]:
+    """Values of graphs around where the parameters start, and how many numbers it takes."""
+    if all(isinstance(v, Constant) for v in graph_inputs(graphs)):
+        values = evaluate(graphs)
+        return lambda u: values, 0
+    try:
+        at, start = of_free_values(graphs, VECTORISED)
+    except Unforeseeable:
+        return None, 0
+    return lambda u: at(start + u), start.size

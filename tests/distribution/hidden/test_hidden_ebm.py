@@ -180,3 +180,31 @@ def test_what_is_refused():
             fit(beta, emission=fine, emission_params=[mu], states=[-1, 1])
     with pytest.raises(ValueError, match="no hidden states to draw"):
         ebm.hidden_states(az.from_dict({"posterior": {"beta": np.zeros((1, 2))}}), model=pm.Model())
+
+
+@pytest.mark.parametrize("exposed", [False, True])
+def test_few_pixels_stand_for_all(exposed, monkeypatch, fields, bonds):
+    """By a basis, with covariates of pixels and without; and other data than those observed."""
+    monkeypatch.setattr("pymc_ebm.distribution.hidden.references._MANY_NUMBERS", 0)
+    y, other = np.array([[3, 0], [1, 6]]), np.array([[0, 2], [4, 4]])
+    seconds = np.array([[1.0, 2.0], [0.5, 1.5]]) if exposed else np.ones((2, 2))
+    covariates = [seconds] if exposed else []
+
+    def emission(x, rate, *seconds):
+        return pm.Poisson.dist(rate[x] * (seconds[0] if seconds else 1.0))
+
+    with pm.Model():
+        beta, rate = pm.HalfNormal("beta"), pm.HalfNormal("rate", 3, shape=2)
+        seen = ebm.HiddenEBM(
+            "y", beta, energy=free, emission=emission, emission_params=[rate, *covariates],
+            states=[0, 1], observed=y,
+        )  # fmt: skip
+    basis = seen.owner.op.spec.given[0].basis
+    assert basis is not None and basis.alone != exposed
+    x, values = fields([0, 1], (2, 2)), np.array([0.8, 3.0])
+    prior = 0.4 * bonds(x, np.equal)
+    given = {beta: 0.4, rate: values}
+    for data in (y, other):
+        of_data = stats.poisson(values[x] * seconds).logpmf(data).sum((1, 2))
+        truth = logsumexp(prior + of_data) - logsumexp(prior)
+        np.testing.assert_allclose(pm.logp(seen, data).eval(given), truth, atol=1e-9)
