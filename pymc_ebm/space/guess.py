@@ -168,9 +168,9 @@ def _words_for(constraint: str, data: NDArray) -> str:
 
 
 def _ask_which(data: NDArray, few_floats: int = 4) -> None:
-    """Integers of two values are two states, or small counts; a few floats are numbers."""
+    """Integers of two values are states or small counts; a few floats are numbers, as −1 and 1."""
     floats = data.dtype.kind == "f"
-    if floats and len(data) <= few_floats:
+    if floats and (len(data) <= few_floats or data.min() < 0):
         return
     for pair in PAIRS:
         if np.isin(data, pair).all() and all((data == value).any() for value in pair):

@@ -53,6 +53,7 @@ def test_scalars_of_two_values_are_a_question():
         space_of(floats)
     assert space_of(floats.astype(int), (0, 1)) == Sites.of([0, 1], ())
     assert space_of(floats, "real") == Support() == space_of(floats[:4])
+    assert space_of(2 * floats - 1) == Support()
 
 
 def test_counts_stored_as_floats_are_a_question(rng):
