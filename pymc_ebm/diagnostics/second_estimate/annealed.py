@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from pymc_ebm.diagnostics.second_estimate.descents import Mode, find_modes
 from pymc_ebm.diagnostics.second_estimate.mixture import TMixture, fitted_mixture, root_of
 from pymc_ebm.diagnostics.second_estimate.question import Answer, CannotTell, Question
+from pymc_ebm.diagnostics.second_estimate.trajectories import by_trajectories, log_runs_of
 from pymc_ebm.diagnostics.second_estimate.unbounded import Unbounded
 from pymc_ebm.reference.uniforms import uniforms
 from pymc_ebm.weights.normalised import ess, normalise
@@ -30,13 +32,15 @@ def by_annealing(
     first: int = 2**9,
     largest: int = 2**15,
     heaviest_tail: float = 0.7,
+    least_effective: float = 0.05,
 ) -> Iterator[Answer]:
     """Importance sampling from a mixture that descents and a short annealing have found.
 
     Descents from data, starts and far places find modes. Particles start from a mixture of Student
     t laws, wide, around the data and around the modes, and are annealed to the mean of the model's
     densities at a few rows far from one another. A mixture refitted to where they end gives the
-    estimate, by scrambled Sobol points.
+    estimate, by scrambled Sobol points; or, where few of them are effective, as in many dimensions,
+    by runs of particles from it that follow the slope of the energy.
 
     Parameters
     ----------
@@ -51,48 +55,66 @@ def by_annealing(
         times the points of the one before.
     heaviest_tail : float
         Pareto k-hat of the weights at one of those rows above which the noise says too little.
+    least_effective : float
+        Share of the points below which runs from the mixture take their place, if E has a slope.
 
     Yields
     ------
     Answer
-        Its noise is that of the scramblings.
+        Its noise is that of the scramblings, or of the runs.
     """
     density = Unbounded(question)
     target = _Target(density, question.far_apart(anchors))
     modes, base = _base(density, target, rng)
     places, annealed, spread = _anneal(target, base, particles, rng)
     mixture = _refit(target, places, modes, base, rng)
+    unseen = (
+        f"Modes in {density.n_dim} dimensions were searched for by "
+        f"{'descents' if question.slope else 'random walks'}; a narrow one away from the data "
+        "may be missed."
+    )
     size = first
     while size <= largest:
         u, _ = uniforms("sobol", size * _SCRAMBLINGS, density.n_dim + 2, rng, _SCRAMBLINGS)
         z = mixture.draw(u)
         log_q = mixture.log_density(z)
-        log_runs = _runs(density, z, log_q, np.arange(question.n_rows))
-        # The same target by both ways: the refit must not have lost what the annealing found.
         log_sum, shares = normalise(target(z) - log_q)
+        if ess(shares) < least_effective * len(z) and question.slope is not None:
+            break
+        labels = np.repeat(np.arange(_SCRAMBLINGS), len(z) // _SCRAMBLINGS)
+        log_base = -log_q - np.log(len(z))
+        log_runs = log_runs_of(density.log_densities, question.n_rows, z, log_base, labels)
         level = log_sum - np.log(len(z))
-        se = np.sqrt(len(z) * shares.var() + spread**2)
-        apart = abs(level - annealed)
-        doubt = ""
-        if not apart <= 5 * se + 0.1:
-            doubt = (
-                f"The annealing of the second estimate and its refit differ by {apart:.2g} nats."
-            )
+        doubt = _disagreement(level, np.sqrt(len(z) * shares.var()), annealed, spread)
         k_hat = max(pareto_k(row) for row in density.log_densities(z, target.rows) - log_q)
         if k_hat > heaviest_tail:
             doubt = (
                 f"The weights of the second estimate have a heavy tail (k-hat {k_hat:.2f}), so "
                 "that its error is not known."
             )
-        yield Answer.of_runs(
-            log_runs,
-            f"annealing and {len(z)} points of a mixture of {len(mixture.weights)} laws",
-            f"Modes in {density.n_dim} dimensions were searched for by "
-            f"{'descents' if question.slope else 'random walks'}; a narrow one away from the data "
-            "may be missed.",
-            doubt,
-        )
+        way = f"annealing and {len(z)} points of a mixture of {len(mixture.weights)} laws"
+        yield Answer.of_runs(log_runs, way, unseen, doubt)
         size *= 4
+    else:
+        return
+    for log_runs, n_points in by_trajectories(density, mixture, places, rng):
+        way = (
+            f"{len(log_runs)} runs of annealing from a mixture of {len(mixture.weights)} laws, "
+            f"with {n_points} points"
+        )
+        answer = Answer.of_runs(log_runs, way, unseen)
+        level = normalise(answer.log_z[target.rows] - target.levels)[0] - np.log(len(target.rows))
+        noise = answer.scaled_noise[:, target.rows].mean(axis=1)
+        doubt = _disagreement(level, np.sqrt((noise**2).sum()), annealed, spread)
+        yield replace(answer, doubt=doubt, growth=2.0)
+
+
+def _disagreement(level: float, se: float, annealed: float, spread: float) -> str:
+    """A doubt where the mixture has lost what the annealing that it is fitted to had found."""
+    apart = abs(level - annealed)
+    if apart <= 5 * np.hypot(se, spread) + 0.1:
+        return ""
+    return f"The annealing of the second estimate and its refit differ by {apart:.2g} nats."
 
 
 class _Target:
@@ -212,14 +234,3 @@ def _refit(target: _Target, z: NDArray, modes: list[Mode], base: TMixture, rng) 
         _, weights = normalise(target(x) - mixture.log_density(x))
         found.append((ess(weights), mixture))
     return max(found, key=lambda pair: pair[0])[1]
-
-
-def _runs(density: Unbounded, z: NDArray, log_q: NDArray, rows: NDArray) -> NDArray:
-    """Log of each scrambling's estimate, ``(16, J)``."""
-    found = np.empty((_SCRAMBLINGS, len(rows)))
-    size = max(2**22 // len(z), 1)
-    for low in range(0, len(rows), size):
-        logs = density.log_densities(z, rows[low : low + size]) - log_q
-        by_run = logs.reshape(len(logs), _SCRAMBLINGS, -1)
-        found[:, low : low + size] = normalise(by_run)[0].T - np.log(by_run.shape[2])
-    return found

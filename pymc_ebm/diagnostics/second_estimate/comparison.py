@@ -87,8 +87,8 @@ class Comparison:
             found = self._found(answers, indices)
             before, answered = answered, time.thread_time()
             decided = agrees(found, limits) or differs(found, limits)
-            # The next answers have four times the points.
-            if decided or answered - began + 4 * (answered - before) > seconds:
+            growth = max((a.growth for a in answers), default=1.0)
+            if decided or answered - began + growth * (answered - before) > seconds:
                 break
             larger = [next(way, None) for way in ways]
             if not any(larger):

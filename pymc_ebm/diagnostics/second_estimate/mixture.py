@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import linalg, special, stats
+from scipy import special, stats
 
 from pymc_ebm.weights.normalised import normalise
 
@@ -32,28 +34,50 @@ class TMixture:
     roots: NDArray
     freedom: float = 5.0
 
-    def log_components(self, x: NDArray) -> NDArray:
-        """Log w_k t_k(x), ``(K, B)`` in nats."""
-        squares, log_dets = self.squares(x)
-        n, nu = x.shape[1], self.freedom
-        constant = special.gammaln((nu + n) / 2) - special.gammaln(nu / 2)
-        constant = constant - n / 2 * np.log(nu * np.pi)
-        kernel = -(nu + n) / 2 * np.log1p(squares / nu)
-        with np.errstate(divide="ignore"):
-            return (np.log(self.weights) + constant - log_dets)[:, None] + kernel
+    @cached_property
+    def _inverses(self) -> NDArray:
+        """Inverses of the roots, ``(K, D, D)``."""
+        return np.linalg.inv(self.roots)
 
     def log_density(self, x: NDArray) -> NDArray:
         """``(B,)`` in nats."""
-        return normalise(self.log_components(x).T)[0]
+        return normalise(self._log_components(self.squares(x)).T)[0]
 
-    def squares(self, x: NDArray) -> tuple[NDArray, NDArray]:
-        """Squared distances in widths of each component, ``(K, B)``, and log |L_k|, ``(K,)``."""
-        squares = [
-            (linalg.solve_triangular(root, (x - mean).T, lower=True) ** 2).sum(axis=0)
-            for mean, root in zip(self.means, self.roots, strict=True)
-        ]
+    def log_density_and_slope(self, x: NDArray) -> tuple[NDArray, NDArray]:
+        """``(B,)`` in nats, and its gradient ``(B, D)``."""
+        log_q, slope = np.empty(len(x)), np.empty_like(x)
+        n, nu = x.shape[1], self.freedom
+        for some, scaled in self._scaled(x):
+            squares = _norms(scaled)
+            log_q[some], shares = normalise(self._log_components(squares).T)
+            scaled *= (shares * (nu + n) / (nu + squares.T))[:, :, None]
+            slope[some] = -scaled.reshape(len(scaled), -1) @ self._inverses.reshape(-1, n)
+        return log_q, slope
+
+    def squares(self, x: NDArray) -> NDArray:
+        """Squared distances in widths of each component, ``(K, B)``."""
+        return np.concatenate([_norms(scaled) for _, scaled in self._scaled(x)], axis=1)
+
+    def _log_components(self, squares: NDArray) -> NDArray:
+        """Log w_k t_k(x), ``(K, B)`` in nats."""
+        n, nu = self.means.shape[1], self.freedom
+        constant = special.gammaln((nu + n) / 2) - special.gammaln(nu / 2)
+        constant = constant - n / 2 * np.log(nu * np.pi)
         log_dets = np.log(np.diagonal(self.roots, axis1=1, axis2=2)).sum(axis=1)
-        return np.array(squares), log_dets
+        with np.errstate(divide="ignore"):
+            logs = np.log(self.weights) + constant - log_dets
+        return logs[:, None] - (nu + n) / 2 * np.log1p(squares / nu)
+
+    def _scaled(self, x: NDArray, numbers: int = 2**18) -> Iterator[tuple[slice, NDArray]]:
+        """L_k⁻¹(x − m_k), ``(B, K, D)``, of as many events at a time as stay near the processor."""
+        n_laws, n = self.means.shape
+        rows = self._inverses.reshape(-1, n).T
+        centre = self.means.mean(axis=0)
+        of_means = np.einsum("kij,kj->ki", self._inverses, self.means - centre).ravel()
+        size = max(numbers // (n_laws * n), 64)
+        for low in range(0, len(x), size):
+            some = slice(low, low + size)
+            yield some, ((x[some] - centre) @ rows - of_means).reshape(-1, n_laws, n)
 
     def draw(self, u: NDArray) -> NDArray:
         """Events ``(B, D)`` of uniforms ``(B, D + 2)``."""
@@ -75,6 +99,11 @@ class TMixture:
             np.concatenate([self.roots, other.roots]),
             self.freedom,
         )
+
+
+def _norms(scaled: NDArray) -> NDArray:
+    """Squared lengths, ``(B, K, D)`` to ``(K, B)``."""
+    return np.einsum("bkd,bkd->kb", scaled, scaled)
 
 
 def root_of(covariance: NDArray) -> NDArray:
@@ -125,8 +154,8 @@ def fitted_mixture(
             means.append(centre)
             roots.append(root_of((1 - lean) * spread + lean * overall * 0.1))
         mixture = TMixture(shares / shares.sum(), np.array(means), np.array(roots), freedom)
-        logs = mixture.log_components(x)
-        member = normalise(logs.T)[1].T
-        pull = (freedom + n_dim) / (freedom + mixture.squares(x)[0])
+        squares = mixture.squares(x)
+        member = normalise(mixture._log_components(squares).T)[1].T
+        pull = (freedom + n_dim) / (freedom + squares)
     assert mixture is not None
     return mixture

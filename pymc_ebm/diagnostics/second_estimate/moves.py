@@ -11,6 +11,7 @@ import numba
 import numpy as np
 
 from pymc_ebm.diagnostics.second_estimate.question import Answer, CannotTell, Question, TooLong
+from pymc_ebm.diagnostics.second_estimate.trajectories import log_runs_of
 from pymc_ebm.reference.annealing.metropolis import ByMoves
 from pymc_ebm.reference.annealing.population import NoWay
 from pymc_ebm.reference.annealing.runs import log_weights, run
@@ -83,7 +84,7 @@ def by_moves(
         legs = schedule(asked, len(chosen), pilot, rng, nothing)
         while particles <= largest:
             made = run(asked, legs, runs, particles, draws, rng, nothing)
-            yield _answer(question, asked, log_weights(asked, made), runs)
+            yield _answer(question, log_weights(asked, made), runs)
             particles *= 4
     except NoWay as error:
         raise CannotTell(f"The second estimate found no way to the model. {error}") from error
@@ -92,25 +93,13 @@ def by_moves(
             raise TooLong(asked.n_dim, seconds) from late
 
 
-def _answer(question: Question, asked: _Asked, made, runs: int) -> Answer:
-    """Log Ẑ of every run at every row, from the points of all anchors together."""
+def _answer(question: Question, made, runs: int) -> Answer:
+    """Of the points of all anchors together."""
     states, log_base, labels = made
-    x, rows = states.astype(float), np.arange(question.n_rows)
-    size = max(2**22 // len(x), 1)
-    log_runs = np.full((runs, len(rows)), -np.inf)
-    for low in range(0, len(rows), size):
-        some = rows[low : low + size]
-        logs = question.log_densities(x, some) + log_base + np.log(runs)
-        for g in range(runs):
-            log_runs[g, some] = np.logaddexp.reduce(logs[:, labels == g], axis=1)
-    top = log_runs.max(axis=0)
-    if not np.isfinite(top).all():
-        raise CannotTell("The second estimate found no mass of the model at some draws.")
-    relative = np.exp(log_runs - top)
-    mean = relative.mean(axis=0)
-    return Answer(
-        np.log(mean) + top,
-        (relative / mean - 1) / runs,
+    x = states.astype(float)
+    log_runs = log_runs_of(question.log_densities, question.n_rows, x, log_base, labels)
+    return Answer.of_runs(
+        log_runs,
         f"{runs} runs of annealing from a law of known Z, with {len(x)} points",
         "A part of the space that neither annealing nor the data enter may be missed.",
     )

@@ -147,6 +147,8 @@ class Answer:
         What it cannot see, as a sentence.
     doubt : str
         Why it is not to be trusted, empty where it is.
+    growth : float
+        At most so many times what it took does the next answer take.
     """
 
     log_z: NDArray
@@ -154,6 +156,7 @@ class Answer:
     way: str
     unseen: str = ""
     doubt: str = ""
+    growth: float = 4.0
 
     @classmethod
     def of_runs(cls, log_runs: NDArray, way: str, unseen: str = "", doubt: str = "") -> Answer:

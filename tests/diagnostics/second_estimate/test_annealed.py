@@ -1,9 +1,13 @@
 """Annealing and a refitted mixture against closed forms in several dimensions."""
 
+from dataclasses import replace
+from functools import partial
+
 import numpy as np
 import pytest
 from scipy import special
 
+from pymc_ebm.diagnostics.second_estimate import annealed
 from pymc_ebm.diagnostics.second_estimate.annealed import by_annealing
 from pymc_ebm.diagnostics.second_estimate.question import Question
 
@@ -92,10 +96,26 @@ def test_differences_are_within_their_errors(rng, name):
     assert not answer.doubt
 
 
+def test_many_dimensions_are_run_through(rng, monkeypatch):
+    """As where few points of a mixture are effective: differences within five standard errors."""
+    asked, truth = quartic(8, rng)
+    few = partial(annealed.by_trajectories, first=32, draws=4, pilot=512)
+    monkeypatch.setattr(annealed, "by_trajectories", few)
+    answers = by_annealing(asked, rng, least_effective=1.0)
+    answer, larger = next(answers), next(answers)
+    assert "16 runs of annealing from a mixture" in answer.way and answer.growth == 2.0
+    for found in (answer, larger):
+        error = found.log_z - truth
+        of_differences = found.scaled_noise - found.scaled_noise.mean(axis=1, keepdims=True)
+        se = np.sqrt((of_differences**2).sum(axis=0))
+        assert (np.abs(error - error.mean()) < 5 * se + 1e-9).all() and se.max() < 0.05
+        assert not found.doubt
+
+
 def test_heavy_weights_are_a_doubt(rng):
-    """32 particles know no covariance in 24 dimensions, 2048 know that of two."""
+    """Without a slope to follow: 32 particles know no covariance in 24 dimensions, 2048 of two."""
     asked, _ = quartic(24, rng)
-    answer = next(by_annealing(asked, rng, particles=32))
+    answer = next(by_annealing(replace(asked, slope=None), rng, particles=32))
     assert "have a heavy tail (k-hat" in answer.doubt
     asked, _ = quartic(2, rng)
     assert not next(by_annealing(asked, rng)).doubt
