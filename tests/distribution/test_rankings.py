@@ -3,11 +3,13 @@
 import arviz as az
 import numpy as np
 import pymc as pm
+import pytensor.tensor as pt
 import pytest
 from scipy import stats
 
 import pymc_ebm as ebm
 from pymc_ebm.energies import mallows
+from pymc_ebm.energy.split import evaluate
 
 
 def kendall_log_z(alpha, n):
@@ -126,3 +128,23 @@ def test_words(rng):
         model_of(energy, x)
     with pm.Model(), pytest.raises(ValueError, match=r"no observed data .*support=ebm\.space\."):
         ebm.EBM("rho", energy=lambda r: 0.0 * r.sum(-1), support="permutations")
+
+
+def test_consensus_summed_over_all_orders(rng):
+    """The likelihood as a mean over the consensus, and its slope, against sums in NumPy."""
+    x, n = rankings(4, 0.7, 9, rng), 4
+    orders = ebm.space.permutations(n).all_states()
+    between = mallows("kendall")(x[:, None], 1.0, orders).sum(axis=0)
+    pairs = np.triu_indices(n, 1)
+    discordant = np.sign(x[:, None, pairs[0]] - x[:, None, pairs[1]]) != np.sign(
+        orders[:, pairs[0]] - orders[:, pairs[1]]
+    )
+    distances = discordant.sum(axis=(0, 2))
+    alpha = pt.dscalar("alpha")
+    counted = ebm.reference.enumeration(orders, complete=True)
+    log_z = ebm.log_partition(mallows("kendall", orders[0]), alpha, reference=counted)
+    value = pt.logsumexp(-alpha * between) - np.log(len(orders)) - len(x) * log_z
+    truth = lambda a: np.log(np.exp(-a * distances).mean()) - len(x) * kendall_log_z(a, n)
+    found, slope = evaluate([value, pt.grad(value, alpha)], {alpha: pt.constant(0.7)})
+    np.testing.assert_allclose(found, truth(0.7), rtol=1e-12)
+    np.testing.assert_allclose(slope, (truth(0.70001) - truth(0.69999)) / 2e-5, rtol=1e-6)
