@@ -24,6 +24,10 @@ class PosteriorError:
     with g = θ for the mean and (θ − mean)²/(2 sd) for the standard deviation. Only sums over the
     posterior draws s are kept, by group of points, so memory does not grow with their number.
 
+    Where g hardly goes with the error ε of the log-likelihood, of variance v, it goes with ε²/2,
+    and by how much is not known. Its sd, v/√2 for a normal error, bounds that in units of the sd of
+    g, and is added; as v/(1 + v), since an expansion in ε says nothing where v is large.
+
     The information that the estimate loses is the mean Kullback–Leibler divergence from the exact
     posterior to the estimated one where the log-likelihood is off by a normal error of covariance
     C_ab between draws a and b, (E_a C_aa − E_ab C_ab) / (2 log 2) bits: an error that is the same
@@ -106,8 +110,11 @@ class PosteriorError:
         # g is centred, so its covariance with the influences is the mean of the products.
         variances = [sums.variance() / n_draws**2 for sums in self._sums.values()]
         *of_statistics, of_mean = sum(variances, start=np.zeros(self._g.shape[1]))
-        errors = np.sqrt(of_statistics).reshape(2, -1)
-        bits = max(self._mean_variance - of_mean, 0.0) / (2 * np.log(2))
+        variance = max(self._mean_variance - of_mean, 0.0)
+        square = (variance / (1 + variance)) ** 2 / 2
+        second_order = square * (self._g[:, :-1] ** 2).mean(axis=0)
+        errors = np.sqrt(of_statistics + second_order).reshape(2, -1)
+        bits = variance / (2 * np.log(2))
         data, start = {}, 0
         for name in self._posterior.data_vars:
             like = self._posterior[name].transpose("chain", "draw", ...)[0, 0]
