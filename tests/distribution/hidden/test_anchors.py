@@ -104,6 +104,40 @@ def test_labels_of_an_image_of_64_spins(image):
     assert (abs(drawn.mean((0, 1)) - share) < 4 * se).all()
 
 
+@pytest.mark.slow
+def test_sequences_of_a_hidden_markov_chain():
+    """Two fields on a line with heavy tails, within 4 reported errors of the forward algorithm."""
+    rng = np.random.default_rng(5)
+    states = np.cumsum(rng.random((2, 40)) < 0.15, axis=1) % 2
+    y = states + 0.5 * rng.standard_t(4, size=(2, 40))
+    with pm.Model() as model:
+        beta = pm.HalfNormal("beta", 1)
+        mu = pm.Normal("mu", [0, 1], 0.5, shape=2)
+        ebm.HiddenEBM(
+            "y", beta, energy=lambda x, b: -b * pm.math.eq(x[..., 1:], x[..., :-1]).sum(-1),
+            emission=lambda x, mu: pm.StudentT.dist(4, mu=mu[x], sigma=0.5), emission_params=[mu],
+            states=[0, 1], observed=y, progressbar=False,
+        )  # fmt: skip
+    logp = model.compile_logp(vars=model.observed_RVs, sum=False)
+
+    def forward(beta, log_densities):
+        total = log_densities[0]
+        for of_next in log_densities[1:]:
+            total = of_next + logsumexp(total[:, None] + beta * np.eye(2), axis=0)
+        return logsumexp(total)
+
+    spec = model["y"].owner.op.spec
+    assert [image.basis for image in spec.given] == [None, None]
+    errors = np.array([np.hypot(spec.reference.level_mcse, i.reference.level_mcse)
+                       for i in spec.given])  # fmt: skip
+    for b, means in ((1.5, [0.0, 1.0]), (1.2, [0.1, 0.9]), (2.0, [-0.1, 1.1])):
+        densities = stats.t(4, loc=means, scale=0.5).logpdf(y[..., None])
+        truth = [forward(b, one) - forward(b, 0 * one) for one in densities]
+        found = logp({"beta_log__": np.log(b), "mu": np.array(means)})[0]
+        assert (abs(found - truth) < 4 * errors + 0.02).all()
+        assert (errors < 0.1).all()
+
+
 def test_what_takes_chains_is_refused_without_them():
     y = np.zeros((6, 6))
     with pm.Model():
