@@ -37,6 +37,7 @@ ELSEWHERE = {
     "space._points": "distribution/test_point_patterns.py",
     "space.clusters": "sampling/test_gibbs.py",
     "space.law": "reference/test_contract.py",
+    "space.pattern_sweeps": "reference/annealing/test_patterns.py",
     "space.pairwise_sweeps": "space/test_pairwise.py",
 }
 

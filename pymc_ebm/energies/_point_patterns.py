@@ -8,6 +8,10 @@ import numpy as np
 import pytensor.tensor as pt
 from pytensor.tensor.variable import TensorVariable
 
+from pymc_ebm.energies.local_change import with_local_change
+from pymc_ebm.energies.near_points import near_points
+from pymc_ebm.energies.pattern_changes import geyer_change, hard_core_change, strauss_change
+
 __all__ = ["geyer", "hard_core", "pairwise", "strauss"]
 
 
@@ -49,9 +53,9 @@ def strauss(radius: float, *, covariates: Callable | None = None) -> Callable[..
     """
 
     def interaction(x, log_gamma):
-        return -log_gamma * _sum_over_pairs(x, lambda d: pt.lt(d, radius))
+        return -log_gamma * near_points(x, radius).sum(axis=-1) / 2
 
-    return _with_intensity(interaction, covariates)
+    return _with_intensity(interaction, covariates, strauss_change(radius))
 
 
 def hard_core(
@@ -82,10 +86,9 @@ def hard_core(
     """
 
     def interaction(x):
-        near = _sum_over_pairs(x, lambda d: pt.lt(d, radius))
-        return pt.switch(pt.gt(near, 0), np.inf, 0.0)
+        return pt.switch(pt.gt(near_points(x, radius).sum(axis=-1), 0), np.inf, 0.0)
 
-    return _with_intensity(interaction, covariates)
+    return _with_intensity(interaction, covariates, hard_core_change(radius))
 
 
 def pairwise(
@@ -156,22 +159,24 @@ def geyer(
     """
 
     def interaction(x, log_gamma):
-        there = x[..., -1]
-        apart = x[..., :, None, :-1] - x[..., None, :, :-1]
-        near = pt.lt((apart**2).sum(axis=-1), radius**2) * there[..., :, None] * there[..., None, :]
-        # Each point is near itself.
-        others = near.sum(axis=-1) - there
-        return -log_gamma * pt.minimum(others, saturation).sum(axis=-1)
+        counted = pt.minimum(near_points(x, radius), saturation)
+        return -log_gamma * counted.sum(axis=-1)
 
-    return _with_intensity(interaction, covariates)
+    return _with_intensity(interaction, covariates, geyer_change(radius, saturation))
 
 
-def _with_intensity(interaction, covariates):
-    """Points by their log rate, and the interaction's own parameters behind those of the rate."""
+def _with_intensity(interaction, covariates, change=None):
+    """Points by their log rate, and the interaction's own parameters behind those of the rate.
+
+    Without covariates, which numba cannot compile, it has the `local_change` that is given.
+    """
     if covariates is None:
-        return lambda x, log_beta, *params: (
-            interaction(pt.as_tensor(x), *params) - log_beta * pt.as_tensor(x)[..., -1].sum(axis=-1)
-        )
+
+        def even(x, log_beta, *params):
+            x = pt.as_tensor(x)
+            return interaction(x, *params) - log_beta * x[..., -1].sum(axis=-1)
+
+        return even if change is None else with_local_change(change)(even)
 
     def energy(x, log_beta, slopes, *params):
         x = pt.as_tensor(x)

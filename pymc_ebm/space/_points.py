@@ -244,6 +244,11 @@ class EvenPlaces:
         of_unit_rate = n * np.log(space.volume) - space.volume - gammaln(n + 1)
         self._log_ratio = np.log(self._p) - of_unit_rate
 
+    @property
+    def by_number(self) -> NDArray:
+        """Minus the log density of a pattern by its number of points, ``(most + 1,)``."""
+        return -self._log_ratio
+
     def points(self, u):
         """See `BaseLaw`."""
         low, high = self.space._ends

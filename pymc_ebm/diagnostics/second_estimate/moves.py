@@ -13,9 +13,11 @@ import numpy as np
 from pymc_ebm.diagnostics.second_estimate.question import Answer, CannotTell, Question, TooLong
 from pymc_ebm.diagnostics.second_estimate.trajectories import log_runs_of
 from pymc_ebm.reference.annealing.metropolis import ByMoves
+from pymc_ebm.reference.annealing.patterns import PatternMoves
 from pymc_ebm.reference.annealing.population import NoWay
 from pymc_ebm.reference.annealing.runs import log_weights, run
 from pymc_ebm.reference.annealing.schedule import schedule
+from pymc_ebm.space._points import Points
 from pymc_ebm.space.base import Space
 from pymc_ebm.space.clusters import draw_code
 from pymc_ebm.space.sites import Sites
@@ -73,10 +75,12 @@ def by_moves(
     if not len(question.known):
         raise CannotTell("There are neither data nor points from which a law could be made.")
     chosen = question.far_apart(anchors)
-    if isinstance(space, Sites) and question.local_change is not None:
-        asked: _Asked = _BySites(question, space, chosen, rng)
-    else:
-        asked = _Asked(question, space, chosen, rng)
+    kind: type[_Asked] = _Asked
+    if question.local_change is not None and isinstance(space, Sites):
+        kind = _BySites
+    elif question.local_change is not None and isinstance(space, Points):
+        kind = _ByPatterns
+    asked = kind(question, space, chosen, rng)
     asked.deadline = time.thread_time() + seconds
     nothing = lambda part: None
     particles = first
@@ -145,7 +149,7 @@ class _Asked(ByMoves):
 class _BySites(_Asked):
     """Sites whose energy says what a new value changes, moved by Gibbs sampling."""
 
-    def __init__(self, question: Question, space: Sites, anchors, rng):
+    def __init__(self, question: Question, space, anchors, rng):
         super().__init__(question, space, anchors, rng)
         self.fewest_moves, self.most_moves = 2, 64
         self._sites = space
@@ -167,6 +171,22 @@ class _BySites(_Asked):
         )  # fmt: skip
         rows = self._sites.points(codes).reshape(len(codes), -1).astype(self._dtype)
         return population.at(rows), 1.0
+
+
+class _ByPatterns(_Asked):
+    """Patterns whose energy says what a birth, a death or a move changes."""
+
+    def __init__(self, question: Question, space, anchors, rng):
+        super().__init__(question, space, anchors, rng)
+        assert question.local_change is not None
+        changes = [question.local_change(int(row)) for row in anchors]
+        self.fewest_moves, self.most_moves = PatternMoves.fewest_moves, PatternMoves.most_moves
+        self._moves = PatternMoves(
+            space, self._law.by_number, (changes[0][0], [params for _, params in changes])
+        )
+
+    def _moved(self, population, beta, scale, rng):
+        return self._moves.move(population, beta, scale, rng)
 
 
 # Not cached on disk: each `local_change` is a type of its own.
