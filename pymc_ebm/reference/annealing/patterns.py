@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from numba.core.dispatcher import Dispatcher
 from numpy.typing import NDArray
 
 from pymc_ebm.reference.annealing.metropolis import ByMoves, Width
@@ -115,6 +114,8 @@ def _params(row) -> tuple:
 
 def changes_of(energy) -> Callable | None:
     """The compiled `local_change` of an energy of patterns; None where it has none."""
+    from numba.core.dispatcher import Dispatcher
+
     found = getattr(energy.function, "local_change", None)
     return found if isinstance(found, Dispatcher) else None
 
