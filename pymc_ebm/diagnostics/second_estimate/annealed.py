@@ -97,6 +97,8 @@ def by_annealing(
         size *= 4
     else:
         return
+    # The second answer adds as many runs as the first, each later one twice as many as the last.
+    growth = 1.0
     for log_runs, n_points in by_trajectories(density, mixture, places, rng):
         way = (
             f"{len(log_runs)} runs of annealing from a mixture of {len(mixture.weights)} laws, "
@@ -106,7 +108,8 @@ def by_annealing(
         level = normalise(answer.log_z[target.rows] - target.levels)[0] - np.log(len(target.rows))
         noise = answer.scaled_noise[:, target.rows].mean(axis=1)
         doubt = _disagreement(level, np.sqrt((noise**2).sum()), annealed, spread)
-        yield replace(answer, doubt=doubt, growth=2.0)
+        yield replace(answer, doubt=doubt, growth=growth)
+        growth = 2.0
 
 
 def _disagreement(level: float, se: float, annealed: float, spread: float) -> str:
