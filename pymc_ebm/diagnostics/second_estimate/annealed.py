@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -63,6 +64,7 @@ def by_annealing(
     Answer
         Its noise is that of the scramblings, or of the runs.
     """
+    since = time.thread_time()
     density = Unbounded(question)
     target = _Target(density, question.far_apart(anchors))
     modes, base = _base(density, target, rng)
@@ -75,6 +77,7 @@ def by_annealing(
     )
     size = first
     while size <= largest:
+        began = time.thread_time()
         u, _ = uniforms("sobol", size * _SCRAMBLINGS, density.n_dim + 2, rng, _SCRAMBLINGS)
         z = mixture.draw(u)
         log_q = mixture.log_density(z)
@@ -93,8 +96,11 @@ def by_annealing(
                 "that its error is not known."
             )
         way = f"annealing and {len(z)} points of a mixture of {len(mixture.weights)} laws"
-        yield Answer.of_runs(log_runs, way, unseen, doubt)
-        size *= 4
+        # The search for modes before the first answer is not repeated.
+        now = time.thread_time()
+        growth = 4 * (now - began) / (now - since)
+        yield Answer.of_runs(log_runs, way, unseen, doubt, growth)
+        size, since = 4 * size, time.thread_time()
     else:
         return
     # The second answer adds as many runs as the first, each later one twice as many as the last.

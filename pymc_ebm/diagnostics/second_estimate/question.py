@@ -159,7 +159,9 @@ class Answer:
     growth: float = 4.0
 
     @classmethod
-    def of_runs(cls, log_runs: NDArray, way: str, unseen: str = "", doubt: str = "") -> Answer:
+    def of_runs(
+        cls, log_runs: NDArray, way: str, unseen: str = "", doubt: str = "", growth: float = 4.0
+    ) -> Answer:
         """The mean of independent runs without bias, whose log Ẑ are ``(G, J)``.
 
         Raises
@@ -171,7 +173,7 @@ class Answer:
         log_sums, shares = normalise(log_runs.T)
         if not np.isfinite(log_sums).all():
             raise CannotTell("The second estimate found no mass of the model at some draws.")
-        return cls(log_sums - np.log(runs), shares.T - 1 / runs, way, unseen, doubt)
+        return cls(log_sums - np.log(runs), shares.T - 1 / runs, way, unseen, doubt, growth)
 
     @property
     def runs(self) -> int:
