@@ -1,7 +1,7 @@
 # `make demo` and `make test` need nothing but a Python (see tools/find_python.sh): they build .venv themselves.
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help env demo test slow lint docs notebooks bench others accuracy trust calibration mutants clean
+.PHONY: help env demo test slow lint docs wheel notebooks bench others accuracy trust calibration mutants clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -37,6 +37,19 @@ docs: $(STAMP)  ## build docs/_build/html; runs the notebooks, warnings are erro
 	@echo y | $(BIN)/jcache notebook -p $(NOTEBOOK_CACHE) add notebooks/*.ipynb > /dev/null
 	@OMP_NUM_THREADS=1 $(BIN)/jcache project -p $(NOTEBOOK_CACHE) execute -e local-parallel -t 600
 	@OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -W --keep-going -n -q $(SPHINXOPTS) docs docs/_build/html
+
+# Imported from outside the checkout, or Python would import the source and not the wheel.
+wheel: $(STAMP)  ## build build/wheel/*.whl and import it where only it is installed
+	@rm -rf build/wheel
+	@$(BIN)/python -m build --wheel --no-isolation --outdir build/wheel . > /dev/null
+	@$(BIN)/python -m venv build/wheel/venv
+	@build/wheel/venv/bin/python -m pip install -qq --no-compile --disable-pip-version-check \
+		build/wheel/*.whl
+	@cd build/wheel && venv/bin/python -c 'import pathlib, pymc_ebm; \
+		package = pathlib.Path(pymc_ebm.__file__).parent; \
+		assert "site-packages" in package.parts, package; \
+		assert (package / "py.typed").exists(); \
+		print("wheel: pymc_ebm", pymc_ebm.__version__)'
 
 # Warnings name the file they come from, by its path on this machine.
 notebooks: $(STAMP)  ## execute the notebooks in place

@@ -25,8 +25,9 @@ class PosteriorError:
     posterior draws s are kept, by group of points, so memory does not grow with their number.
 
     Where g hardly goes with the error ε of the log-likelihood, of variance v, it goes with ε²/2,
-    and by how much is not known. Its sd, v/√2 for a normal error, bounds that in units of the sd of
-    g, and is added; as v/(1 + v), since an expansion in ε says nothing where v is large.
+    and by how much is not known. The sd of that is v/√2 for a normal error, and a correlation that
+    may be anything has a mean square of a third: v²/6 of the variance of g is added, with v/(1 + v)
+    for v, since an expansion in ε says nothing where it is large.
 
     The information that the estimate loses is the mean Kullback–Leibler divergence from the exact
     posterior to the estimated one where the log-likelihood is off by a normal error of covariance
@@ -111,7 +112,7 @@ class PosteriorError:
         variances = [sums.variance() / n_draws**2 for sums in self._sums.values()]
         *of_statistics, of_mean = sum(variances, start=np.zeros(self._g.shape[1]))
         variance = max(self._mean_variance - of_mean, 0.0)
-        square = (variance / (1 + variance)) ** 2 / 2
+        square = (variance / (1 + variance)) ** 2 / 6
         second_order = square * (self._g[:, :-1] ** 2).mean(axis=0)
         errors = np.sqrt(of_statistics + second_order).reshape(2, -1)
         bits = variance / (2 * np.log(2))

@@ -41,7 +41,7 @@ def covariance(influence, groups, unused_draws=0):
 def expected(draws, c_ab):
     """Errors of mean and sd, for g centred: Var(Cov_s(g_s, φ_s)) = gᵀ C g / S².
 
-    Beside them what the square of the error may do, v/√2 of the sd of g for small v.
+    Beside them what the square of the error may do, v²/6 of the variance of g for small v.
     """
     centred = draws - draws.mean()
     squares = centred**2 - np.mean(centred**2)
@@ -49,7 +49,7 @@ def expected(draws, c_ab):
     of_sd = squares @ c_ab @ squares / (4 * np.mean(centred**2))
     v = np.trace(c_ab) / S - c_ab.mean()
     of_squares = np.var(draws) * np.array([1, stats.kurtosis(draws, fisher=False) / 4 - 1 / 4])
-    return np.sqrt(np.array([of_mean, of_sd]) / S**2 + (v / (1 + v)) ** 2 / 2 * of_squares)
+    return np.sqrt(np.array([of_mean, of_sd]) / S**2 + (v / (1 + v)) ** 2 / 6 * of_squares)
 
 
 def filled(sums, found, blocks):
