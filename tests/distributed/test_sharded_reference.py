@@ -22,6 +22,9 @@ import pymc_ebm as ebm
 from pymc_ebm.distributed.shard import Shard, add_up
 from pymc_ebm.distributed.sharded_reference import shards_of
 
+# Two processes start, and import all that there is.
+pytestmark = pytest.mark.slow
+
 
 def gaussian(x, sigma):
     return x**2 / (2 * sigma**2)

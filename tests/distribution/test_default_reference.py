@@ -58,6 +58,7 @@ def test_colours_without_their_support_are_told(rng):
         ebm.EBM("labels", beta, energy=potts, observed=colours + 1, support=(0, 2))
 
 
+@pytest.mark.slow
 def test_a_start_at_which_chains_stand_still():
     """At β = 40 they keep the state they have; the pilot halves β until they move."""
     spins = lattice(5, 0.2, 1)

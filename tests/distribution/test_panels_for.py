@@ -312,6 +312,7 @@ def test_the_same_data_give_the_same_panels(rng):
     assert found[0] == found[1]
 
 
+@pytest.mark.slow
 def test_a_report_accepts_them(rng):
     """Posterior of a scale, N = 300: known in closed form on a grid, and "ok"."""
     energy = lambda x, s: x**2 / (2 * s**2)

@@ -188,6 +188,7 @@ def test_potential_and_ebm_give_one_estimate(rng):
     assert "both[scale]" in str(fits[0])
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("interpreted")
 def test_mixture_of_two_gaussians(rng):
     """Estimates and standard errors are those of the mixture with the exact densities."""

@@ -67,6 +67,7 @@ def test_energy_of_a_fixed_number_of_points_keeps_its_reference(rng):
     assert moved.mcse["s"] == fixed.mcse["s"] > 1e-4 * fixed.se["s"]
 
 
+@pytest.mark.slow
 def test_chains_stay_and_the_remedy_is_more_draws(rng):
     """A chain far from the estimate is not replaced by independent draws, and it says so."""
     data = rng.normal(0, 2, 100)

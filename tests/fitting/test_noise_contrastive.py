@@ -14,6 +14,7 @@ def gaussian(x, mu, s):
     return (x - mu) ** 2 / (2 * s**2)
 
 
+@pytest.mark.slow
 def test_noise_contrastive_goes_over_to_geyer(rng):
     """The two estimates meet as M/N grows: their distance falls like N/M."""
     data = rng.normal(0, 2, 40)

@@ -62,6 +62,7 @@ def estimate(q, energies):
     return log_z, np.sqrt(group_variance(q.influence(weights), q.groups, q.unused_draws))
 
 
+@pytest.mark.slow
 @every_step
 def test_double_well(step, line, seed):
     """Moments 1 to 4 of exp(−0.3x + 2x² − x⁴), in which the wells differ, against quadrature."""
@@ -92,6 +93,7 @@ def test_five_dimensions(step, seed):
     within(x[..., 0] * x[..., 4], 0.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [STEPS["NUTS"], pm.Slice], ids=["NUTS", "Slice"])
 def test_bounded_supports(step, seed):
     """E = x + x²/2 in each coordinate on its own bounds: mean and square against quadrature.
@@ -133,6 +135,7 @@ def test_reference_of_one_chain(step, seed):
     assert (abs(log_z - truth) < 4 * error + 1e-12).all()
 
 
+@pytest.mark.slow
 def test_reference_of_three_anchors(seed):
     """log Z at anchors and between them, absolute by that of the first, within 4 errors."""
     step = pm.Slice

@@ -128,12 +128,11 @@ def check_changes(change: Callable, params: tuple, patterns: NDArray, energy_of,
     ValueError
         If they differ.
     """
-    some = patterns[patterns[..., -1].any(axis=1)][:8]
-    if not len(some):
+    which, one = rng.permutation(np.argwhere(patterns[..., -1] > 0))[:64].T
+    if not len(which):
         return
-    one = (rng.random(some.shape[:2]) * some[..., -1]).argmax(axis=1)
-    fewer = some.copy()
-    fewer[np.arange(len(some)), one] = 0.0
+    some, fewer = patterns[which], patterns[which]
+    fewer[np.arange(len(which)), one] = 0.0
     before, after = energy_of(some), energy_of(fewer)
     for x, i, truth, level in zip(some, one, after - before, before, strict=True):
         found = change(x, int(i), np.zeros(x.shape[1]), *params)

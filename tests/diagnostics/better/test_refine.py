@@ -243,6 +243,7 @@ def outcome(name, k=0):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SETUPS)
 def test_refined_posteriors_are_exact_up_to_their_error(name):
     found = outcome(name)
@@ -250,6 +251,7 @@ def test_refined_posteriors_are_exact_up_to_their_error(name):
         assert (found["after"] < found["allowed"]).all(), found
 
 
+@pytest.mark.slow
 def test_refined_posteriors_are_closer_to_the_exact_ones():
     """In every set-up where the error before could be told from that of so many draws."""
     found = {name: o for name in SETUPS if (o := outcome(name)) is not None}

@@ -61,6 +61,7 @@ def image():
     return model, truth
 
 
+@pytest.mark.slow
 def test_likelihood_of_an_image_of_64_spins(image):
     """Log-likelihoods within 4 of their reported errors, all over what the data allow.
 
@@ -90,6 +91,7 @@ def test_likelihood_of_an_image_of_64_spins(image):
     assert np.ptp(errors) < 0.1
 
 
+@pytest.mark.slow
 def test_labels_of_an_image_of_64_spins(image):
     """Gibbs sampling: shares in the last row within 4 standard errors, by batches of draws."""
     model, truth = image

@@ -9,6 +9,7 @@ from pymc_ebm.energies.local_change import with_local_change
 LENGTH, RADIUS = 3.0, 0.8
 
 
+@pytest.mark.slow
 def test_two_points_on_a_line(rng):
     """Strauss of at most two points: Z e^L = 1 + βL + β² (far + γ near) / 2."""
     data = ebm.space.pack([rng.uniform(0, LENGTH, size=(n, 1)) for n in (2, 1, 2, 0)], most=2)
