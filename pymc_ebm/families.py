@@ -142,9 +142,11 @@ def compute_reference_stats(model, idata: xr.DataTree, **options) -> xr.DataTree
 
     Examples
     --------
-    >>> idata = model.fit()  # doctest: +SKIP
-    >>> ebm.families.compute_reference_stats(model, idata)  # doctest: +SKIP
-    >>> print(ebm.report(idata))  # doctest: +SKIP
+    Of a bambi model, which takes a minute to sample::
+
+        idata = model.fit()
+        ebm.families.compute_reference_stats(model, idata)
+        print(ebm.report(idata))
     """
     # As bambi itself does before it computes log-likelihoods.
     own = model._re_center_intercept(idata)
