@@ -123,8 +123,7 @@ def _exactly(given: FieldGivenData, params: Sequence, rng: np.random.Generator) 
 
     def draw(index, theta: Sequence, log_densities: NDArray) -> NDArray:
         log_weights = q.log_weights - at([*theta, given.coefficients(log_densities)])
-        cumulative = normalise(log_weights)[1].cumsum()
-        return q.points[int(np.searchsorted(cumulative, rng.random() * cumulative[-1], "right"))]
+        return q.points[rng.choice(len(log_weights), p=normalise(log_weights)[1])]
 
     return draw
 
