@@ -4,17 +4,11 @@ import math
 
 import numpy as np
 import pytensor.tensor as pt
-from pytensor.compile.mode import optdb
 from pytensor.gradient import grad
 from pytensor.graph.basic import Apply, Constant, Variable
+from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.replace import graph_replace, vectorize_graph
-from pytensor.graph.rewriting.basic import (
-    MergeOptimizer,
-    dfs_rewriter,
-    graph_rewriter,
-    node_rewriter,
-)
-from pytensor.tensor.elemwise import Elemwise
+from pytensor.graph.rewriting.basic import MergeOptimizer
 
 from pymc_ebm.energy.linearity import coefficients
 from pymc_ebm.kernels.distinct_points import distinct_points
@@ -24,18 +18,14 @@ from pymc_ebm.kernels.routes import route
 from pymc_ebm.partition.log_sum_exp import value_and_gradient
 from pymc_ebm.partition.op import LogPartition
 
-__all__ = ["stream_log_partition"]
+__all__ = ["stream"]
 
 # Most points of a block, the numbers that an array of its points may have, and its fewest points.
 _BLOCK, _BLOCK_NUMBERS, _FEWEST = 2048, 2**14, 128
 
 
-@graph_rewriter
-def stream_log_partition(fgraph):
+def stream(fgraph: FunctionGraph) -> None:
     """Replace each `LogPartition` that can be evaluated block by block."""
-    # They register with numba, whose import takes as long as PyMC's own.
-    from pymc_ebm.kernels import blocks, count_rates, linear, vector_functions  # noqa: F401
-
     nodes = [n for n in fgraph.toposort() if isinstance(n.op, LogPartition)]
     if not nodes:
         return
@@ -52,23 +42,6 @@ def stream_log_partition(fgraph):
         fgraph.replace_all(
             [(node.outputs[k], outputs[k]) for k in used], reason="stream_log_partition"
         )
-
-
-# Before PyTensor puts the graph inside in the place of the Op.
-optdb.register("stream_log_partition", stream_log_partition, "numba", position=-0.02)
-
-
-@node_rewriter([Elemwise])
-def loops_as_graphs(fgraph, node):
-    """Replace scalar Ops that have a graph of arrays as well, for JAX and for NumPy."""
-    as_graph = getattr(node.op.scalar_op, "as_graph", None)
-    return None if as_graph is None else [as_graph(*node.inputs)]
-
-
-# After the graph inside a `LogPartition` is in its place, before anything is simplified.
-optdb.register(
-    "loops_as_graphs", dfs_rewriter(loops_as_graphs), "jax", "whole_arrays", position=0.5
-)
 
 
 def _linear(node: Apply, used: list[int]) -> dict[int, Variable]:
