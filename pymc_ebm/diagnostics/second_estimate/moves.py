@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numba
@@ -81,14 +82,20 @@ def by_moves(
     elif question.local_change is not None and isinstance(space, Points):
         kind = _ByPatterns
     asked = kind(question, space, chosen, rng)
-    asked.deadline = time.thread_time() + seconds
+    since = time.thread_time()
+    asked.deadline = since + seconds
     nothing = lambda part: None
     particles = first
     try:
         legs = schedule(asked, len(chosen), pilot, rng, nothing)
         while particles <= largest:
+            began = time.thread_time()
             made = run(asked, legs, runs, particles, draws, rng, nothing)
-            yield _answer(question, log_weights(asked, made), runs)
+            answer = _answer(question, log_weights(asked, made), runs)
+            now = time.thread_time()
+            # The first answer alone has a pilot, which compiles as well.
+            yield replace(answer, growth=4 * (now - began) / (now - since))
+            since = time.thread_time()
             particles *= 4
     except NoWay as error:
         raise CannotTell(f"The second estimate found no way to the model. {error}") from error
