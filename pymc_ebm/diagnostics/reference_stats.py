@@ -103,7 +103,7 @@ def compute_reference_stats(
         its word is clear. By default as long as sampling took, and at least 10 s.
     draws : int, optional
         Posterior draws at which to look, at least, evenly thinned in each chain. By default all;
-        or as many as make 5 × 10⁷ sums of a point in a row, and no fewer than 400, which estimate
+        or as many as make 2 × 10⁷ sums of a point in a row, and no fewer than 400, which estimate
         the added errors within a few hundredths of themselves.
 
     Returns
@@ -205,7 +205,7 @@ def _thinned(
     log_weights: Sequence[LogWeights | ShardedLogWeights],
     wanted: int | None,
     *,
-    most_sums: float = 5e7,
+    most_sums: float = 2e7,
     fewest: int = 400,
 ) -> xr.Dataset:
     """The posterior with every k-th draw of each chain, so that at least the wanted are left."""

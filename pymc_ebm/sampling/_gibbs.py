@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import xarray as xr
 
@@ -16,7 +18,7 @@ from pymc_ebm.sampling.compiled_energies import (
     spell,
     start_points,
 )
-from pymc_ebm.sampling.local_change import local_change_of
+from pymc_ebm.sampling.local_change import LocalChange, local_change_of
 from pymc_ebm.sampling.local_energy import agrees, local_energy
 from pymc_ebm.sampling.output import chain_ess, datatree
 from pymc_ebm.sampling.sites import sites_of
@@ -58,7 +60,7 @@ def gibbs(
     ``energy.local_change(x, site, value, *params)``: E(x with x[site] = value) − E(x) in nats,
     compiled by ``numba.njit``, with x the event as a vector ``(D,)``, which it leaves as it is, and
     the parameters as numbers and arrays. `pymc_ebm.energies.ergm` has it. It is compared with the
-    energy at some states before, and at some of the draws after.
+    energy at some states before the first chains, and at some of the draws of all.
 
     Otherwise differences of the energy are found once, numerically: where its statistics are sums
     over sites and pairs of sites (Ising, Potts, Boltzmann machines, counts), an update costs as
@@ -148,8 +150,13 @@ def gibbs(
     given = local_change_of(energy, sites, row)
     x = local = None
     if given is not None:
-        some = random_codes(sites.n_values, _CHECKED_DRAWS, rng)
-        given.check(np.concatenate([start[:_CHECKED_DRAWS], some]), energy_of, rng)
+        # Draws do not depend on whether it was checked before: a generator of its own.
+        cached(
+            energy,
+            reference,
+            ("local_change", key, given.function),
+            partial(_check_before, given, start, sites, energy_of, np.random.default_rng(0)),
+        )
         x, rate = run(change_sweeps(given), start)
         given.check(_some(x, sites, rng), energy_of, rng)
     else:
@@ -200,6 +207,12 @@ class _Run:
                 bar.advance(task, n)
         rate = changes / max(self.draws * self.thin * n_sites, 1)
         return x.reshape(chains, self.draws, *self.sites.event_shape), rate
+
+
+def _check_before(given: LocalChange, start, sites, energy_of, rng) -> None:
+    """Compare with the energy at first states and at random ones: once, the draws say the rest."""
+    some = random_codes(sites.n_values, _CHECKED_DRAWS, rng)
+    given.check(np.concatenate([start[:_CHECKED_DRAWS], some]), energy_of, rng)
 
 
 def _some(x, sites, rng) -> np.ndarray:

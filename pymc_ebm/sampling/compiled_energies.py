@@ -56,7 +56,7 @@ def energy_function(
         value = energy.of_data(x, params, reference.event_shape)
         return pytensor.function([x, *params], value, mode=mode, on_unused_input="ignore")
 
-    function = cached(energy, reference, ("energy", mode, energy.core_types(row)), make)
+    function = cached(energy, reference, ("energy", mode, _types(row)), make)
     rows_at_once = max(BLOCK // max(int(np.prod(reference.event_shape)), 1), 1)
 
     def of_points(points):
@@ -83,7 +83,7 @@ def weights_function(
             outputs.append(reference.at(params)[0])
         return pytensor.function(params, outputs, mode=VECTORISED, on_unused_input="ignore")
 
-    function = cached(energy, reference, ("weights", energy.core_types(row)), make)
+    function = cached(energy, reference, ("weights", _types(row)), make)
     log_weights, *moved = function(*row)
     return log_weights, (moved[0] if moved else reference.points)
 
@@ -114,6 +114,11 @@ def cached(energy: Energy, reference: Reference, key: tuple, make: Callable):
 def spell(row: Sequence[np.ndarray]) -> str:
     """Parameter values for a message."""
     return str([value.tolist() for value in row])
+
+
+def _types(row: Sequence[np.ndarray]) -> tuple:
+    """What a compiled function of one row depends on."""
+    return tuple((value.dtype.str, value.shape) for value in row)
 
 
 def _placeholders(energy, row):

@@ -47,7 +47,11 @@ def pareto_k(log_weights: ArrayLike) -> float:
     # ArviZ takes a fifth of a small sample as its tail, and its fit needs six points there.
     if log_weights.size < 30:
         return np.nan
-    return _fitted_k(log_weights)
+    largest = TopLogWeights(log_weights.size)
+    if largest.of_all:
+        return _fitted_k(log_weights)
+    largest.add(log_weights)  # sorting all of them would take ten times as long
+    return largest.pareto_k()
 
 
 class TopLogWeights:
@@ -66,6 +70,11 @@ class TopLogWeights:
         self._most = 6 * self._tail
         self._top = np.empty(0)
         self._lowest = np.inf
+
+    @property
+    def of_all(self) -> bool:
+        """Whether they are so few that all are kept."""
+        return self._n_points <= self._most
 
     def add(self, log_weights: NDArray) -> None:
         """Take in log weights, ``(B,)``."""
@@ -86,7 +95,7 @@ class TopLogWeights:
         top = self._top.max()
         if not np.isfinite(top):
             return np.nan
-        if self._n_points <= self._most:
+        if self.of_all:
             return pareto_k(self._top)
         if top - self._lowest <= _EQUAL_NATS:
             return -np.inf

@@ -45,7 +45,14 @@ def draw_statistics(
     if reference.level != "exact":
         influence = reference.influence(reference.amplified(c, weights))
         add_influence(slice(0, reference.n_points), influence)
-        level = reference.level_variance(reference.influence(reference.amplified(shares, weights)))
+        # Influences are linear: that on the level is a share of that on the log-likelihood.
+        total = c.sum()
+        of_level = (
+            influence / total
+            if total != 0
+            else reference.influence(reference.amplified(shares, weights))
+        )
+        level = reference.level_variance(of_level)
         likelihood = reference.variance(influence)
         k_hat = pareto_k(reference.tail(c, rows, weights))
     return {
