@@ -10,7 +10,7 @@ import numpy as np
 from pymc_ebm.space.pairwise import Pairwise
 from pymc_ebm.space.sites import Sites
 
-__all__ = ["Clusters", "clusters_of", "draw_code", "move_clusters"]
+__all__ = ["Clusters", "clusters_of", "draw_code", "move_clusters", "pick"]
 
 
 class Clusters(NamedTuple):
@@ -134,9 +134,14 @@ def draw_code(weight, u):
     for v in range(n):
         weight[v] = np.exp(lowest - weight[v])
         total += weight[v]
-    rest = u * total
+    return pick(weight, u * total)
+
+
+@numba.njit(cache=True)
+def pick(weight, rest):
+    """The code at which the running sum of the weights passes `rest`."""
     new = 0
-    while new < n - 1 and rest >= weight[new]:
+    while new < len(weight) - 1 and rest >= weight[new]:
         rest -= weight[new]
         new += 1
     return new

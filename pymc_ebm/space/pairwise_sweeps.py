@@ -8,7 +8,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from pymc_ebm.space.clusters import Clusters, draw_code, move_clusters
+from pymc_ebm.space.clusters import Clusters, draw_code, move_clusters, pick
 from pymc_ebm.space.pairwise import Pairwise
 from pymc_ebm.space.sites import Sites
 
@@ -38,7 +38,11 @@ def pairwise_sweeps(local: Pairwise, sites: Sites, clusters: Clusters | None = N
         return lambda state, u, *run: _two_values(
             state, u, _log_odds(u[..., : len(gap)]), *run, *of_two, moves
         )
-    of_many = (sites.values, ends, others, single, pair, n_values)
+    # An exponential at each value would take longer than all else; products of those of the terms
+    # do not.
+    with np.errstate(invalid="ignore"):  # of values that are all impossible
+        of_site, of_pair = (np.exp(t.min(axis=-1, keepdims=True) - t) for t in (single, pair))
+    of_many = (sites.values, ends, others, single, pair, of_site, of_pair, n_values)
     return lambda *run: _many_values(*run, *of_many, moves)
 
 
@@ -89,8 +93,9 @@ def _two_values(
 
 @numba.njit(cache=True)
 def _many_values(
-    state, u, first, thin, x, changes, values, ends, others, single, pair, n_values, clusters
-):
+    state, u, first, thin, x, changes, values, ends, others, single, pair, of_site, of_pair,
+    n_values, clusters,
+):  # fmt: skip
     n_sweeps, chains = u.shape[:2]
     n_sites = state.shape[1]
     root, room = np.empty(n_sites, np.int64), np.empty(single.shape)
@@ -103,12 +108,20 @@ def _many_values(
             for i in range(n_sites):
                 n = n_values[i]
                 for v in range(n):
-                    weight[v] = single[i, v]
+                    weight[v] = of_site[i, v]
                 for e in range(ends[i], ends[i + 1]):
-                    row = pair[e, s[others[e]]]
+                    k = s[others[e]]
                     for v in range(n):
-                        weight[v] += row[v]
-                new = draw_code(weight[:n], u[t, c, i])
+                        weight[v] *= of_pair[e, k, v]
+                total = weight[:n].sum()
+                if total > 1e-200:
+                    new = pick(weight[:n], u[t, c, i] * total)
+                else:  # of so many improbable pairs that only the energies can be compared
+                    for v in range(n):
+                        weight[v] = single[i, v]
+                        for e in range(ends[i], ends[i + 1]):
+                            weight[v] += pair[e, s[others[e]], v]
+                    new = draw_code(weight[:n], u[t, c, i])
                 changed += new != s[i]
                 s[i] = new
             if len(clusters[0]) > 0:
