@@ -20,10 +20,10 @@ from pytensor.link.numba.dispatch.basic import (
 )
 
 from pymc_ebm.kernels import exponential
-from pymc_ebm.kernels.linear import join_lines
+from pymc_ebm.kernels.linear import change_row, join_lines
 from pymc_ebm.kernels.ops import BlockStream, Weigh
 
-_VERSION = 5
+_VERSION = 6
 
 
 @register_funcify_default_op_cache_key(Weigh)
@@ -75,6 +75,7 @@ def _source(op) -> str:
     part = lambda k: f"found[{k + 2}]" + (".item()" if outputs[k + 2].type.ndim == 0 else "")
     sizes = [("" if i < op.n_rowed else "(n_rows,) + ") + f"x{i}.shape" for i in op.wrt]
     results = "".join(f", g{k}" for k in gradients)
+    change = lambda k, what: change_row(k, what, array=outputs[k + 2].type.ndim > 0)
     body = f"""
     def block_stream({", ".join(arguments)}):
         n_points, n_rows = x{n_whole}.shape[0], x0.shape[0]
@@ -92,15 +93,15 @@ def _source(op) -> str:
                 if highest > top[r]:
                     scale = np.exp(top[r] - highest)
                     total[r] *= scale
-                    {join_lines([f"g{k}[r] *= scale" for k in gradients], 20)}
+                    {join_lines([change(k, "*= scale") for k in gradients], 20)}
                     top[r] = highest
                 else:
                     weight = np.exp(highest - top[r])
                 total[r] += weight * found[1].item()
-                {join_lines([f"g{k}[r] += weight * {part(k)}" for k in gradients], 16)}
+                {join_lines([change(k, f"+= weight * {part(k)}") for k in gradients], 16)}
         for r in range(n_rows):
             if total[r] != 0:
-                {join_lines([f"g{k}[r] /= total[r]" for k in gradients], 16)}
+                {join_lines([change(k, "/= total[r]") for k in gradients], 16)}
                 top[r] += np.log(total[r])
         return top{results}
     """

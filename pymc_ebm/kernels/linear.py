@@ -16,7 +16,7 @@ from pymc_ebm.kernels import exponential
 from pymc_ebm.kernels.ops import LinearStream
 
 # Raised where the code below changes, as PyTensor keeps compiled functions on disk.
-_VERSION = 7
+_VERSION = 8
 # Most points of a block, and the numbers that their statistics may have: they stay in the second
 # level of cache.
 _BLOCK, _BLOCK_NUMBERS, _FEWEST = 512, 2**14, 64
@@ -100,7 +100,7 @@ _WAYS = {
         block="s{k} = np.ascontiguousarray(t{k}[:, low:high]).astype(np.float64)",
         row="",
         tile="tile -= np.dot(c{k}[first:last], s{k})",
-        tile_gradient="g{k}[first:last] += np.dot(all_weights, s{k}.T)",
+        tile_gradient="sums{k} = g{k}[first:last]; sums{k} += np.dot(all_weights, s{k}.T)",
     ),
 }
 
@@ -125,6 +125,9 @@ def _source(kinds: list[str], with_gradient: bool, width: int, own: bool = False
         line.format(k=k) for k in every if (line := getattr(_WAYS[kinds[k]], part))
     ]
     each = lambda template: [template.format(k=k) for k in every] if with_gradient else []
+    change = lambda what: [
+        change_row(k, what, array="column" not in kinds[k].split()) for k in every if with_gradient
+    ]
     results = "".join(f", g{k}" for k in every) if with_gradient else ""
     arguments = ["log_base", *(f"t{k}" for k in every), *(f"c{k}" for k in every)]
     block = min(max(_BLOCK_NUMBERS // width, _FEWEST), _BLOCK)
@@ -134,7 +137,7 @@ def _source(kinds: list[str], with_gradient: bool, width: int, own: bool = False
     if highest > top[r]:
         scale = np.exp(top[r] - highest)
         total[r] *= scale
-        {join_lines(each("g{k}[r] *= scale"), 8)}
+        {join_lines(change("*= scale"), 8)}
         top[r] = highest
     total[r] += weigh(row, top[r] if top[r] > -np.inf else 0.0, weights)
     {join_lines(fill("row_gradient") if with_gradient else [], 4)}
@@ -179,11 +182,20 @@ def _source(kinds: list[str], with_gradient: bool, width: int, own: bool = False
             if total[r] == 0:
                 top[r] = -np.inf
             else:
-                {join_lines(each("g{k}[r] /= -total[r]"), 16)}
+                {join_lines(change("/= -total[r]"), 16)}
                 top[r] += np.log(total[r])
         return top{results}
     """
     return dedent(body)
+
+
+def change_row(k: int, what: str, array: bool) -> str:
+    """A line that changes sums number `k` of a row in place, of which each is an array or not.
+
+    Arrays go through a name: before numba puts one in a place of another it compares their shapes,
+    and the words of that error take seconds to compile.
+    """
+    return f"sums{k} = g{k}[r]; sums{k} {what}" if array else f"g{k}[r] {what}"
 
 
 def join_lines(lines: list[str], spaces: int) -> str:
