@@ -21,7 +21,7 @@ from pymc_ebm.diagnostics.better._refine import smoothed_weights
 from pymc_ebm.diagnostics.normalisers.own_scale import on_own_scale
 
 pytestmark = pytest.mark.usefixtures("interpreted")
-DRAWS = 600
+DRAWS = 300
 # Normal quantiles with a root mean square of 1.754, which is all that the posterior depends on.
 DATA = st.norm.ppf((np.arange(100) + 0.5) / 100)
 DATA *= 1.754 / np.sqrt((DATA**2).mean())
@@ -41,7 +41,7 @@ def gaussian(n, make, width=6):
         sigma = pm.HalfNormal("sigma", 5)
         ebm.EBM("x", sigma, energy=energy, reference=make(data), observed=data)
     half = 1.754 * width / np.sqrt(2 * n)
-    grid = np.linspace(max(1.754 - half, 0.3), 1.754 + 1.5 * half, 601)
+    grid = np.linspace(max(1.754 - half, 0.3), 1.754 + 1.5 * half, 151)
     exact = lambda s: -n * np.log(s) - (data**2).sum() / (2 * s**2) - s**2 / 50
     return model, {"sigma": [grid]}, exact
 
@@ -54,7 +54,7 @@ def quartic(seed):
         a = pm.HalfNormal("a", 5)
         ebm.EBM("x", a, energy=lambda x, a: a * x**4, reference=q, observed=x)
     exact = lambda a: 12.5 * np.log(a) - a * (x**4).sum() - a**2 / 50
-    return model, {"a": [np.linspace(0.3, 4, 601)]}, exact
+    return model, {"a": [np.linspace(0.3, 4, 151)]}, exact
 
 
 def counts(seed):
@@ -70,7 +70,7 @@ def counts(seed):
         log_z = logsumexp(k * np.log(rate[:, None]) - 1.2 * gammaln(k + 1.0), axis=1)
         return x.sum() * np.log(rate) - 60 * log_z - rate**2 / 50
 
-    return model, {"rate": [np.linspace(1, 6, 601)]}, exact
+    return model, {"rate": [np.linspace(1, 6, 151)]}, exact
 
 
 def regression(seed):
@@ -86,7 +86,7 @@ def regression(seed):
         log_scale = a[:, None] + b[:, None] * z
         return (-log_scale - x**2 / 2 * np.exp(-2 * log_scale)).sum(1) - (a**2 + b**2) / 8
 
-    return model, {"a": [np.linspace(-0.2, 0.8, 41)], "b": [np.linspace(-0.4, 1.4, 41)]}, exact
+    return model, {"a": [np.linspace(-0.2, 0.8, 21)], "b": [np.linspace(-0.4, 1.4, 21)]}, exact
 
 
 def mixture(seed):
@@ -102,7 +102,7 @@ def mixture(seed):
         log_p = np.stack([st.norm.logpdf(x, 0, s[:, None]) for s in (s0, s1)])
         return logsumexp(log_p + np.log(0.5), axis=0).sum(1) - (s0**2 + s1**2) / 50
 
-    return model, {"sigma": [np.linspace(0.4, 2, 41), np.linspace(2.2, 6.5, 41)]}, exact
+    return model, {"sigma": [np.linspace(0.4, 2, 25), np.linspace(2.2, 6.5, 25)]}, exact
 
 
 def potential(seed):
@@ -114,7 +114,7 @@ def potential(seed):
         log_z = ebm.log_partition(lambda x, mu: (x - mu) ** 2 / 2, mu, reference=q)
         pm.Potential("p", -((x - mu) ** 2).sum() / 2 - 60 * log_z)
     exact = lambda mu: -((x - mu[:, None]) ** 2).sum(1) / 2 - 60 * log_ndtr(mu) - mu**2 / 8
-    return model, {"mu": [np.linspace(-1.5, 2.2, 601)]}, exact
+    return model, {"mu": [np.linspace(-1.5, 2.2, 151)]}, exact
 
 
 def short_chain(seed):
@@ -195,9 +195,9 @@ def errors(values, p, cells, exact):
 
 
 @cache
-def outcome(name, k=0):
+def outcome(name):
     """Errors before and after, ``(K, 2)``, with their tolerance; None where refine refused."""
-    seed = zlib.crc32(name.encode()) + 1000 * k
+    seed = zlib.crc32(name.encode())
     rng = np.random.default_rng(seed)
     model, grids, exact = EVERY[name](seed)
     axes = [axis for grid in grids.values() for axis in grid]
@@ -275,11 +275,9 @@ def test_a_narrow_reference_is_replaced(name):
     Draws far out in the old posterior are few, and so is what they can tell: 0.25 sd are allowed
     beside the error of the refined draws, of what was 0.5 to 4.
     """
-    found = [o for k in range(2) if (o := outcome(name, k)) is not None]
-    assert found
-    for o in found:
-        assert (o["after"] < o["before"]).all(), o
-        assert (o["after"] < o["allowed"] + [0.25, 0.1]).all(), o
+    found = outcome(name)
+    assert (found["after"] < found["before"]).all(), found
+    assert (found["after"] < found["allowed"] + [0.25, 0.1]).all(), found
 
 
 @pytest.mark.filterwarnings("ignore:The energies of the data are mostly above")
