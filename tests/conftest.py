@@ -26,6 +26,16 @@ def interpreted():
 
 
 @pytest.fixture
+def short_chains(monkeypatch):
+    """Default references of chains from a thousand sweeps: what is made, and not how well."""
+    from pymc_ebm.sampling import _gibbs
+
+    short = lambda *args, draws, thin, **kwargs: whole(*args, draws=1000, **kwargs)
+    whole = _gibbs.gibbs
+    monkeypatch.setattr(_gibbs, "gibbs", short)
+
+
+@pytest.fixture
 def kaufman():
     """log Z of the Ising model on a torus (Kaufman 1949, doi:10.1103/PhysRev.76.1232)."""
 

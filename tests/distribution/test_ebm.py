@@ -100,13 +100,6 @@ def data():
     return np.random.default_rng(11).normal(0, 2, size=100)
 
 
-def exact_model(data):
-    with pm.Model() as model:
-        sigma = pm.HalfNormal("sigma", 5)
-        pm.Normal("x", 0, sigma, observed=data)
-    return model
-
-
 def test_potential_and_ebm_agree(data):
     q = ebm.reference.independent(pm.Normal.dist(0, 4), draws=512, method="sobol", random_seed=1)
     with pm.Model() as by_ebm:
@@ -136,32 +129,6 @@ def test_map_under_a_flat_prior(data):
         ebm.EBM("x", sigma, energy=gaussian, reference=q, observed=data)
         mode = pm.find_MAP(progressbar=False)
     np.testing.assert_allclose(mode["sigma"], np.sqrt(np.mean(data**2)), rtol=5e-3)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("sampler", ["pymc", "nutpie"])
-def test_posterior_against_the_exact_model(sampler, data, seed):
-    """Mean and sd within 4 Monte Carlo standard errors of the exact likelihood's (quadrature)."""
-    q = ebm.reference.independent(pm.Normal.dist(2, 4), draws=4096, method="sobol", random_seed=1)
-    with pm.Model():
-        sigma = pm.HalfNormal("sigma", 5)
-        ebm.EBM("x", sigma, energy=gaussian, reference=q, observed=data)
-        idata = pm.sample(
-            draws=1000, tune=500, chains=2, cores=1, nuts_sampler=sampler, random_seed=seed % 2**31,
-            progressbar=False,
-        )  # fmt: skip
-    grid = np.linspace(1, 4, 20001)
-    log_p = stats.halfnorm(0, 5).logpdf(grid) + np.sum(
-        stats.norm(0, grid[:, None]).logpdf(data), axis=1
-    )
-    p = np.exp(log_p - log_p.max())
-    mean = np.sum(p * grid) / p.sum()
-    sd = np.sqrt(np.sum(p * (grid - mean) ** 2) / p.sum())
-    draws = idata.posterior["sigma"]
-    mcse_mean = float(az.mcse(draws, method="mean"))
-    mcse_sd = float(az.mcse(draws, method="sd"))
-    assert abs(float(draws.mean()) - mean) < 4 * mcse_mean
-    assert abs(float(draws.std()) - sd) < 4 * mcse_sd
 
 
 def test_freight_regression():

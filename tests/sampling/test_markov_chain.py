@@ -69,28 +69,13 @@ def test_double_well(step, line, seed):
     density = lambda x: np.exp(-0.3 * x + 2 * x**2 - x**4)
     moment = lambda k: integrate.quad(lambda x: x**k * density(x), -6, 6, epsabs=1e-12)[0]
     tree = markov_chain(
-        ebm.energies.polynomial, 0.3, -2.0, 0.0, 1.0, reference=line, step=step, draws=3000,
+        ebm.energies.polynomial, 0.3, -2.0, 0.0, 1.0, reference=line, step=step, draws=2000,
         random_seed=seed, progressbar=False,
     )  # fmt: skip
     x = tree["samples"]["x"].to_numpy()
     assert 100 < tree.attrs["ess"] < x.size
     for k in (1, 2, 3, 4):
         within(x**k, moment(k) / moment(0))
-
-
-@pytest.mark.slow
-@every_step
-def test_five_dimensions(step, seed):
-    """E ~ Gamma(5/4, 1) has mean 5/4 and variance 5/4; coordinates have no correlation."""
-    tree = markov_chain(
-        quartic, 2.0, reference=normals((5,), 1.0), step=step,
-        random_seed=seed, progressbar=False,
-    )  # fmt: skip
-    energy, x = tree["sample_stats"]["energy"].to_numpy(), tree["samples"]["x"].to_numpy()
-    np.testing.assert_allclose(energy, 2 * (x**4).sum(-1))
-    within(energy, 1.25)
-    within((energy - 1.25) ** 2, 1.25)
-    within(x[..., 0] * x[..., 4], 0.0)
 
 
 @pytest.mark.slow
@@ -120,7 +105,10 @@ def test_bounded_supports(step, seed):
 
 @every_step
 def test_reference_of_one_chain(step, seed):
-    """log Z(a) − log Z(2) of the quartic in five dimensions within 4 reported standard errors."""
+    """log Z(a) − log Z(2) of the quartic in five dimensions within 4 reported standard errors.
+
+    E ~ Gamma(5/4, 1) has mean 5/4 and variance 5/4; coordinates have no correlation.
+    """
     q = ebm.reference.chain(
         quartic,
         2.0,
@@ -133,62 +121,11 @@ def test_reference_of_one_chain(step, seed):
     truth = log_z_quartic(at, 5) - log_z_quartic(2.0, 5)
     assert not q.absolute and error.max() < 0.1
     assert (abs(log_z - truth) < 4 * error + 1e-12).all()
-
-
-@pytest.mark.slow
-def test_reference_of_three_anchors(seed):
-    """log Z at anchors and between them, absolute by that of the first, within 4 errors."""
-    step = pm.Slice
-    q = ebm.reference.pooled(
-        quartic,
-        [(0.5,), (2.0,), (8.0,)],
-        sampler=partial(markov_chain, reference=normals((5,), 1.0), step=step, tune=500),
-        log_partitions=[log_z_quartic(0.5, 5), None, None],
-        random_seed=seed,
-        progressbar=False,
-    )
-    at = np.array([0.5, 1.0, 2.0, 4.0, 8.0])
-    log_z, error = estimate(q, quartic(q.points, at[:, None, None]))
-    assert q.absolute and error.max() < 0.15
-    assert (abs(log_z - log_z_quartic(at, 5)) < 4 * error + 1e-9).all()
-    # Each anchor has draws of its own.
-    one, two, three = np.split(q.points, 3)
-    assert not np.isin(two, one).any() and not np.isin(three, two).any()
-
-
-@pytest.mark.slow
-def test_reported_error_is_the_spread(seed):
-    """Over 40 pools of Metropolis chains, whose draws depend on one another for long.
-
-    A spread of 40 has a standard error of 11%, of which three are allowed either way, and batches
-    leave out up to 10%.
-    """
-    anchors, repeats = (0.5, 2.0), 40
-    rng, space = np.random.default_rng(seed), normals((1,), 1.0)
-    draws = [
-        markov_chain(
-            quartic, a, reference=space, step=pm.Metropolis, draws=400, tune=100,
-            chains=4 * repeats, random_seed=rng, progressbar=False, return_inferencedata=False,
-        )
-        for a in anchors
-    ]  # fmt: skip
-    at = np.array([1.0, 2.0, 4.0])
-    found, variances = [], []
-    for i in range(repeats):
-        q = ebm.reference.pooled(
-            quartic,
-            [(a,) for a in anchors],
-            draws=[x[4 * i : 4 * i + 4] for x in draws],
-            log_partitions=[log_z_quartic(0.5, 1), None],
-        )
-        log_z, error = estimate(q, quartic(q.points, at[:, None, None]))
-        found.append(log_z - log_z_quartic(at, 1))
-        variances.append(error**2)
-    spread = np.std(found, axis=0, ddof=1)
-    ratio = np.sqrt(np.mean(variances, axis=0)) / spread
-    of_spread = 3 / np.sqrt(2 * (repeats - 1))
-    assert (ratio > 0.9 * (1 - of_spread)).all() and (ratio < 1 + of_spread).all(), ratio
-    assert (abs(np.mean(found, axis=0)) < 5 * spread / np.sqrt(repeats)).all()
+    x = q.points.reshape(4, -1, 5)
+    energy = 2 * (x**4).sum(-1)
+    within(energy, 1.25)
+    within((energy - 1.25) ** 2, 1.25)
+    within(x[..., 0] * x[..., 4], 0.0)
 
 
 def test_layout(line):

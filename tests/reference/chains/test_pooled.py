@@ -7,6 +7,7 @@ import pymc as pm
 import pytensor.tensor as pt
 import pytest
 import xarray as xr
+from scipy import signal
 from scipy.special import logsumexp
 
 import pymc_ebm as ebm
@@ -27,11 +28,9 @@ def gaussian(x, s):
 
 def autoregressive(rng, chains, draws, rho):
     """Stationary chains with the standard normal distribution; τ = (1 + ρ)/(1 − ρ)."""
-    x = np.empty((chains, draws))
-    x[:, 0] = rng.normal(size=chains)
-    for t in range(1, draws):
-        x[:, t] = rho * x[:, t - 1] + np.sqrt(1 - rho**2) * rng.normal(size=chains)
-    return x
+    noise = rng.normal(size=(chains, draws))
+    noise[:, 1:] *= np.sqrt(1 - rho**2)
+    return signal.lfilter([1.0], [1.0, -rho], noise)
 
 
 def estimate(q, energies):
@@ -60,15 +59,15 @@ def test_too_few_batches_warn(rng):
 
 @pytest.mark.slow
 def test_error_of_pooled_chains(rng):
-    """Standard errors against the spread over 200 pools, at anchors and between them.
+    """Standard errors against the spread over 120 pools, at anchors and between them.
 
-    A spread has a standard error of 5%; batches of ten autocorrelation times leave out up to 10%.
-    The first anchor's log Z is given, and has no error.
+    A spread has a standard error of 6.5%, three of which are allowed; batches of ten correlation
+    times leave out up to 10%. The first anchor's log Z is given, and has no error.
     """
     at = np.array([0.8, 1.0, 1.5, 2.0, 3.0, 4.0])
     scales = (1.0, 2.0, 4.0)
     found, variances = [], []
-    for _ in range(200):
+    for _ in range(120):
         q = ebm.reference.pooled(
             gaussian,
             [(s,) for s in scales],
@@ -81,10 +80,10 @@ def test_error_of_pooled_chains(rng):
     spread = np.std(found, axis=0, ddof=1)
     reported = np.sqrt(np.mean(variances, axis=0))
     moving = at != 1.0
-    np.testing.assert_allclose(reported[moving], spread[moving], rtol=0.25)
+    np.testing.assert_allclose(reported[moving], spread[moving], rtol=0.3)
     assert spread[~moving] < 1e-8 and reported[~moving] < 1e-8
-    # The mean of 200, with a bias of second order, within 5 standard errors.
-    error = 5 * spread / np.sqrt(200) + spread**2 + 1e-8
+    # The mean of 120, with a bias of second order, within 5 standard errors.
+    error = 5 * spread / np.sqrt(120) + spread**2 + 1e-8
     assert (abs(np.mean(found, axis=0)) < error).all()
     assert q.absolute
     np.testing.assert_allclose(q.pool.overlap.sum(axis=1), 1, rtol=1e-8)
@@ -106,7 +105,7 @@ def test_chain_is_relative_unless_log_z_is_known(rng):
 
 @pytest.mark.slow
 def test_posterior_error_by_a_chain(rng):
-    """find_MLE over 150 chains at θ0: mcse is the spread, and the estimate the exact one."""
+    """find_MLE over 100 chains at θ0: mcse is the spread, and the estimate the exact one."""
     data = rng.normal(0, 2, 100)
     with pm.Model() as model:
         sigma = pm.HalfFlat("sigma")
@@ -114,7 +113,7 @@ def test_posterior_error_by_a_chain(rng):
         ebm.EBM("x", sigma, energy=gaussian, reference=first, observed=data)
     problem = ebm.fitting.Problem(model)
     fits = []
-    for _ in range(150):
+    for _ in range(100):
         draws = 2.2 * autoregressive(rng, 4, 500, 0.5)
         problem.set_reference(0, ebm.reference.chain(gaussian, 2.2, draws=draws))
         fit = ebm.fitting.solve(problem, recenter=False)
@@ -122,9 +121,9 @@ def test_posterior_error_by_a_chain(rng):
     estimates, mcse = np.array(fits).T
     exact = np.sqrt(np.mean(data**2))
     spread = estimates.std(ddof=1)
-    assert abs(estimates.mean() - exact) < 5 * spread / np.sqrt(150)
-    # 6% for the spread, 10% for the ends of batches.
-    np.testing.assert_allclose(np.sqrt(np.mean(mcse**2)), spread, rtol=0.2)
+    assert abs(estimates.mean() - exact) < 5 * spread / np.sqrt(100)
+    # 7% for the spread, 10% for the ends of batches.
+    np.testing.assert_allclose(np.sqrt(np.mean(mcse**2)), spread, rtol=0.22)
 
 
 def test_report_of_pooled_chains(rng, tmp_path):
@@ -181,14 +180,14 @@ def lattice_estimate(side, draws, seed):
 
 @pytest.mark.slow
 def test_ising_8_by_8(seed):
-    """Within 4 standard errors of at most 0.08, and these are the spread over 24 sets of chains.
+    """Within 4 standard errors of at most 0.12, and these are the spread over 24 sets of chains.
 
     The spread over n has a relative error of 1/√(2n − 2), 15%, and three of these are allowed.
     """
     n = 24
-    found, error = np.moveaxis([lattice_estimate(8, 800, seed + i) for i in range(n)], 1, 0)
+    found, error = np.moveaxis([lattice_estimate(8, 400, seed + i) for i in range(n)], 1, 0)
     away = found - LATTICE_LOG_Z[8]
-    assert (error <= 0.08).all()
+    assert (error <= 0.12).all()
     # Of 72 numbers the largest is above 4 with a chance of 0.5%.
     assert (abs(away) < 4 * error).all()
     assert (abs(away.mean(axis=0)) < 4 * np.sqrt((error**2).mean(axis=0) / n)).all()
@@ -198,9 +197,9 @@ def test_ising_8_by_8(seed):
 
 @pytest.mark.slow
 def test_ising_16_by_16(seed):
-    """The values of Kaufman's formula, within 4 standard errors of at most 0.05."""
-    found, error = lattice_estimate(16, 5000, seed)
-    assert (error <= 0.05).all()
+    """The values of Kaufman's formula, within 4 standard errors of at most 0.07."""
+    found, error = lattice_estimate(16, 2500, seed)
+    assert (error <= 0.07).all()
     assert (abs(found - LATTICE_LOG_Z[16]) < 4 * error).all()
 
 
