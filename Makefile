@@ -32,7 +32,7 @@ lint: $(STAMP)  ## ruff and mypy
 # once; one that fails here is run again by Sphinx, which says why.
 NOTEBOOK_CACHE := docs/_build/.jupyter_cache
 docs: $(STAMP)  ## build docs/_build/html; runs the notebooks, warnings are errors
-	@rm -rf docs/_build docs/api/generated
+	@rm -rf docs/_build docs/api/generated docs/thumbnails
 	@mkdir -p docs/_build
 	@echo y | $(BIN)/jcache notebook -p $(NOTEBOOK_CACHE) add notebooks/*.ipynb > /dev/null
 	@OMP_NUM_THREADS=1 $(BIN)/jcache project -p $(NOTEBOOK_CACHE) execute -e local-parallel -t 600
@@ -79,7 +79,7 @@ mutants: $(STAMP)  ## break formulas one at a time and see a test fail; half an 
 	@OMP_NUM_THREADS=1 $(BIN)/python tools/mutants.py
 
 clean:  ## remove .venv, caches and builds
-	rm -rf $(VENV) build dist docs/_build docs/api/generated .pytest_cache .ruff_cache .mypy_cache
+	rm -rf $(VENV) build dist docs/_build docs/api/generated docs/thumbnails .pytest_cache .ruff_cache .mypy_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Without --no-compile, pip compiles every module of every package, which takes longer than all else;

@@ -1,10 +1,14 @@
 """Configuration of the docs' build: `make docs`."""
 
 import os
+import sys
+from pathlib import Path
 
 from sphinx.ext import autosummary
 
 import pymc_ebm
+
+sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
 
 project = "pymc_ebm"
 author = "The pymc_ebm developers"
@@ -12,11 +16,12 @@ copyright = author
 version = release = pymc_ebm.__version__
 
 extensions = [
+    "drawn_math",
+    "thumbnails",
     "myst_nb",
     "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
     "sphinx.ext.viewcode",
 ]
 exclude_patterns = ["_build", "**.ipynb_checkpoints"]
@@ -34,7 +39,7 @@ if os.environ.get("DOCS_INTERSPHINX"):
     }
 
 # Pages
-myst_enable_extensions = ["dollarmath"]
+myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 3
 # docs/notebooks is a link to notebooks/. `make docs` has run them; what has not is run here, and an
 # error fails the build.
@@ -54,9 +59,7 @@ nitpick_ignore_regex = [("py:obj", ".*")]
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
 
-# The default lets an equation wider than the page run out of it.
-mathjax4_config = {"output": {"displayOverflow": "scroll"}}
-
+html_math_renderer = "drawn"
 html_theme = "pymc_sphinx_theme"
 html_title = "pymc_ebm"
 html_static_path = ["_static"]
