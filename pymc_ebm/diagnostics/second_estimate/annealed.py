@@ -33,7 +33,7 @@ def by_annealing(
     first: int = 2**9,
     largest: int = 2**15,
     heaviest_tail: float = 0.7,
-    least_effective: float = 0.05,
+    least_effective: float = 0.2,
 ) -> Iterator[Answer]:
     """Importance sampling from a mixture that descents and a short annealing have found.
 
@@ -41,7 +41,7 @@ def by_annealing(
     t laws, wide, around the data and around the modes, and are annealed to the mean of the model's
     densities at a few rows far from one another. A mixture refitted to where they end gives the
     estimate, by scrambled Sobol points; or, where few of them are effective, as in many dimensions,
-    by runs of particles from it that follow the slope of the energy.
+    by runs of particles from a mixture of few laws that follow the slope of the energy.
 
     Parameters
     ----------
@@ -57,7 +57,8 @@ def by_annealing(
     heaviest_tail : float
         Pareto k-hat of the weights at one of those rows above which the noise says too little.
     least_effective : float
-        Share of the points below which runs from the mixture take their place, if E has a slope.
+        Share of the points below which runs of particles take their place, if E has a slope: a
+        point of the mixture costs as much as several of their steps.
 
     Yields
     ------
@@ -69,7 +70,8 @@ def by_annealing(
     target = _Target(density, question.far_apart(anchors))
     modes, base = _base(density, target, rng)
     places, annealed, spread = _anneal(target, base, particles, rng)
-    mixture = _refit(target, places, modes, base, rng)
+    refits = _refits(target, places, modes, base, rng)
+    best, mixture = max(refits, key=lambda pair: pair[0])
     unseen = (
         f"Modes in {density.n_dim} dimensions were searched for by "
         f"{'descents' if question.slope else 'random walks'}; a narrow one away from the data "
@@ -103,9 +105,9 @@ def by_annealing(
         size, since = 4 * size, time.thread_time()
     else:
         return
-    # The second answer adds as many runs as the first, each later one twice as many as the last.
-    growth = 1.0
-    for log_runs, n_points in by_trajectories(density, mixture, places, rng):
+    # Particles find the way from a law that is hardly worse, and each of its steps is quicker.
+    mixture = min((m for share, m in refits if share > best / 10), key=lambda m: len(m.weights))
+    for log_runs, n_points, seconds in by_trajectories(density, mixture, places, rng):
         way = (
             f"{len(log_runs)} runs of annealing from a mixture of {len(mixture.weights)} laws, "
             f"with {n_points} points"
@@ -114,8 +116,9 @@ def by_annealing(
         level = normalise(answer.log_z[target.rows] - target.levels)[0] - np.log(len(target.rows))
         noise = answer.scaled_noise[:, target.rows].mean(axis=1)
         doubt = _disagreement(level, np.sqrt((noise**2).sum()), annealed, spread)
+        growth = seconds / (time.thread_time() - since)
         yield replace(answer, doubt=doubt, growth=growth)
-        growth = 2.0
+        since = time.thread_time()
 
 
 def _disagreement(level: float, se: float, annealed: float, spread: float) -> str:
@@ -223,10 +226,13 @@ def _move(target, base, z, log_p, log_q, beta, rng):
     return np.where(accepted[:, None], moved, z), keep(new_p, log_p), keep(new_q, log_q)
 
 
-def _refit(target: _Target, z: NDArray, modes: list[Mode], base: TMixture, rng) -> TMixture:
-    """The more effective of two mixtures: one law a mode, and more for bent or skewed ones.
+def _refits(
+    target: _Target, z: NDArray, modes: list[Mode], base: TMixture, rng
+) -> list[tuple[float, TMixture]]:
+    """Mixtures and the shares of their points that are effective.
 
-    Of many laws in many dimensions each has too few particles to know its covariance by.
+    One law alone, one for each mode, and more for bent or skewed ones: of many laws in many
+    dimensions each has too few particles to know its covariance by.
     """
     mean, spread = z.mean(axis=0), np.atleast_2d(np.cov(z.T))
     uniform = np.full(len(z), 1 / len(z))
@@ -236,10 +242,10 @@ def _refit(target: _Target, z: NDArray, modes: list[Mode], base: TMixture, rng) 
     more = [*few, *z[rng.integers(len(z), size=bends)]]
     u = rng.random((len(z), z.shape[1] + 2)).clip(2.0**-53, 1 - 2.0**-53)
     found = []
-    for centres in (few, more):
+    for centres in ([mean], few, more):
         mixture = fitted_mixture(z, uniform, np.array(centres), freedom=base.freedom)
         mixture = mixture.with_part(wide, 0.1).with_part(base, 0.05)
         x = mixture.draw(u)
         _, weights = normalise(target(x) - mixture.log_density(x))
-        found.append((ess(weights), mixture))
-    return max(found, key=lambda pair: pair[0])[1]
+        found.append((float(ess(weights)) / len(z), mixture))
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -30,9 +31,9 @@ def by_trajectories(
     runs: int = 16,
     first: int = 128,
     largest: int = 2048,
-    draws: int = 32,
+    draws: int = 64,
     most_anchors: int = 5,
-) -> Iterator[tuple[NDArray, int]]:
+) -> Iterator[tuple[NDArray, int, float]]:
     """Log Ẑ of independent runs of sequential Monte Carlo from a mixture to a few rows.
 
     In many dimensions few points of a mixture are effective, and particles that follow the slope of
@@ -62,6 +63,8 @@ def by_trajectories(
     log_runs : ndarray
         ``(runs, J)``.
     n_points : int
+    seconds : float
+        Of processor time, that the next of them takes.
 
     Raises
     ------
@@ -76,12 +79,12 @@ def by_trajectories(
         particles, n_points, log_runs = 0, 0, np.full((runs, n_rows), -np.inf)
         while particles < largest:
             # As many as there are, so that both halves count alike.
-            more = particles or first
+            more, began = particles or first, time.thread_time()
             made = log_weights(space, run(space, legs, runs, more, draws, rng, nothing))
             log_new = log_runs_of(density.log_densities, n_rows, *made)
             log_runs = np.logaddexp(log_runs, log_new) - np.log(2 if particles else 1)
             particles, n_points = particles + more, n_points + len(made[0])
-            yield log_runs, n_points
+            yield log_runs, n_points, (time.thread_time() - began) * particles / more
     except NoWay as error:
         raise CannotTell(f"The second estimate found no way to the model. {error}") from error
 

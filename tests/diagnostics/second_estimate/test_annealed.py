@@ -104,7 +104,8 @@ def test_many_dimensions_are_run_through(rng, monkeypatch):
     answers = by_annealing(asked, rng, least_effective=1.0)
     answer, larger = next(answers), next(answers)
     assert "16 runs of annealing from a mixture" in answer.way
-    assert (answer.growth, larger.growth) == (1.0, 2.0)
+    # The search and the pilot are not repeated.
+    assert 0 < answer.growth < 1 < larger.growth < 3
     for found in (answer, larger):
         error = found.log_z - truth
         of_differences = found.scaled_noise - found.scaled_noise.mean(axis=1, keepdims=True)

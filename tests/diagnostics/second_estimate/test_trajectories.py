@@ -53,8 +53,8 @@ def test_quartics_in_ten_dimensions(slope, rng):
     asked = Unbounded(question(lambda x, a: a * (x**4).sum(axis=1), slope))
     places = rng.gamma(0.25, 1, (500, D)) ** 0.25 * rng.choice([-1, 1], (500, D))
     answers = by_trajectories(asked, mixture(rng, 2), places, rng, first=32, draws=4, pilot=512)
-    (first, n_first), (log_runs, n_points) = next(answers), next(answers)
-    assert n_points == 2 * n_first and log_runs.shape == (16, len(ROWS))
+    (first, n_first, seconds), (log_runs, n_points, _) = next(answers), next(answers)
+    assert n_points == 2 * n_first and log_runs.shape == (16, len(ROWS)) and seconds > 0
     truth = D * (np.log(2 * special.gamma(1.25)) - np.log(ROWS) / 4)
     for of_runs in (first, log_runs):
         error = special.logsumexp(of_runs, axis=0) - np.log(16) - truth
@@ -76,7 +76,7 @@ def test_modes_that_no_trajectory_joins(rng):
     base = TMixture(np.array([0.3, 0.7]), np.array([[0.1], [2.4]]) + np.zeros(D),
                     np.stack([1.2 * np.eye(D)] * 2))  # fmt: skip
     places = rng.normal(size=(500, D)) + 2.5 * (rng.random((500, 1)) < 0.2)
-    log_runs, _ = next(by_trajectories(asked, base, places, rng, first=64, draws=4, pilot=512))
+    log_runs, *_ = next(by_trajectories(asked, base, places, rng, first=64, draws=4, pilot=512))
     error = special.logsumexp(log_runs, axis=0) - np.log(16)
     error -= D / 2 * np.log(2 * np.pi) + np.logaddexp(ROWS, 0)
     relative = np.exp(log_runs - log_runs.max(axis=0))
