@@ -80,6 +80,16 @@ def test_the_word(case, draws_of):
     assert bool(said.remedies) == (kind != "notes")
 
 
+@pytest.mark.parametrize(
+    ("mean", "doubts", "remedy"),
+    [((0.1, 0.04), (), "second_estimate_seconds"), ((0.25, 0.04), (), "reference that reaches"),
+     ((0.1, 0.04), ("Why.",), "reference that reaches")],
+)  # fmt: skip
+def test_where_its_own_error_leaves_it_open_it_needs_time(mean, doubts, remedy, draws_of):
+    [said] = words(draws_of, mean=mean, doubts=doubts).remedies
+    assert remedy in said
+
+
 def test_the_largest_shifts_are_named(draws_of):
     """With what is not known of them: twice the standard error."""
     shifts = {
