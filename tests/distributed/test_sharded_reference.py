@@ -186,8 +186,8 @@ def test_find_map_is_that_of_one_machine(model, reference):
 def idata(model):
     # Two processes: each connects to the cluster itself.
     return pm.sample(
-        draws=150,
-        tune=150,
+        draws=75,
+        tune=75,
         chains=2,
         cores=2,
         random_seed=4,
@@ -198,19 +198,18 @@ def idata(model):
     )
 
 
-@pytest.mark.slow
 def test_sampling_finds_the_exact_posterior(idata, model):
-    """Within 4 standard errors: 300 correlated draws, and the error that the points add."""
+    """Within 4 standard errors: 150 correlated draws, and the error that the points add."""
     mean, sd = exact_moments()
     sigma = idata["posterior"]["sigma"]
     stats_ = ebm.compute_reference_stats(
-        idata.isel(draw=slice(0, None, 10)),
+        idata.isel(draw=slice(0, None, 5)),
         model=model,
         extend_inferencedata=False,
         progressbar=False,
     )
     added = float(stats_["reference_mcse"]["sigma"].sel(statistic="mean"))
-    error = np.hypot(sd / np.sqrt(300 / 4), added)
+    error = np.hypot(sd / np.sqrt(150 / 4), added)
     assert abs(float(sigma.mean()) - mean) < 4 * error
     assert abs(float(sigma.std()) / sd - 1) < 0.4
 

@@ -109,11 +109,11 @@ def two_gaussians():
 def sampled(two_gaussians):
     """The posterior as energies, by quadrature."""
     data, _ = two_gaussians
-    grid = ebm.reference.quadrature(-30, 30, 800)
+    grid = ebm.reference.quadrature(-30, 30, 400)
     model, components = mixture(data, [gaussian] * 2, [grid] * 2, [-1.0, 1.0], 2.0)
     with model:
         idata = pm.sample(
-            draws=1000, tune=1000, chains=2, cores=1, nuts_sampler="nutpie", random_seed=1,
+            draws=1000, tune=500, chains=2, cores=1, nuts_sampler="nutpie", random_seed=1,
             progressbar=False, quiet=True,
         )  # fmt: skip
     return model, components, idata

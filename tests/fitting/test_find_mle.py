@@ -22,7 +22,7 @@ def gaussian(x, mu, s):
 
 
 # Methods that maximise the likelihood, and fits that each is given.
-LIKELIHOOD = {"geyer": 50, "gradient_descent": 50, "exact_gradient": 20}
+LIKELIHOOD = {"geyer": 30, "gradient_descent": 30, "exact_gradient": 12}
 
 
 @pytest.mark.slow
