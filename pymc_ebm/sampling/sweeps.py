@@ -99,5 +99,7 @@ def _given_changes(state, u, first, thin, x, changes, values, n_values, local_ch
             if sweep >= 0:
                 changes[c] += changed
                 if (sweep + 1) % thin == 0:
-                    x[c, (sweep + 1) // thin - 1] = point
+                    # Number by number: the check of two arrays' shapes takes seconds to compile.
+                    for i in range(n_sites):
+                        x[c, (sweep + 1) // thin - 1, i] = point[i]
     return True

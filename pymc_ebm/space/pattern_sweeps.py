@@ -90,10 +90,10 @@ def pattern_sweep(
             at_start[b] += of_start
             at_end[b] += of_end
             if deaths:
-                x[i] = x[n - 1]
+                _copy(x[n - 1], x[i])
                 x[n - 1] = 0.0
             else:
-                x[i] = row
+                _copy(row, x[i])
                 accepted += after == n
             n = after
     return accepted / max(moves, 1)
@@ -106,7 +106,14 @@ def _packed(x):
     for i in range(x.shape[0]):
         if x[i, -1] == 1:
             if i != n:
-                x[n] = x[i]
+                _copy(x[i], x[n])
                 x[i] = 0.0
             n += 1
     return n
+
+
+@numba.njit
+def _copy(values, out):
+    """Number by number: the check of two arrays' shapes takes seconds to compile."""
+    for k in range(len(out)):
+        out[k] = values[k]
