@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -194,13 +195,17 @@ def _of_sites(table: NDArray, codes: NDArray) -> NDArray:
 
 def _of_pairs(model: Pairwise, codes: NDArray) -> NDArray:
     """Energies ``(B,)`` of codes ``(B, D)``."""
-    i, j = model.pairs.T
     energies = model.base[0] + _of_sites(model.single[0], codes)
-    for low in range(0, len(codes), 512):
-        some = codes[low : low + 512]
-        pair = model.pair[0][np.arange(len(i)), some[:, i], some[:, j]]
-        energies[low : low + 512] += pair.sum(axis=1)
-    return energies
+    return energies + _sums_over_pairs(codes, model.pairs, model.pair[0])
+
+
+@numba.njit(cache=True)
+def _sums_over_pairs(codes, pairs, tables):
+    sums = np.zeros(len(codes))
+    for b in range(len(codes)):
+        for p in range(len(pairs)):
+            sums[b] += tables[p, codes[b, pairs[p, 0]], codes[b, pairs[p, 1]]]
+    return sums
 
 
 def _pooled(of_anchors: NDArray, log_z: NDArray, steps: int = 30) -> NDArray:

@@ -76,18 +76,24 @@ def answers_to(
 
 def _stated(reference: Reference) -> Space:
     """What the reference says Z sums over: a truncated sum that is not complete is not all."""
-    space, points = reference.space, reference.points
-    looks = Sites.looks_like(points) if reference.discrete and points.ndim > 1 else None
+    space = reference.space
     if isinstance(space, WholeNumbers):
         # Chains go nowhere else.
-        return Sites.among(points) if reference.pool is not None else looks or space
+        if reference.pool is not None:
+            return Sites.among(reference.points)
+        return _looks_like_sites(reference) or space
     if not (reference.discrete and reference.exact) or reference.complete:
         return space
     if type(reference.support) is not Support:
         return reference.support
-    return looks or WholeNumbers(
+    return _looks_like_sites(reference) or WholeNumbers(
         reference.support.lower, reference.support.upper, reference.event_shape
     )
+
+
+def _looks_like_sites(reference: Reference) -> Sites | None:
+    points = reference.points
+    return Sites.looks_like(points) if reference.discrete and points.ndim > 1 else None
 
 
 def _first(way: Iterator[Answer], other: Iterator[Answer]) -> Iterator[Answer]:
