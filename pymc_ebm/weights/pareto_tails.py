@@ -153,21 +153,13 @@ def _fitted_k(log_weights: NDArray, r_eff: float = 1.0) -> float:
     top, n_tail = log_weights.max(), _tail_size(log_weights.size, r_eff)
     if not np.isfinite(top):
         return np.nan
+    smallest = np.partition(log_weights, -n_tail)[-n_tail]
     # Where the largest of so many tail weights is less than e times the smallest there is no tail:
     # with k = 0.7 it would be 25 times as large. A fit then follows the steps and ties of the bulk.
-    if n_tail >= 100:
-        if top - np.partition(log_weights, -n_tail)[-n_tail] < 1.0:
-            return -np.inf
+    # In a tail of ties the weights are bounded by a value that many points reach.
+    if smallest == top or (n_tail >= 100 and top - smallest < 1.0):
+        return -np.inf
     with np.errstate(all="ignore"):
         # The public function takes log-likelihoods, whose weights are exp(−log-likelihood).
-        try:
-            _, k = array_stats.psislw(-log_weights, r_eff=r_eff)
-            spread = _without_ties(log_weights)
-            if spread is not log_weights:
-                _, k = array_stats.psislw(-spread, r_eff=r_eff)
-        except ValueError as error:
-            if "same" not in str(error):
-                raise
-            # A tail of ties: the weights are bounded by a value that many points reach.
-            return -np.inf
+        _, k = array_stats.psislw(-_without_ties(log_weights), r_eff=r_eff)
     return float(k) if np.isfinite(k) else np.nan
