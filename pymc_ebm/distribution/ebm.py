@@ -18,6 +18,7 @@ from pymc_ebm.distribution.events import event_shape
 from pymc_ebm.distribution.integrals import wall_of
 from pymc_ebm.distribution.missing import Missing, holes_of, missing_entries, without_holes
 from pymc_ebm.distribution.moving_support import MovingSupport
+from pymc_ebm.distribution.named_errors import errors_of
 from pymc_ebm.distribution.observed import (
     as_integers,
     check_energy,
@@ -139,10 +140,11 @@ class EBM(Distribution):
         **kwargs,
     ):
         """Add the variable to the model on the context stack."""
-        try:
+        with errors_of("EBM", name):
             _check_keywords(cls, kwargs)
             energy = as_energy(energy, signature)
             variables = [as_parameter(p) for p in params]
+            energy.core_types(variables)  # refuses those of fewer dimensions than their signature
             holes = holes_of(observed)
             data = observed_values(observed if holes is None else without_holes(observed, holes))
             if holes is not None and not _event_shape(reference, energy, variables, data):
@@ -195,10 +197,6 @@ class EBM(Distribution):
                 dims=dims,
                 **kwargs,
             )
-        except (ValueError, TypeError, NotImplementedError, MemoryError) as error:
-            if isinstance(name, str) and not str(error).startswith("EBM "):
-                raise type(error)(f"EBM {name!r}: {error}") from error
-            raise
 
     @classmethod
     def dist(
@@ -283,4 +281,4 @@ def _check_keywords(cls, given) -> None:
                 f'EBM("x", {keyword}, energy=...).'
             )
         )
-        raise TypeError(f"EBM knows no keyword {keyword}=. {hint}")
+        raise TypeError(f"there is no keyword {keyword}=. {hint}")

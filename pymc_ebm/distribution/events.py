@@ -10,6 +10,7 @@ import pytensor.tensor as pt
 from numpy.typing import NDArray
 from pytensor.tensor.variable import TensorVariable
 
+from pymc_ebm.energy.calling import in_short
 from pymc_ebm.energy.energy import Energy
 from pymc_ebm.space.base import Space
 from pymc_ebm.space.guess import space_of
@@ -83,5 +84,5 @@ def _event_ndim(energy: Energy, params, data) -> int:
         )
         raise ValueError(
             f"the energy cannot be called with data of shape {data.shape} and parameters of "
-            f"{[p.ndim for p in placeholders]} dimensions: {str(error).rstrip('.')}. {hint}"
+            f"{[p.ndim for p in placeholders]} dimensions: {in_short(error)}. {hint}"
         ) from error

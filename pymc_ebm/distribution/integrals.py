@@ -125,10 +125,10 @@ def wall_of(
         return None
     return (
         f"the energy is +inf at x = {np.round(points[found], 4).tolist()} for some parameters and "
-        "finite for others, so the space of x moves with them. The points of the reference do not, "
-        "and the slope by the boundary would be missing. Give the bounds to "
-        "support=, as variables or as a function of the parameters, support=lambda *params: (low, "
-        "high), and leave them out of the energy."
+        "finite for others: the space of x moves with them, the points of the reference do not, "
+        "and the slope by the boundary would be missing. Give the bounds to support=, as variables "
+        "or as a function of the parameters, support=lambda *params: (low, high), and leave them "
+        "out of the energy."
     )
 
 

@@ -1,12 +1,13 @@
 """Calling a user's energy, and what to do where it cannot be called."""
 
 import inspect
+import re
 
 import numpy as np
 import pytensor.tensor as pt
 from pytensor.tensor.variable import TensorVariable
 
-__all__ = ["call", "call_hint", "returned"]
+__all__ = ["call", "call_hint", "in_short", "returned"]
 
 
 def returned(function, x, params) -> TensorVariable:
@@ -22,31 +23,37 @@ def call(function, x, params, names) -> TensorVariable:
     try:
         value = returned(function, x, params)
     except (IndexError, ValueError, TypeError) as error:
-        hint = call_hint(function, len(params), error) or _of_shapes(params, names)
+        hint = call_hint(function, len(params), error) or f"{_of_shapes(params, names)}."
         raise ValueError(
             f"The energy cannot be called with x of shape (batch, *event) = {x.type.shape} and "
-            f"parameters of {[p.ndim for p in params]} dimensions: {str(error).rstrip('.')}. {hint}"
+            f"parameters of {[p.ndim for p in params]} dimensions: {in_short(error)}. "
+            f"{hint[0].upper()}{hint[1:]}"
         ) from error
     if value.type.ndim != 1 or (x.type.shape[0] is None and value.type.shape[0] not in (None, 1)):
         raise ValueError(
             f"The energy of points of shape {('batch', *x.type.shape[1:])} has shape "
             f"{value.type.shape}, not ('batch',). Sum over the {x.ndim - 1} event axes and "
-            f"keep the batch axis. {_of_shapes(params, names)}"
+            f"keep the batch axis; {_of_shapes(params, names)}."
         )
     return value if value.dtype.startswith("float") else value.astype("float64")
+
+
+def in_short(error: Exception) -> str:
+    """The first sentence of what another library says."""
+    return re.split(r"\.\s|\n", str(error).strip())[0].rstrip(".")
 
 
 def _of_shapes(params, names) -> str:
     scalars = [n for n, p in zip(names, params, strict=True) if not p.ndim]
     if scalars:
         return (
-            f"If {', '.join(scalars)} hold a vector each observation shares, say so with "
-            "signature=, for example '(k)'."
+            f"if {', '.join(scalars)} hold a vector each observation shares, say so with "
+            "signature=, for example '(k)'"
         )
     return (
-        f"By their signature {', '.join(names)} are vectors or matrices: sum over their axes in "
+        f"by their signature {', '.join(names)} are vectors or matrices: sum over their axes in "
         "the energy, or pass their elements, EBM(..., *[v[i] for i in range(k)], ...), without "
-        "signature=."
+        "signature="
     )
 
 

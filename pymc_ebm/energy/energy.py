@@ -207,7 +207,6 @@ class Energy:
             except ValueError:
                 if n_points is None:
                     raise
-                self._splits[key, n_points] = self._split(key, n_points, names)
                 self._splits[key, None] = None
         flexible = self._splits[key, None]
         if flexible is not None:

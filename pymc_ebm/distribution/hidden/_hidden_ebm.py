@@ -18,6 +18,7 @@ from pymc_ebm.distribution.hidden.field import HiddenField
 from pymc_ebm.distribution.hidden.hidden_rv import HiddenRV
 from pymc_ebm.distribution.hidden.references import hidden_field
 from pymc_ebm.distribution.missing import holes_of, without_holes
+from pymc_ebm.distribution.named_errors import errors_of
 from pymc_ebm.distribution.observed import check_shape, observed_values
 from pymc_ebm.energy.energy import Energy, EnergyFunction, as_energy
 from pymc_ebm.energy.parameters import as_parameter, signature_of
@@ -127,7 +128,7 @@ class HiddenEBM(Distribution):
         **kwargs,
     ):
         """Add the variable to the model on the context stack."""
-        try:
+        with errors_of("HiddenEBM", name):
             theta, phi = ([as_parameter(p) for p in given] for given in (params, emission_params))
             if not isinstance(energy, Energy):
                 energy = as_energy(energy, signature_of([p.ndim for p in theta]))
@@ -161,10 +162,6 @@ class HiddenEBM(Distribution):
                 dims=dims,
                 **kwargs,
             )
-        except (ValueError, TypeError, NotImplementedError, MemoryError) as error:
-            if isinstance(name, str) and not str(error).startswith("HiddenEBM "):
-                raise type(error)(f"HiddenEBM {name!r}: {error}") from error
-            raise
 
     @classmethod
     def dist(cls, *params, spec: HiddenField, **kwargs):

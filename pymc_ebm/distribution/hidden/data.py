@@ -13,6 +13,7 @@ from pymc_ebm.distribution.captured import captured_names
 from pymc_ebm.distribution.hidden.emission import IMPOSSIBLE, Emission, Layout
 from pymc_ebm.distribution.missing import CODE
 from pymc_ebm.distribution.pilot import Unforeseeable, of_free_values
+from pymc_ebm.energy.calling import in_short
 from pymc_ebm.energy.initial_values import initial_values
 from pymc_ebm.reference.base import Reference
 
@@ -65,7 +66,7 @@ def layout_of(energy, theta, emission, phi, values, data, reference) -> Layout:
     except (IndexError, ValueError, TypeError) as error:
         raise ValueError(
             f"the energy cannot be called with states of shape {x.type.shape} and "
-            f"{len(theta)} parameters: {str(error).rstrip('.')}. Give it those that it takes."
+            f"{len(theta)} parameters: {in_short(error)}. Give it those that it takes."
         ) from error
     if reference is not None:
         event_ndim = len(reference.event_shape)
@@ -75,7 +76,7 @@ def layout_of(energy, theta, emission, phi, values, data, reference) -> Layout:
     except (IndexError, ValueError) as error:
         raise ValueError(
             f"the emission cannot be called with states of {event_ndim} axes and "
-            f"{len(phi)} parameters: {str(error).rstrip('.')}."
+            f"{len(phi)} parameters: {in_short(error)}."
         ) from error
     n_channels = found.ndim - event_ndim
     first = data.ndim - event_ndim - n_channels
