@@ -10,13 +10,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytensor
-from pytensor.compile.mode import Mode
+import pytensor.tensor as pt
+from pytensor.compile.mode import Mode, optdb
 from pytensor.compile.rewriting import inline_ofg_node
 from pytensor.graph.basic import Constant, Variable
 from pytensor.graph.replace import graph_replace
+from pytensor.graph.rewriting.basic import dfs_rewriter, node_rewriter
 from pytensor.graph.traversal import toposort
+from pytensor.scalar.math import Softplus
 from pytensor.tensor.einsum import Einsum
-from pytensor.tensor.elemwise import DimShuffle
+from pytensor.tensor.elemwise import DimShuffle, Elemwise
 from pytensor.tensor.variable import TensorVariable
 
 from pymc_ebm.energy.fingerprint import function_identity
@@ -24,8 +27,21 @@ from pymc_ebm.energy.hoisting import depends, expand, x_only_parts
 
 __all__ = ["SplitEnergy", "evaluate", "split_value"]
 
+
+@node_rewriter([Elemwise])
+def softplus_of_arrays(fgraph, node):
+    """Functions that NumPy has, in place of one that Python would call for every number."""
+    [x, *_] = node.inputs
+    if not isinstance(node.op.scalar_op, Softplus) or x.dtype != "float64":
+        return None
+    return [pt.maximum(x, 0.0) + pt.log1p(pt.exp(-pt.abs(x)))]
+
+
+# After all that makes a softplus of something else, and after derivatives.
+optdb.register("softplus_of_arrays", dfs_rewriter(softplus_of_arrays), "whole_arrays", position=48)
+
 # Python's interpreter runs a graph once faster than any backend compiles it.
-RUN_ONCE = Mode(linker="py", optimizer=None)
+RUN_ONCE = Mode(linker="py", optimizer=None).including("softplus_of_arrays")
 # Numbers of points that statistics are evaluated at together: 8 MiB an array.
 _BLOCK = 2**20
 # NumPy on whole arrays: for functions that are called a few times, each on many points. Fused

@@ -72,6 +72,24 @@ def test_a_limit_for_each_object(surveyed, survey, point):
     np.testing.assert_allclose(found[1:], slopes_of(truth, np.array(point)), atol=1e-4)
 
 
+@pytest.mark.usefixtures("interpreted")
+def test_truncated_regression(survey):
+    """A mean and a limit of its own for each object."""
+    limit, seen, z = survey[0][:9], survey[1][:9], np.linspace(-1, 1, 9)
+    with pm.Model() as model:
+        a, b = pm.Normal("a"), pm.Normal("b")
+        ebm.EBM("x", a + b * z, 0.9, energy=normal, support=(limit, np.inf), observed=seen)
+
+    def truth(a, b):
+        low = (limit - a - b * z) / 0.9
+        return stats.truncnorm(low, np.inf, loc=a + b * z, scale=0.9).logpdf(seen).sum()
+
+    for point in (np.array([0.4, 0.3]), np.array([-0.2, -0.5])):
+        found = value_and_slope(model, point)
+        np.testing.assert_allclose(found[0], truth(*point), atol=RESOLVED)
+        np.testing.assert_allclose(found[1:], slopes_of(truth, point), atol=1e-4)
+
+
 @pytest.mark.slow
 def test_report_and_draws_with_limits(surveyed, survey):
     """Every draw lies above the limit of its object, and the second estimate agrees."""

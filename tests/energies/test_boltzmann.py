@@ -3,10 +3,32 @@
 import itertools
 
 import numpy as np
+import pytest
 from scipy.special import logsumexp
 
 import pymc_ebm as ebm
 from pymc_ebm.energies import restricted_boltzmann
+
+
+@pytest.mark.parametrize(
+    "hidden", [12, pytest.param(20, marks=pytest.mark.slow)], ids=["12 hidden", "20 hidden"]
+)
+def test_a_hundred_visible_units(hidden, rng):
+    """Z over 2¹⁰⁰ visible states is a sum over the hidden ones, here by halves of these."""
+    w, a, b = rng.normal(0, 0.1, (100, hidden)), rng.normal(size=100) / 2, rng.normal(size=hidden)
+    half = np.array(list(itertools.product([0, 1], repeat=hidden // 2)))
+    first, second = np.hsplit(w, 2)
+    by_first, by_second = np.exp(half @ first.T + a), np.exp(half @ second.T)
+    own, others = half @ b[: hidden // 2], half @ b[hidden // 2 :]
+    truth = logsumexp([
+        logsumexp(np.log1p(e * by_second).sum(axis=1) + others) + o
+        for e, o in zip(by_first, own, strict=True)
+    ])  # fmt: skip
+    states = ebm.reference.enumeration([0, 1], shape=hidden, complete=True)
+    found = ebm.log_partition_at(
+        restricted_boltzmann, w.T, b, a, reference=states, signature="(d,h),(d),(h)"
+    )
+    np.testing.assert_allclose(found.log_partition, truth, rtol=1e-12)
 
 
 def test_hidden_units_by_brute_force(rng, values_of):

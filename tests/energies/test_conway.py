@@ -111,6 +111,32 @@ def articles():
     return np.array([int(r["art"]) for r in rows]), covariates
 
 
+# The same regression of log λ.
+OF_RATES = [-0.25307, -0.12563, 0.08758, -0.10608, 0.01192, 0.01265]
+
+
+@pytest.mark.usefixtures("interpreted")
+def test_maximum_likelihood_of_a_regression_of_rates(articles):
+    """The likelihood there, and a step of Newton's method that ends within the digits given."""
+    counts, covariates = articles
+    with pm.Model() as model:
+        beta = pm.Flat("beta", shape=6)
+        nu = pm.HalfFlat("nu", default_transform=None)
+        reference = ebm.reference.enumeration(range(101))
+        ebm.EBM(
+            "art", covariates @ beta, nu, energy=conway_maxwell_poisson, reference=reference,
+            observed=counts,
+        )  # fmt: skip
+    function = model.logp_dlogp_function(ravel_inputs=True)
+    function.set_extra_values({})
+    published = np.array([*OF_RATES, 0.3043])
+    value, slope = function(published)
+    assert abs(value + 1568.5698) < 5e-4
+    hessian = [(function(published + h)[1] - slope) / 1e-6 for h in 1e-6 * np.eye(7)]
+    step = -np.linalg.solve(hessian, slope)
+    assert (np.abs(step) < [*[1e-5] * 6, 1e-4]).all()
+
+
 # `glmmTMB(art ~ fem + mar + kid5 + phd + ment, family = compois)`: estimates, standard errors.
 BETA = [0.27266, -0.21922, 0.15294, -0.18046, 0.01613, 0.02715]
 SE = [0.139, 0.073, 0.082, 0.053, 0.036, 0.0030]

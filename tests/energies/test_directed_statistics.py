@@ -3,9 +3,11 @@
 from functools import partial
 
 import numpy as np
+import pymc as pm
 import pytest
 from scipy.special import comb
 
+import pymc_ebm as ebm
 from pymc_ebm.energies import (
     ctriples,
     dgwesp,
@@ -14,6 +16,7 @@ from pymc_ebm.energies import (
     istars,
     m2stars,
     mutual,
+    nodematch,
     ostars,
     to_adjacency,
     to_dyads,
@@ -71,6 +74,29 @@ def test_ties_of_a_directed_chain(values_of):
     assert x.tolist() == [1, 1, 0, 1, 0, 0]
     found = [values_of(s, x) for s in (ttriples, ctriples, m2stars, istars, ostars, mutual)]
     assert found == [1, 0, 1, 1, 1, 0]
+
+
+@pytest.mark.usefixtures("interpreted")
+def test_maximum_likelihood_of_five_networks(rng):
+    """Edges and nodematch, each with attributes of its own: logits of shares, and their errors."""
+    ties, alike = [], []
+    with pm.Model():
+        theta = pm.Flat("theta", shape=2)
+        for number in range(5):
+            kind = rng.permutation([0, 0, 1, 1] if number else [0, 0, 0, 1])
+            same = np.equal.outer(kind, kind)[~np.eye(4, dtype=bool)]
+            x = (rng.random(12) < np.where(same, 0.5, 0.2)).astype(int)
+            energy = ergm((edges, partial(nodematch, attribute=kind)))
+            ebm.EBM(f"x_{number}", theta, energy=energy, signature="(k)", observed=x[None])
+            ties.append(x)
+            alike.append(same)
+        fit = ebm.find_MLE(progressbar=False)
+    ties, alike = np.concatenate(ties), np.concatenate(alike)
+    n = np.array([(~alike).sum(), alike.sum()])
+    share = np.array([ties[~alike].mean(), ties[alike].mean()])
+    logit, variance = np.log(share / (1 - share)), 1 / (n * share * (1 - share))
+    np.testing.assert_allclose(fit.estimate["theta"], [logit[0], logit[1] - logit[0]], atol=1e-5)
+    np.testing.assert_allclose(fit.se["theta"], np.sqrt([variance[0], variance.sum()]), rtol=1e-4)
 
 
 def test_directed_dyads_there_and_back(rng):

@@ -96,6 +96,42 @@ def test_closed_forms():
     np.testing.assert_allclose(found, [*truths.values(), truths["kendall"]], rtol=1e-12)
 
 
+def log_permanent(matrix):
+    """By Ryser's formula, a sum over sets of columns."""
+    n = len(matrix)
+    sets = np.arange(1, 2**n)[:, None] >> np.arange(n) & 1
+    return np.log(((-1.0) ** (n - sets.sum(axis=1)) * (sets @ matrix.T).prod(axis=1)).sum())
+
+
+def test_permanents():
+    """Z of the footrule and of Spearman's distance of nine items is a permanent."""
+    orders = ebm.space.permutations(9).all_states()
+    q = ebm.reference.enumeration(orders, complete=True, support="permutations")
+    alpha, apart = 0.15, np.abs(np.subtract.outer(range(9), range(9)))
+    found = [ebm.log_partition_at(mallows(d, orders[0]), alpha, reference=q).log_partition
+             for d in ("footrule", "spearman")]  # fmt: skip
+    truth = [log_permanent(np.exp(-alpha * d)) for d in (apart, apart**2)]
+    np.testing.assert_allclose(found, truth, rtol=1e-10)
+
+
+def test_expected_distances():
+    """By the slope of log Z at E = α d / n, n = 5: sums over 120 orders; Kendall's closed form."""
+    orders, alpha = np.array(list(itertools.permutations(range(1, 6)))), pt.dscalar("alpha")
+    q = ebm.reference.enumeration(orders, complete=True, support="permutations")
+    log_z = [ebm.log_partition(mallows(d, orders[0]), alpha / 5, reference=q) for d in DISTANCES]
+    slopes = [pytensor.grad(z, alpha) for z in log_z]
+    function = pytensor.function([alpha], slopes, mode="FAST_COMPILE")
+    for value in (0.7, 2.5):
+        truth = []
+        for distance in DISTANCES:
+            d = compiled(distance, 5)(orders, orders[0])
+            truth.append(d @ np.exp(-value / 5 * d) / np.exp(-value / 5 * d).sum())
+        np.testing.assert_allclose(-5 * np.array(function(value)), truth, rtol=1e-10)
+        i, r = np.arange(1, 6), value / 5
+        closed = 5 / np.expm1(r) - (i / np.expm1(i * r)).sum()
+        assert np.isclose(truth[0], closed, rtol=1e-12)
+
+
 def test_words():
     with pytest.raises(ValueError, match=r"'bubble' is unknown. Use one of 'kendall', 'footrule'"):
         mallows("bubble")

@@ -17,6 +17,18 @@ def bingham(b):
     return np.log(2 * np.pi * integrate.quad(ring, -1, 1, epsabs=0, epsrel=1e-11)[0])
 
 
+def kent(kappa, beta):
+    """Log ∫ exp(κ z + β (x² − y²)) over the sphere, by Bessel functions around the mean."""
+    ring = lambda t: special.ive(0, beta * (1 - t**2)) * np.exp(beta * (1 - t**2) + kappa * (t - 1))
+    return kappa + np.log(2 * np.pi * integrate.quad(ring, -1, 1, epsabs=0, epsrel=1e-11)[0])
+
+
+def two_modes_of_an_angle(kappa):
+    """Log ∫ exp(κ cos x + κ/2 cos 2(x − 0.3)) over the circle."""
+    density = lambda x: np.exp(kappa * (np.cos(x) + np.cos(2 * (x - 0.3)) / 2))
+    return np.log(integrate.quad(density, -np.pi, np.pi, epsabs=0, epsrel=1e-11)[0])
+
+
 KAPPA = 7.0
 CASES = {
     "von Mises": (
@@ -24,6 +36,10 @@ CASES = {
     ),
     "von Mises of hours": (
         space.circle(0, 24), lambda x, k: -k * np.cos(np.pi / 12 * x), np.log(24 * np.i0(KAPPA)),
+    ),
+    "generalised von Mises": (
+        space.circle(), lambda x, k: -k * (np.cos(x) + np.cos(2 * (x - 0.3)) / 2),
+        two_modes_of_an_angle(KAPPA),
     ),
     "sine model of two angles": (
         space.circle().of_events((2,)),
@@ -47,6 +63,11 @@ CASES = {
     "Bingham": (
         space.sphere(3), lambda x, k: k * (x**2 @ [1.0, 0.3, -0.5]),
         bingham(KAPPA * np.array([1.0, 0.3, -0.5])),
+    ),
+    "Kent": (
+        space.sphere(3),
+        lambda x, k: -k * x[..., 2] - 0.4 * k * (x[..., 0] ** 2 - x[..., 1] ** 2),
+        kent(KAPPA, 0.4 * KAPPA),
     ),
 }  # fmt: skip
 

@@ -63,6 +63,27 @@ def test_a_box_and_its_map(rng, seed):
     assert level_error(q, energies) < 0.05
 
 
+def test_a_chain_of_coupled_quartics(rng, seed):
+    """φ⁴ on a line of twelve: the transfer operator on a grid, within 4 reported errors."""
+
+    def energy(x, j):
+        return (x**4 - 2 * x**2).sum(-1) - j * (x[..., 1:] * x[..., :-1]).sum(-1)
+
+    grid = np.linspace(-3.5, 3.5, 401)
+    own = 2 * grid**2 - grid**4
+    truth = own
+    for _ in range(11):
+        between = 0.6 * np.outer(grid, grid) + np.log(grid[1] - grid[0])
+        truth = own + logsumexp(truth[:, None] + between, axis=0)
+    truth = logsumexp(truth) + np.log(grid[1] - grid[0])
+    q = annealed(
+        energy, 0.6, data=rng.choice([-1, 1], size=(50, 1)) + 0.4 * rng.normal(size=(50, 12)),
+        particles=64, draws=4, random_seed=seed, progressbar=False,
+    )  # fmt: skip
+    found = ebm.log_partition_at(energy, 0.6, reference=q)
+    assert abs(found.log_partition - truth) < 4 * found.mcse < 0.4
+
+
 def test_random_walks_where_the_energy_has_no_slope(rng, seed):
     """E = floor(|x|) in two dimensions: Z = (2 Σ_k exp(−k))²."""
     energy = lambda x, b: b * pt.floor(abs(x)).sum(-1)

@@ -66,6 +66,20 @@ def test_counts_by_steps(rng, seed):
     assert within_its_error(q, at_four(q.points), logsumexp(-at_four(grid)), 0.1)
 
 
+def test_a_chain_of_angles(rng, seed):
+    """XY spins on a line of eight: log Z = 8 log 2π + 7 log I₀(J)."""
+
+    def energy(x, j):
+        return -j * pt.cos(x[..., 1:] - x[..., :-1]).sum(-1)
+
+    q = annealed(
+        energy, 1.5, data=rng.uniform(-np.pi, np.pi, size=(20, 8)), support="circle",
+        particles=48, draws=4, random_seed=seed, progressbar=False,
+    )  # fmt: skip
+    found = -1.5 * np.cos(np.diff(q.points, axis=1)).sum(axis=1)
+    assert within_its_error(q, found, 8 * np.log(2 * np.pi) + 7 * np.log(np.i0(1.5)), 0.2)
+
+
 def test_starts_are_for_real_numbers(rng):
     with pytest.raises(ValueError, match="places of modes of real numbers"):
         annealed(
