@@ -26,12 +26,17 @@ WITH_BLOCKS = [p for p in PAGES if BLOCK.search(p.read_text(encoding="utf-8"))]
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("short_chains")
 @pytest.mark.parametrize("page", WITH_BLOCKS, ids=lambda p: str(p.relative_to(ROOT)))
 def test_blocks_run(page, monkeypatch):
     # The pages show PyMC's defaults; a few draws are enough to run them, too few to judge chains.
     few = partial(pm.sample, draws=100, tune=150, chains=2, cores=1, random_seed=1)
     quiet = partial(few, compute_convergence_checks=False, progressbar=False)
     monkeypatch.setattr(pm, "sample", quiet)
+    chain = partial(pymc_ebm.sampling.markov_chain, draws=200, tune=300)
+    monkeypatch.setattr(pymc_ebm.sampling, "markov_chain", chain)
+    judged = partial(pymc_ebm.compute_reference_stats, second_estimate_seconds=1.0)
+    monkeypatch.setattr(pymc_ebm, "compute_reference_stats", judged)
     monkeypatch.chdir(ROOT)
     text = page.read_text(encoding="utf-8")
     namespace: dict = {}

@@ -14,7 +14,7 @@ from benchmarks.trust import judge as judging
 @pytest.mark.slow
 @pytest.mark.parametrize("setup", trust.tenth(), ids=lambda s: f"{s.family}: {s.name}")
 def test_no_wrong_posterior_is_called_ok(setup):
-    verdict = judging.judge(setup, seconds=3.0)
+    verdict = judging.judge(setup, draws=50, seconds=2.0)
     assert (verdict.truth, verdict.word) != ("wrong", "ok"), verdict
     if verdict.truth == "sound" and not verdict.by_luck:
         assert verdict.word != "failed", verdict.reasons
