@@ -21,21 +21,21 @@ def log_z(s):
 @pytest.mark.usefixtures("interpreted")
 @pytest.mark.parametrize("method, groups", [("iid", 1000), ("sobol", 16)])
 def test_errors_are_those_of_the_closed_form(method, groups, seed):
-    """Over 100 seeds error/mcse has the variance of Student's t: 1 or 15/13, and the mean 0.
+    """Over 60 seeds error/mcse has the variance of Student's t: 1 or 15/13, and the mean 0.
 
-    The mean of 100 has a standard error of 0.1, the mean square one of √2/10 or, of a t with 15
-    degrees of freedom, 0.19: four of them.
+    The mean of 60 has a standard error of 0.13, the mean square one of 0.18 or, of a t with 15
+    degrees of freedom, 0.25: four of them.
     """
     z = []
-    for k in range(100):
+    for k in range(60):
         q = ebm.reference.independent(
             pm.Normal.dist(2, 4), 1024 if method == "sobol" else 1000, method, random_seed=seed + k
         )
         found = ebm.log_partition_at(gaussian, 2.0, reference=q)
         z.append((found.log_partition - log_z(2.0)) / found.mcse)
-    assert abs(np.mean(z)) < 0.4
+    assert abs(np.mean(z)) < 0.52
     freedom = groups - 1
-    assert abs(np.mean(np.square(z)) - freedom / (freedom - 2)) < (0.8 if groups == 16 else 0.6)
+    assert abs(np.mean(np.square(z)) - freedom / (freedom - 2)) < (1.0 if groups == 16 else 0.73)
 
 
 @pytest.mark.usefixtures("interpreted")

@@ -1,6 +1,7 @@
 """Every method on models with known estimates, models of other kinds, and what is refused."""
 
 import csv
+from functools import partial
 
 import numpy as np
 import pymc as pm
@@ -221,8 +222,8 @@ def test_mixture_of_two_gaussians(rng):
 def test_florentine_marriages(seed, monkeypatch):
     """−1.674 ± 0.0015 and 0.1546 ± 0.0021 by long chains, standard errors 0.351 and 0.589.
 
-    The default reference has one seed; here another. Its mcse of 0.0017 and 0.0027 makes 0.01 a
-    bar of 3.5 standard errors.
+    The default reference has one seed; here another, and half the sweeps. Its mcse of 0.0024 and
+    0.0038 makes 0.015 a bar of 3.5 standard errors.
     """
     ties = np.loadtxt("tests/data/florentine_marriage.csv", delimiter=",", skiprows=1, dtype=str)
     families = sorted({*ties.ravel(), "Pucci"})
@@ -230,7 +231,10 @@ def test_florentine_marriages(seed, monkeypatch):
     i, j = np.searchsorted(families, ties).T
     a[i, j] = a[j, i] = 1
     pooled = anchored_chains.pooled
-    other = lambda *args, random_seed, **kwargs: pooled(*args, random_seed=seed, **kwargs)
+
+    def other(*args, random_seed, sampler, **kwargs):
+        return pooled(*args, random_seed=seed, sampler=partial(sampler, thin=1), **kwargs)
+
     monkeypatch.setattr(anchored_chains, "pooled", other)
     with pm.Model() as model:
         theta = pm.Normal("theta", 0, 5, shape=2)
@@ -238,9 +242,9 @@ def test_florentine_marriages(seed, monkeypatch):
         ebm.EBM("x", theta, energy=energy, signature="(k)", observed=to_dyads(a)[None])
         fit = ebm.find_MLE(progressbar=False)
     assert fit.converged
-    assert (abs(fit.estimate["theta"] - [-1.674, 0.155]) < 0.01).all()
+    assert (abs(fit.estimate["theta"] - [-1.674, 0.155]) < 0.015).all()
     np.testing.assert_allclose(fit.se["theta"], [0.351, 0.589], rtol=0.03)
-    assert (fit.mcse["theta"] < 0.004).all()
+    assert (fit.mcse["theta"] < 0.0057).all()
     # Where the network fills up, log Z is that of nearly complete graphs: missing ties have the
     # logit −(θ_1 + 14 θ_2), and two of one family share a triangle, so that e^θ_2 more are missing.
     q = model["x"].owner.op.spec.reference
