@@ -1,5 +1,6 @@
 """`EBM` without a reference: what it makes of lattices, networks and vectors of discrete values."""
 
+import arviz as az
 import numpy as np
 import pymc as pm
 import pytest
@@ -77,6 +78,36 @@ def test_a_start_at_which_chains_stand_still():
         beta = pm.HalfNormal("beta", 40, initval=40.0)
         ebm.EBM("spins", beta, energy=ising, observed=spins, progressbar=False)
     assert 0.05 < reference_of(model).pool.anchors[0, 0] < 0.5
+
+
+@pytest.mark.slow
+def test_elpds_of_lattices_compare(kaufman, rng):
+    """4 × 5 spins with and without a field of 0: every level of log Z is known."""
+    spins = rng.choice([-1, 1], size=(10, 4, 5))
+    beta, found = rng.normal(0.1, 0.01, (2, 4)), {}
+    for name, fields in {"with": ["field"], "without": []}.items():
+        with pm.Model():
+            params = [pm.Normal(n) for n in ("beta", *fields)]
+            ebm.EBM("x", *params, energy=ising, observed=spins)
+            idata = az.from_dict({"posterior": {"beta": beta, **{n: 0 * beta for n in fields}}})
+            found[name] = pm.compute_log_likelihood(idata, progressbar=False)
+    bonds = (spins * (np.roll(spins, 1, 1) + np.roll(spins, 1, 2))).sum((1, 2))
+    log_z = np.array([kaufman(4, 5, b) for b in beta.ravel()]).reshape(2, 4, 1)
+    for tree in found.values():
+        log_p = tree["log_likelihood"]["x"].to_numpy()
+        np.testing.assert_allclose(log_p, beta[..., None] * bonds - log_z, atol=1e-8)
+    assert abs(az.compare(found)["elpd_diff"]).max() < 1e-6
+
+
+def test_seventeen_symptoms_are_enumerated(rng):
+    i, k = np.triu_indices(17, 1)
+    energy = lambda x, h, j: -(x * h).sum(-1) - (x[..., i] * x[..., k] * j).sum(-1)
+    with pm.Model() as model:
+        h, j = pm.Normal("h", shape=17), pm.Normal("j", shape=136)
+        data = rng.integers(0, 2, size=(500, 17))
+        ebm.EBM("x", h, j, energy=energy, signature="(a),(b)", observed=data)
+    q = reference_of(model)
+    assert q.level == "exact" and q.complete and q.n_points == 2**17
 
 
 @pytest.mark.slow

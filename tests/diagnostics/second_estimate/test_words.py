@@ -152,7 +152,23 @@ def vectors_of_counts_that_end_early(rng):
     return model, np.linspace(3, 12, 200)
 
 
+def chains_that_never_cross(rng):
+    """Three of four chains in a mode of half the mass, in 20 dimensions: off by five sds."""
+    apart = 6 / np.sqrt(20)
+    energy = lambda x, h: -pt.logaddexp(h - (x**2).sum(-1) / 2, -((x - apart) ** 2).sum(-1) / 2)
+    events = lambda far: rng.normal(size=(*far.shape, 20)) + apart * far[..., None]
+    draws = events(np.repeat([[0], [0], [0], [1]], 500, axis=1))
+    with warnings.catch_warnings():  # that so few groups tell no error
+        warnings.simplefilter("ignore")
+        q = ebm.reference.chain(energy, 0.0, draws=draws)
+    with pm.Model() as model:
+        h = pm.Normal("h", 0, 3)
+        ebm.EBM("x", h, energy=energy, reference=q, observed=events(rng.random(100) < 0.5))
+    return model, np.linspace(-4, 4, 200)
+
+
 WRONG = [
+    pytest.param(chains_that_never_cross, marks=pytest.mark.slow),
     vectors_of_counts_that_end_early,
     uniform_over_the_data,
     truncated_before_the_model_ends,
@@ -253,7 +269,22 @@ def a_network_with_triangles(rng):
     return model, np.linspace(-0.8, 0.6, 200)
 
 
+def a_catalogue_in_order(rng):
+    """Entries of three numbers, sorted by the first."""
+    draws = rng.normal(0, 3, (40_000, 3))
+    log_density = lambda x: stats.norm(0, 3).logpdf(x).sum(axis=-1)
+    energy = lambda x, s: (x**2).sum(-1) / (2 * s**2)
+    with warnings.catch_warnings():  # that they are sorted
+        warnings.simplefilter("ignore")
+        q = ebm.reference.from_draws(draws[np.argsort(draws[:, 0])], log_density)
+    with pm.Model() as model:
+        s = pm.HalfNormal("s", 5)
+        ebm.EBM("x", s, energy=energy, reference=q, observed=rng.normal(0, 2, (20, 3)))
+    return model, np.linspace(0.8, 4, 200)
+
+
 RIGHT = [
+    a_catalogue_in_order,
     a_network_with_triangles,
     events_of_a_population,
     heavy_tails_by_a_fit,
@@ -270,6 +301,27 @@ RIGHT = [
 @pytest.mark.parametrize("made", RIGHT)
 def test_a_sound_posterior_is_ok(made, rng):
     report = judged(*made(rng))
+    assert report.status == "ok", report.reasons
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("interpreted")
+def test_particles_of_runs_in_fifty_dimensions(rng):
+    """Each run's points have its own estimate of Z at s = 1: draws whose density is not known."""
+    runs, n, n_dim = 16, 2000, 50
+    y = rng.normal(size=(runs, n, n_dim))
+    log_z = n_dim * np.log(2 * np.pi) / 2 + rng.normal(0, 0.05, runs)
+    log_base = (y**2).sum(-1) / 2 + log_z[:, None] - np.log(runs * n)
+    q = ebm.reference.Reference(
+        points=y.reshape(-1, n_dim),
+        log_weights=log_base.ravel(),
+        groups=np.repeat(np.arange(runs), n),
+    )
+    with pm.Model() as model:
+        s = pm.HalfNormal("s", 5)
+        energy = lambda x, s: (x**2).sum(-1) / (2 * s**2)
+        ebm.EBM("x", s, energy=energy, reference=q, observed=rng.normal(size=(100, n_dim)))
+    report = judged(model, np.linspace(0.9, 1.1, 400))
     assert report.status == "ok", report.reasons
 
 
