@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-import numba
 import numpy as np
 
 from pymc_ebm.diagnostics.second_estimate.question import Answer, CannotTell, Question, TooLong
@@ -18,9 +17,9 @@ from pymc_ebm.reference.annealing.patterns import PatternMoves
 from pymc_ebm.reference.annealing.population import NoWay
 from pymc_ebm.reference.annealing.runs import log_weights, run
 from pymc_ebm.reference.annealing.schedule import schedule
+from pymc_ebm.reference.annealing.site_changes import sweep_by_changes
 from pymc_ebm.space._points import Points
 from pymc_ebm.space.base import Space
-from pymc_ebm.space.clusters import draw_code
 from pymc_ebm.space.sites import Sites
 
 __all__ = ["by_moves"]
@@ -172,7 +171,7 @@ class _BySites(_Asked):
         function, at_end = self._changes[end - 1]
         at_start = self._changes[max(start, 1) - 1][1]
         codes = self._sites.codes(population.states)
-        _sweep(
+        sweep_by_changes(
             codes, rng.random(codes.shape), self._sites.values, self._sites.n_values, self._base,
             np.array([of_base, 0.0 if start == 0 else 1 - beta, beta]), function, at_start, at_end,
         )  # fmt: skip
@@ -194,29 +193,3 @@ class _ByPatterns(_Asked):
 
     def _moved(self, population, beta, scale, rng):
         return self._moves.move(population, beta, scale, rng)
-
-
-# Not cached on disk: each `local_change` is a type of its own.
-@numba.njit
-def _sweep(codes, u, values, n_values, base, shares, local_change, at_start, at_end):
-    """Draw every site of every particle given the others, under a mixture of three energies."""
-    n_particles, n_sites = codes.shape
-    weight, point = np.empty(values.shape[1]), np.empty(n_sites, dtype=values.dtype)
-    for b in range(n_particles):
-        s = codes[b]
-        for i in range(n_sites):
-            point[i] = values[i, s[i]]
-        for i in range(n_sites):
-            n = n_values[i]
-            for v in range(n):
-                change = 0.0
-                if v != s[i]:
-                    if shares[0] > 0:
-                        change += shares[0] * (base[i, v] - base[i, s[i]])
-                    if shares[1] > 0:
-                        change += shares[1] * local_change(point, i, values[i, v], *at_start)
-                    if shares[2] > 0:
-                        change += shares[2] * local_change(point, i, values[i, v], *at_end)
-                weight[v] = np.inf if np.isnan(change) else change
-            s[i] = draw_code(weight[:n], u[b, i])
-            point[i] = values[i, s[i]]

@@ -27,6 +27,7 @@ def level_of_sites(
     pilot: int = 512,
     runs: int = 16,
     particles: int = 64,
+    most_sites: int = 400,
 ) -> tuple[float, float] | None:
     """Log Z and its standard error in nats, by independent runs from a product law of the sites.
 
@@ -41,15 +42,17 @@ def level_of_sites(
     rng : numpy.random.Generator
     pilot, runs, particles : int
         Particles of the pilot, runs, and particles of each.
+    most_sites : int
+        Of an energy that is no sum over pairs, as a change may depend on all of them.
 
     Returns
     -------
     tuple of float, or None
-        None where the energy is no sum over sites and pairs of sites: single sites then cost an
-        energy each.
+        None where the energy is no sum over sites and pairs of sites and does not say what a new
+        value changes: single sites then cost an energy each. None too beyond `most_sites`.
     """
     space = SitesByGibbs(energy, [list(theta)], data, sites, rng)
-    if not space.by_pairs:
+    if not (space.by_pairs or (space.by_changes and space.n_dim <= most_sites)):
         return None
     nothing = lambda part: None
     legs = schedule(space, 1, pilot, rng, nothing)

@@ -113,7 +113,7 @@ def _params(row) -> tuple:
 
 
 def changes_of(energy) -> Callable | None:
-    """The compiled `local_change` of an energy of patterns; None where it has none."""
+    """The compiled `local_change` of an energy; None where it has none."""
     from numba.core.dispatcher import Dispatcher
 
     found = getattr(energy.function, "local_change", None)

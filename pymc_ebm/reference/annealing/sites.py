@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pymc_ebm.reference.annealing.patterns import changes_of
 from pymc_ebm.reference.annealing.population import Population
 from pymc_ebm.space.sites import Sites
 from pymc_ebm.weights.normalised import normalise
@@ -25,8 +26,8 @@ class SitesByGibbs:
     """Events of finite states as codes ``(B, D)``; the base law is a product over sites.
 
     Where energies are sums over sites and pairs of sites, U_β is one too, and sweeps are compiled
-    and end with a move of clusters where that is one of couplings. Elsewhere the energy is
-    evaluated at every value of a site.
+    and end with a move of clusters where that is one of couplings. They are compiled, too, where
+    the energy has a `local_change`. Elsewhere it is evaluated at every value of a site.
 
     Parameters
     ----------
@@ -62,12 +63,20 @@ class SitesByGibbs:
             if found is not None:
                 terms.append(found)
         self._terms = terms if len(terms) == 1 + len(anchors) else None
+        self._change = None if self._terms is not None else changes_of(energy)
+        if self._change is not None:
+            self._check(self._change, sites.codes(data.reshape(len(data), -1)), rng)
         self._sweeps: dict = {}
 
     @property
     def by_pairs(self) -> bool:
         """Whether energies at all anchors are sums over sites and pairs."""
         return self._terms is not None
+
+    @property
+    def by_changes(self) -> bool:
+        """Whether, if they are not, the energy says what a new value changes."""
+        return self._change is not None
 
     def draw(self, rng: np.random.Generator, draws: int) -> NDArray:
         """Codes ``(draws, D)`` from the base law."""
@@ -106,7 +115,9 @@ class SitesByGibbs:
     def move(self, population: Population, beta: float, scale, rng) -> tuple[Population, float]:
         """Sweep once over all sites of every particle."""
         codes = population.states.copy()
-        if self._terms is None:
+        if self._change is not None:
+            self._sweep_by_changes(population, codes, beta, rng)
+        elif self._terms is None:
             self._sweep_by_energy(population, codes, beta, rng)
         else:
             start, end = self._terms[population.start], self._terms[population.end]
@@ -134,6 +145,39 @@ class SitesByGibbs:
             self._sweeps[key] = pairwise_sweeps(local, self._sites, clusters), width
         return self._sweeps[key]
 
+    def _check(self, change, codes, rng, most=64):
+        """Compare with differences of the energy, of a new value of a site of the data."""
+        codes = codes[rng.integers(len(codes), size=most)]
+        sites = rng.choice(np.flatnonzero(self._sites.n_values > 1), size=most)
+        changed = codes.copy()
+        steps = rng.integers(1, self._sites.n_values[sites])
+        changed[np.arange(most), sites] += steps
+        changed[np.arange(most), sites] %= self._sites.n_values[sites]
+        before, after = (self.potential(1, c)[0] for c in (codes, changed))
+        params = _params(self._anchors[0])
+        values = self._sites.values[sites, changed[np.arange(most), sites]]
+        points = self._sites.points(codes).reshape(most, -1)
+        for x, site, value, truth in zip(points, sites, values, after - before, strict=True):
+            found = change(x, site, value, *params)
+            if np.isfinite(truth) and not abs(found - truth) <= 1e-8 * (1 + abs(before).max()):
+                raise ValueError(
+                    f"The local_change of the energy is {found} where site {site} becomes {value}, "
+                    f"and the energy changes by {truth}. Correct local_change, or delete the "
+                    "attribute."
+                )
+
+    def _sweep_by_changes(self, population, codes, beta, rng):
+        from pymc_ebm.reference.annealing.site_changes import sweep_by_changes  # brings numba
+
+        start, end = population.start, population.end
+        at_start, at_end = (_params(self._anchors[max(k, 1) - 1]) for k in (start, end))
+        shares = np.array([0.0, 0.0, beta])
+        shares[min(start, 1)] += 1 - beta
+        sweep_by_changes(
+            codes, rng.random(codes.shape), self._sites.values, self._sites.n_values, -self._log_p,
+            shares, self._change, at_start, at_end,
+        )  # fmt: skip
+
     def _sweep_by_energy(self, population, codes, beta, rng):
         rows = np.arange(len(codes))
         for site in np.flatnonzero(self._sites.n_values > 1):
@@ -147,6 +191,10 @@ class SitesByGibbs:
             chosen = (rng.random((len(codes), 1)) * ends[:, -1:] >= ends).sum(axis=1)
             possible = ends[:, -1] > 0
             codes[:, site] = np.where(possible, np.minimum(chosen, n - 1), codes[rows, site])
+
+
+def _params(row) -> tuple:
+    return tuple(np.asarray(v)[()] for v in row)
 
 
 def _mixed(start, end, beta):
