@@ -106,6 +106,8 @@ def check(
     if unusable := faults.energies(own_mode, at_mode):
         return _failed(*unusable)
     if not around.known:
+        if unusable := faults.slopes(own_start, at_start):
+            return _failed(*unusable)
         return _failed(
             [
                 "No mode with a finite log-probability and curvature was found from "
@@ -123,8 +125,14 @@ def check(
     checks = [c for c in checks if c.before_sampling]
     record = record_of(_as_posterior(points), normalisers, checks=checks, progressbar=progressbar)
     verdict = judged(record, checks, limits)
-    looked = f"Looked at {at_start}, {at_mode} and {draws} draws around it."
-    return replace(verdict, reasons=(*verdict.reasons, looked))
+    looked = [f"Looked at {at_start}, {at_mode} and {draws} draws around it."]
+    if around.found and around.gained > 0.1:
+        looked.append(
+            f"A first search for the mode stopped {around.gained:.3g} nats below it, at the end of "
+            "a domain say, as pm.find_MAP may do without a word: use "
+            "find_MLE(include_prior=True) for the mode."
+        )
+    return replace(verdict, reasons=(*verdict.reasons, *looked))
 
 
 def _no_maximum(normalisers: Normalisers) -> tuple[list[str], list[str]] | None:
@@ -149,6 +157,8 @@ class _NormalApproximation:
         Whether the curvature is finite.
     found : bool
         Whether the log-probability is at a maximum there.
+    gained : float
+        Nats by which the mode is above where the first search for it ended.
     """
 
     def __init__(self, model, start, progressbar):
@@ -169,12 +179,13 @@ class _NormalApproximation:
 
         with progress(progressbar) as bar, np.errstate(all="ignore"):
             bar.add_task("Posterior mode", total=None)
-            mode, size, value = flat.data, 1.0, np.inf
+            mode, size, value, ends = flat.data, 1.0, np.inf, []
             # Where twelve searches have not found the mode, more do not.
             for _ in range(12):
                 # A first step beyond the domain of parameters ends a search: on with smaller ones.
                 mode, endless = _minimum(downhill, mode, size)
                 before, (value, slope) = value, downhill(mode)
+                ends.append(value)
                 hessian = np.array(
                     [
                         (downhill(mode + h)[1] - downhill(mode - h)[1]) / (2 * difference)
@@ -189,7 +200,7 @@ class _NormalApproximation:
                 if self.found or (endless and np.isinf(above)):
                     break
                 size = size if before - value > near else size / 10
-        self._mode, self.mode = mode, self._point(mode)
+        self._mode, self.mode, self.gained = mode, self._point(mode), ends[0] - ends[-1]
 
     def draws(self, number: int, rng: np.random.Generator) -> list[dict]:
         widths, axes = np.linalg.eigh(self._hessian)

@@ -41,6 +41,8 @@ class Limits:
         any points made alike or, where that is less, as a second estimate bounds what these did.
     aimed_share : float
         The share that advice on a number of draws aims at.
+    most_draws : float
+        Draws beyond which advice names another kind of reference, and no number.
     bits_lost : float
         Bits of the posterior that the estimates may lose (arXiv:2509.07221), by the same two.
     high_khat_share : float
@@ -85,6 +87,7 @@ class Limits:
     effective_share: float = 0.05
     added_share: float = 0.1
     aimed_share: float = 0.05
+    most_draws: float = 1e7
     bits_lost: float = 0.2
     high_khat_share: float = 0.01
     most_khat: float = 1.0

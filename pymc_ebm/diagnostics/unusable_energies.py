@@ -83,6 +83,25 @@ class EnergyFaults:
                 )
         return (reasons, remedies) if reasons else None
 
+    def slopes(self, point: Mapping[str, NDArray], where: str) -> Fault | None:
+        """Reasons and remedies where an energy has a value and its slope by a parameter is NaN."""
+        for name, log_weights, values in self._at(point):
+            index = log_weights.without_slope(values)
+            if index is None:
+                continue
+            place = np.array2string(log_weights.reference.points[index], precision=4, threshold=6)
+            return (
+                [
+                    f"The slope of the energy of {name} by its parameters is NaN at {place}, a "
+                    f"point of its reference, at {where}."
+                ],
+                [
+                    "Write what underflows there in logs, such as pt.log(pt.erfcx(z)) - z**2 for "
+                    "pt.log(pt.erfc(z)), or limit the space by support=."
+                ],
+            )
+        return None
+
     def _at(self, point):
         outputs = self._parameters(point)
         first = 0

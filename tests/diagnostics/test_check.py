@@ -66,8 +66,36 @@ def test_mode_next_to_the_end_of_a_domain(start, rng):
         energy, q = lambda x, s: s * x**2, ebm.reference.quadrature(-np.inf, np.inf)
         ebm.EBM("x", s, energy=energy, domain=lambda s: s > 0, reference=q, observed=data)
         found = ebm.check()
-    mode = float(re.search(r"the posterior mode \(s = (\S+)\)", found.reasons[-1])[1])
-    assert abs(mode - 1 / (2 * (data**2).mean())) < 1e-3
+    [mode] = re.findall(r"the posterior mode \(s = (\S+)\)", " ".join(found.reasons))
+    assert abs(float(mode) - 1 / (2 * (data**2).mean())) < 1e-3
+    # The first search ends at s < 0 from all of these, as that of pm.find_MAP does.
+    assert "as pm.find_MAP may do without a word" in found.reasons[-1]
+
+
+def test_a_slope_that_underflows_is_named(rng):
+    """erfc is 0 beyond 26.5, where the log of it is −inf and has no slope."""
+    skewed = lambda x, mu: (x - mu) ** 2 / 2 - pt.log(pt.erfc(x - mu))
+    data = -np.abs(rng.normal(size=50))
+    with pm.Model():
+        ebm.EBM(
+            "x", pm.Normal("mu"), energy=skewed, reference=ebm.reference.quadrature(-40, 40, 81),
+            observed=data,
+        )  # fmt: skip
+        found = ebm.check()
+    assert found.status == "failed"
+    place = re.search(r"energy of x by its parameters is NaN at (\S+), a point", found.reasons[0])
+    assert place and 26 < float(place[1]) < 40
+    assert "erfcx" in found.remedies[0]
+    scaled = lambda x, mu: (x - mu) ** 2 / 2 - pt.where(
+        x > mu, pt.log(pt.erfcx(pt.maximum(x - mu, 0))) - pt.maximum(x - mu, 0) ** 2,
+        pt.log(pt.erfc(pt.minimum(x - mu, 0))),
+    )  # fmt: skip
+    with pm.Model() as model:
+        ebm.EBM(
+            "x", pm.Normal("mu"), energy=scaled, reference=ebm.reference.quadrature(-40, 40, 81),
+            observed=data,
+        )  # fmt: skip
+    assert np.isfinite(model.compile_dlogp()(model.initial_point())).all()
 
 
 def test_no_mode_is_not_called_one():

@@ -133,6 +133,12 @@ def _more_draws(worst, bits, draws, limits) -> str:
         return _SEVERAL_GROUPS
     times = times_needed(worst, bits, wanted_share=limits.aimed_share, wanted_bits=limits.bits_lost)
     references = {name: draws.references[name] for name in draws.random}
+    many = [n for n, r in references.items() if times * r["n_points"] > limits.most_draws]
+    if many:
+        return (
+            f"It would take {times:.2g} times the draws: give {', '.join(many)} a reference of "
+            "another kind, ebm.reference.annealed or an exact one."
+        )
     numbers = ", ".join(
         f"{int(np.ceil(times * r['n_points'])):,} for {name}" for name, r in references.items()
     )

@@ -51,6 +51,7 @@ class LogWeights:
         log_weights = node.op.log_weights(*inputs)
         if normaliser.row is not None:
             log_weights = log_weights[..., normaliser.row, :]
+        self._graph = inputs, log_weights
         self._function = pytensor.function(inputs, log_weights, on_unused_input="ignore")
         self._batch_ndim = node.op.batch_ndim
         self._cores = [p.ndim for p in node.op.split.params]
@@ -88,6 +89,30 @@ class LogWeights:
             yield slice(0, self.points_per_row), self.all(values)
         else:
             yield from self.blocks(values)
+
+    def without_slope(self, values: Sequence[NDArray]) -> int | None:
+        """Index of a point whose log weight has a slope by a parameter that is NaN; None without.
+
+        Of points in blocks alone. Halves of the points are asked, and the half that has one again.
+        """
+        if not (self.streams and self.reference.by_blocks):
+            return None
+        inputs, log_weights = self._graph
+        params = [p for p in inputs[: len(self.parameters)] if p.dtype.startswith("float")]
+        slopes = pt.grad(log_weights.sum(), params, disconnected_inputs="ignore")
+        function = pytensor.function(inputs, slopes, on_unused_input="ignore")
+
+        def any_between(low: int, high: int) -> bool:
+            found = function(*values, *[a[low:high] for a in self._arrays])
+            return any(np.isnan(slope).any() for slope in found)
+
+        low, high = 0, self.reference.n_points
+        if not any_between(low, high):
+            return None
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if any_between(low, middle) else (middle, high)
+        return low
 
     def n_rows(self, values: Sequence[NDArray]) -> int:
         """How many rows of parameters there are."""

@@ -35,6 +35,15 @@ def test_what_is_measured_has_to_be_good_itself(measured, draws_of):
     assert not said(draws_of(POSTERIOR, mcse=(0.3, 0.0)), **measured, limits=allowed).doubts
 
 
+def test_draws_by_the_million_are_no_advice(draws_of):
+    """300 times the posterior sd: 36 million times the 1000 draws would bring it to 5%."""
+    alone = AddedError().judge(Finding(None, draws_of(POSTERIOR, mcse=(300.0, 0.0))), Limits())
+    [remedy] = alone.remedies
+    assert "3.6e+07 times the draws: give x" in remedy and "reference.annealed" in remedy
+    fewer = AddedError().judge(Finding(None, draws_of(POSTERIOR, mcse=(3.0, 0.0))), Limits())
+    assert "Use 3.6e+03 times the draws (3,600" in fewer.remedies[0]
+
+
 def test_a_single_group_shows_no_spread(draws_of):
     draws = draws_of(POSTERIOR, mcse=(np.nan, np.nan), bits=np.nan, reference={"n_groups": 1})
     alone = AddedError().judge(Finding(None, draws), Limits())
