@@ -1,6 +1,7 @@
 """Remedies that a report names, followed: the posterior becomes right and the report says ok."""
 
 import re
+import warnings
 
 import arviz as az
 import numpy as np
@@ -74,6 +75,13 @@ def sobol(law):
 
 def normal(sd, draws):
     return ebm.reference.independent(pm.Normal.dist(0, sd), draws, random_seed=2)
+
+
+def one_run(draws):
+    """All of which may depend on one another."""
+    law = stats.norm(0, 3)
+    y = law.rvs(draws, random_state=2)
+    return ebm.reference.from_draws(y, law.logpdf(y), groups=np.zeros(draws, dtype=int))
 
 
 def chains(scales, draws):
@@ -153,6 +161,12 @@ CASES = {
         "times the draws",
         as_said,
     ),
+    "several independent groups": (
+        GAUSSIAN,
+        lambda: one_run(60),
+        "of several independent groups (runs, scramblings), 16 or more",
+        lambda: sobol(pm.Normal.dist(0, 3)),
+    ),
     "fitted to data": (
         GAUSSIAN,
         lambda: normal(0.9, 4096),
@@ -199,6 +213,7 @@ MANY_POINTS = {"a component at each mode", "closer anchors", "longer chains arou
 PRECISE = {
     "exact where one can be made", "heavier tails and more draws", "a higher order",
     "a wider space", "points that surround the data", "the states are all",
+    "several independent groups",
 }  # fmt: skip
 
 
@@ -263,6 +278,44 @@ def test_refine():
     draws = refined["posterior"]["s"].to_numpy()
     # 200 draws of which some are repeated.
     assert abs(draws.mean() - truth.mean()) < 0.25 * truth.std()
+
+
+@pytest.mark.usefixtures("interpreted")
+def test_sorted_draws_that_are_shuffled(rng):
+    """Their groups are then known: each is its own, without a warning, and the report is ok."""
+    energy, data, exact = GAUSSIAN
+    law = stats.norm(0, 3)
+    y = np.sort(law.rvs(4000, random_state=rng))
+    with pytest.warns(UserWarning, match="Shuffle draws that are sorted"):
+        ebm.reference.from_draws(y, law.logpdf)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        q = ebm.reference.from_draws(rng.permutation(y), law.logpdf)
+    assert q.n_groups == 4000
+    report, draws = followed(energy, data, q)
+    assert report.status == "ok", report.reasons
+    truth = quantiles(exact, energy, data)
+    assert abs(draws.mean() - truth.mean()) < 0.15 * truth.std()
+
+
+@pytest.mark.usefixtures("interpreted")
+def test_changed_data_are_sampled_again():
+    """The posterior of the new data, with the statistics made anew."""
+    energy, data, exact = GAUSSIAN
+    with pm.Model() as model:
+        s, x = pm.HalfNormal("s", 5), pm.Data("x", data)
+        line = ebm.reference.quadrature(-np.inf, np.inf)
+        ebm.EBM("y", s, energy=energy, reference=line, observed=x)
+    pm.set_data({"x": 1.5 * data}, model=model)
+    for sampled in (data, 1.5 * data):
+        draws = quantiles(exact, energy, sampled)
+        idata = az.from_dict({
+            "posterior": {"s": draws.reshape(4, -1)}, "constant_data": {"x": sampled}
+        })  # fmt: skip
+        ebm.compute_reference_stats(idata, model=model, progressbar=False)
+        report = ebm.report(idata)
+        stale = any("Sample again" in remedy for remedy in report.remedies)
+        assert stale == (sampled is data) and (report.status == "ok") != stale
 
 
 @pytest.mark.usefixtures("interpreted")
