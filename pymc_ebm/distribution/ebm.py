@@ -182,7 +182,7 @@ class EBM(Distribution):
                 )
             if data is not None:
                 check_energy(data, energy, variables, reference, moving)
-                keep_whole(observed, name)
+                keep_whole(observed, name, reference)
             return super().__new__(
                 cls,
                 name,

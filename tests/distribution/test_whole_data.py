@@ -1,4 +1,4 @@
-"""Data that are set anew: what is missing is told where they are set."""
+"""Data that are set anew: what is missing or of another shape is told where they are set."""
 
 import cloudpickle
 import numpy as np
@@ -27,3 +27,19 @@ def test_missing_values_are_refused_and_the_old_ones_stay(copied):
     point = {"s_log__": np.array(0.0)}  # at s = 1 the prior is √(2/π) exp(−½)
     wanted = -4.5 - 1.5 * np.log(2 * np.pi) + np.log(np.sqrt(2 / np.pi)) - 0.5
     np.testing.assert_allclose(model.compile_logp()(point), wanted, rtol=1e-9)
+
+
+@pytest.mark.parametrize("dtype", [int, float])
+def test_other_rows_and_events_are_refused(dtype, rng):
+    """A choice among the alternatives of each of six rows; floats of states are cast."""
+    offers = rng.integers(999, size=(6, 4, 2))
+    sets = ebm.reference.rows([ebm.reference.enumeration(o, complete=True) for o in offers])
+    utility = lambda x, beta: -(x * beta).sum(-1)
+    with pm.Model():
+        data = pm.Data("data", offers[:, 0].astype(dtype))
+        keywords = {"energy": utility, "signature": "(k)", "reference": sets}
+        ebm.EBM("x", pm.Normal("beta", shape=2), observed=data, **keywords)
+        pm.set_data({"data": offers[:, 3].astype(dtype)})
+        for other in (offers[:5, 0], np.ones((6, 3))):
+            with pytest.raises(ValueError, match=r"EBM .x.: .data. gets .* reference, \(6, 2\)\."):
+                pm.set_data({"data": other.astype(dtype)})
