@@ -80,14 +80,18 @@ def change_statistics(statistics: Sequence[Callable], x) -> NDArray:
 
 
 @lru_cache
-def _filler(change, options):
+def _filler(kept, options):
     """Function that fills ``out[n, d]`` with what the tie of dyad d adds to network n."""
+    make, change = kept.make, kept.change
 
     @numba.njit
     def fill(rows, out):
         for n in range(len(rows)):
+            x = rows[n]
+            tables = make(x)
             for d in range(rows.shape[1]):
                 # One of the two is 0, that of the value which the dyad has.
-                out[n, d] = change(rows[n], d, 1, *options) - change(rows[n], d, 0, *options)
+                tied = change(x, d, 1, tables, *options)
+                out[n, d] = tied - change(x, d, 0, tables, *options)
 
     return fill

@@ -8,6 +8,8 @@ from functools import lru_cache, partial
 
 import numba
 
+from pymc_ebm.energies.local_change import KeptChange, kept_change, no_tables
+
 __all__ = ["change_and_options", "combined_change", "name_of"]
 
 
@@ -41,7 +43,7 @@ def combined_change(
         return _combined.__wrapped__(free, fixed, coefficients)
 
 
-def change_and_options(statistic: Callable) -> tuple[Callable, tuple] | None:
+def change_and_options(statistic: Callable) -> tuple[KeptChange, tuple] | None:
     """The compiled change of a statistic, and the options that it takes, in their order.
 
     Returns
@@ -67,7 +69,7 @@ def change_and_options(statistic: Callable) -> tuple[Callable, tuple] | None:
             )
     values = tuple(parameter.default for parameter in parameters)
     prepare = _attribute(statistic, "local_options")
-    return change, values if prepare is None else prepare(*values)
+    return kept_change(change), values if prepare is None else prepare(*values)
 
 
 def name_of(statistic: Callable) -> str:
@@ -88,30 +90,35 @@ def _attribute(statistic, name):
 @lru_cache
 def _combined(free, fixed, coefficients):
     total = _nothing
-    for k, (change, options) in enumerate(free):
-        total = _with_free(total, k, change, options)
-    for (change, options), coefficient in zip(fixed, coefficients, strict=True):
-        total = _with_fixed(total, coefficient, change, options)
-    return total
+    for k, (kept, options) in enumerate(free):
+        total = _with_free(total, k, kept.change, options)
+    for (kept, options), coefficient in zip(fixed, coefficients, strict=True):
+        total = _with_fixed(total, coefficient, kept.change, options)
+    # Statistics of one kind of network keep the same tables, and some need none.
+    every = [kept for kept, _ in (*free, *fixed)]
+    first = next((kept for kept in every if kept.make is not no_tables), every[0])
+    return first._replace(change=total).made_anew()
 
 
 # The change of one more statistic is added to those before: numba compiles no loop over them.
 @numba.njit(cache=True)
-def _nothing(x, site, value, theta):
+def _nothing(x, site, value, tables, theta):
     return 0.0
 
 
 def _with_free(before, k, change, options):
     return numba.njit(
-        lambda x, site, value, theta: (
-            before(x, site, value, theta) - theta[k] * change(x, site, value, *options)
+        lambda x, site, value, tables, theta: (
+            before(x, site, value, tables, theta)
+            - theta[k] * change(x, site, value, tables, *options)
         )
     )
 
 
 def _with_fixed(before, coefficient, change, options):
     return numba.njit(
-        lambda x, site, value, theta: (
-            before(x, site, value, theta) - coefficient * change(x, site, value, *options)
+        lambda x, site, value, tables, theta: (
+            before(x, site, value, tables, theta)
+            - coefficient * change(x, site, value, tables, *options)
         )
     )

@@ -3,9 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
-__all__ = ["with_local_change"]
+import numba
+
+__all__ = ["KeptChange", "kept_change", "with_local_change"]
+
+
+class KeptChange(NamedTuple):
+    """What a new value changes, by tables of the event that are kept along while it changes.
+
+    All are compiled by numba.
+
+    Attributes
+    ----------
+    make : callable
+        ``(x) -> tables`` of an event ``(D,)``.
+    update : callable
+        ``(tables, x, site, value)``, called before x[site] = value.
+    change : callable
+        ``(x, site, value, tables, *options)``.
+    """
+
+    make: Callable
+    update: Callable
+    change: Callable
+
+    def made_anew(self) -> Callable:
+        """The same change as a `local_change`, ``(x, site, value, *options)``."""
+        make, change = self.make, self.change
+        function = numba.njit(
+            lambda x, site, value, *options: change(x, site, value, make(x), *options)
+        )
+        function.kept_change = self
+        return function
+
+
+@lru_cache
+def kept_change(local_change: Callable) -> KeptChange:
+    """The change by tables that belongs to a `local_change`, or itself, which needs none."""
+    given = getattr(local_change, "kept_change", None)
+    if given is not None:
+        return given
+    change = numba.njit(
+        lambda x, site, value, tables, *options: local_change(x, site, value, *options)
+    )
+    return KeptChange(no_tables, _nothing_kept, change)
 
 
 def with_local_change(
@@ -29,3 +73,14 @@ def with_local_change(
         return function
 
     return attach
+
+
+@numba.njit(cache=True)
+def no_tables(x):
+    """Tables of a change that needs none."""
+    return 0
+
+
+@numba.njit(cache=True)
+def _nothing_kept(tables, x, site, value):
+    pass

@@ -1,13 +1,17 @@
 """What one tie changes in a statistic of an undirected network, or in a sum of ties, compiled.
 
-Each ``change(x, site, value, *options)`` is T(x with x[site] = value) − T(x) for the dyads x of
-one network. It is (value − x[site]) Δ_site(x), Δ the change statistic of the tie.
+Each change is T(x with x[site] = value) − T(x) for the dyads x of one network, which is
+(value − x[site]) Δ_site(x), Δ the change statistic of the tie. Those of undirected networks read
+tables that are kept along while ties change: whether any two nodes are tied, and how many partners
+they share.
 """
 
 from __future__ import annotations
 
 import numba
 import numpy as np
+
+from pymc_ebm.energies.local_change import KeptChange
 
 __all__ = [
     "binomial",
@@ -37,65 +41,103 @@ def weighted_change(x, site, value, weights):
 
 
 @numba.njit(cache=True)
-def triangle_change(x, site, value):
-    """Δ_ij = Σ_h x_ih x_jh, the shared partners."""
-    i, j, n = _ends(x, site)
-    partners = 0
+def _tables(x):
+    """Ties ``(n, n)``, shared partners ``(n, n)`` with degrees on the diagonal, ends ``(D, 2)``."""
+    n = int(1.0 + np.sqrt(1.0 + 8.0 * len(x)) / 2.0)
+    ties = np.zeros((n, n), dtype=np.uint8)
+    partners = np.zeros((n, n), dtype=np.int32)
+    ends = np.empty((len(x), 2), dtype=np.int32)
+    site = 0
+    for i in range(n):
+        for j in range(i + 1, n):
+            ends[site, 0], ends[site, 1] = i, j
+            ties[i, j] = ties[j, i] = x[site] != 0
+            site += 1
     for h in range(n):
-        if h != i and h != j and x[_dyad(i, h, n)] and x[_dyad(j, h, n)]:
-            partners += 1
-    return (1.0 * value - 1.0 * x[site]) * partners
+        for i in range(n):
+            if ties[h, i]:
+                for j in range(n):
+                    partners[i, j] += ties[h, j]
+    return ties, partners, ends
 
 
 @numba.njit(cache=True)
-def star_change(x, site, value, k):
+def _update(tables, x, site, value):
+    """A tie makes each end a partner of the other's neighbours."""
+    ties, partners = tables[0], tables[1]
+    i, j = _ends(tables, site)
+    more = int(value != 0) - int(ties[i, j])
+    if more == 0:
+        return
+    for one, other in ((i, j), (j, i)):
+        partners[one, one] += more
+        for h in range(len(ties)):
+            if ties[other, h] and h != one:
+                partners[one, h] += more
+                partners[h, one] += more
+    ties[i, j] = ties[j, i] = value != 0
+
+
+def _by_tables(change):
+    """A `local_change` of what is computed from the tables."""
+    return KeptChange(_tables, _update, numba.njit(cache=True)(change)).made_anew()
+
+
+@_by_tables
+def triangle_change(x, site, value, tables):
+    """Δ_ij = Σ_h x_ih x_jh, the shared partners."""
+    i, j = _ends(tables, site)
+    return (1.0 * value - 1.0 * x[site]) * tables[1][i, j]
+
+
+@_by_tables
+def star_change(x, site, value, tables, k):
     """Δ_ij = C(d_i, k − 1) + C(d_j, k − 1), d_i the ties of node i other than ij."""
-    d_i, d_j = _other_ties(x, site)
+    d_i, d_j = _other_ties(tables, site)
     return (1.0 * value - 1.0 * x[site]) * (binomial(d_i, k - 1) + binomial(d_j, k - 1))
 
 
-@numba.njit(cache=True)
-def degree_change(x, site, value, d):
+@_by_tables
+def degree_change(x, site, value, tables, d):
     """Δ_ij = [d_i = d − 1] − [d_i = d] + the same of j, d_i the ties of node i other than ij."""
     added = 0
-    for ties in _other_ties(x, site):
+    for ties in _other_ties(tables, site):
         added += (ties == d - 1) - (ties == d)
     return (1.0 * value - 1.0 * x[site]) * added
 
 
-@numba.njit(cache=True)
-def gwdegree_change(x, site, value, decay):
+@_by_tables
+def gwdegree_change(x, site, value, tables, ratio):
     """Δ_ij = r^d_i + r^d_j with r = 1 − exp(−α), d_i the ties of node i other than ij."""
-    ratio = -np.expm1(-decay)
-    d_i, d_j = _other_ties(x, site)
-    return (1.0 * value - 1.0 * x[site]) * (ratio**d_i + ratio**d_j)
+    d_i, d_j = _other_ties(tables, site)
+    return (1.0 * value - 1.0 * x[site]) * (_power(ratio, d_i) + _power(ratio, d_j))
 
 
-@numba.njit(cache=True)
-def gwesp_change(x, site, value, decay):
-    """Δ_ij as in `gwesp_changes`, the ties ih and jh counted without ij."""
-    i, j, n = _ends(x, site)
-    ratio = -np.expm1(-decay)
-    partners, added = 0, 0.0
-    for h in range(n):
-        if h != i and h != j and x[_dyad(i, h, n)] and x[_dyad(j, h, n)]:
-            partners += 1
-            added += ratio ** _others(x, i, h, j, n) + ratio ** _others(x, j, h, i, n)
-    own = np.exp(decay) * (1.0 - ratio**partners)
+@_by_tables
+def gwesp_change(x, site, value, tables, ratio):
+    """Δ_ij as in `gwesp_changes`, the ties ih and jh counted without ij; r = 1 − exp(−α)."""
+    ties, partners = tables[0], tables[1]
+    i, j = _ends(tables, site)
+    added, tied = 0.0, int(ties[i, j])
+    for h in range(len(ties)):
+        if ties[i, h] & ties[j, h]:
+            added += _power(ratio, partners[i, h] - tied) + _power(ratio, partners[j, h] - tied)
+    own = (1.0 - _power(ratio, partners[i, j])) / (1.0 - ratio)
     return (1.0 * value - 1.0 * x[site]) * (own + added)
 
 
-@numba.njit(cache=True)
-def gwdsp_change(x, site, value, decay):
+@_by_tables
+def gwdsp_change(x, site, value, tables, ratio):
     """Δ_ij = Σ_h x_jh r^p_ih + Σ_h x_ih r^p_jh, the partners p counted without ij."""
-    i, j, n = _ends(x, site)
-    ratio, added = -np.expm1(-decay), 0.0
-    for h in range(n):
+    ties, partners = tables[0], tables[1]
+    i, j = _ends(tables, site)
+    added, tied = 0.0, int(ties[i, j])
+    for h in range(len(ties)):
         if h != i and h != j:
-            if x[_dyad(j, h, n)]:
-                added += ratio ** _others(x, i, h, j, n)
-            if x[_dyad(i, h, n)]:
-                added += ratio ** _others(x, j, h, i, n)
+            if ties[j, h]:
+                added += _power(ratio, partners[i, h] - tied)
+            if ties[i, h]:
+                added += _power(ratio, partners[j, h] - tied)
     return (1.0 * value - 1.0 * x[site]) * added
 
 
@@ -109,39 +151,25 @@ def binomial(count, k):
 
 
 @numba.njit(cache=True)
-def _other_ties(x, site):
+def _power(base, exponent):
+    """By squares: the exponent is a whole number of at least 0, and 0⁰ = 1."""
+    product = 1.0
+    while exponent > 0:
+        if exponent & 1:
+            product *= base
+        base *= base
+        exponent >>= 1
+    return product
+
+
+@numba.njit(cache=True)
+def _ends(tables, site):
+    return tables[2][site, 0], tables[2][site, 1]
+
+
+@numba.njit(cache=True)
+def _other_ties(tables, site):
     """Ties of both nodes of a dyad, without the dyad itself."""
-    i, j, n = _ends(x, site)
-    ties_i, ties_j = 0, 0
-    for h in range(n):
-        if h != i and h != j:
-            ties_i += x[_dyad(i, h, n)] != 0
-            ties_j += x[_dyad(j, h, n)] != 0
-    return ties_i, ties_j
-
-
-@numba.njit(cache=True)
-def _ends(x, site):
-    """Nodes i < j of a dyad, and the number of nodes."""
-    n = int(1.0 + np.sqrt(1.0 + 8.0 * len(x)) / 2.0)
-    i, j = 0, site + 1
-    while j >= n:
-        i += 1
-        j += i + 1 - n
-    return i, j, n
-
-
-@numba.njit(cache=True)
-def _dyad(i, j, n):
-    low, high = min(i, j), max(i, j)
-    return low * n - low * (low + 1) // 2 + high - low - 1
-
-
-@numba.njit(cache=True)
-def _others(x, i, h, without, n):
-    """Partners that nodes i and h share, one node left out."""
-    partners = 0
-    for g in range(n):
-        if g != i and g != h and g != without and x[_dyad(i, g, n)] and x[_dyad(h, g, n)]:
-            partners += 1
-    return partners
+    i, j = _ends(tables, site)
+    tied = int(tables[0][i, j])
+    return tables[1][i, i] - tied, tables[1][j, j] - tied

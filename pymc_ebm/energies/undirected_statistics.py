@@ -163,7 +163,7 @@ def triangles(x) -> TensorVariable:
     return (a * (a @ a)).sum((-2, -1)) / 6
 
 
-@with_local_change(gwdegree_change)
+@with_local_change(gwdegree_change, options=lambda decay: (shared_ratio(decay),))
 def gwdegree(x, *, decay: float) -> TensorVariable:
     r"""Geometrically weighted degrees, with a fixed decay α.
 
@@ -201,7 +201,7 @@ def gwdegree(x, *, decay: float) -> TensorVariable:
     return geometric_sum(adjacency(x).sum(-1), shared_ratio(decay)).sum(-1)
 
 
-@with_local_change(gwesp_change)
+@with_local_change(gwesp_change, options=lambda decay: (shared_ratio(decay),))
 def gwesp(x, *, decay: float) -> TensorVariable:
     r"""Geometrically weighted edgewise shared partners, with a fixed decay α.
 
@@ -243,7 +243,7 @@ def gwesp(x, *, decay: float) -> TensorVariable:
     return (a * geometric_sum(a @ a, shared_ratio(decay))).sum((-2, -1)) / 2
 
 
-@with_local_change(gwdsp_change)
+@with_local_change(gwdsp_change, options=lambda decay: (shared_ratio(decay),))
 def gwdsp(x, *, decay: float) -> TensorVariable:
     r"""Geometrically weighted dyadwise shared partners, with a fixed decay α.
 

@@ -70,7 +70,7 @@ def _by_changes(ebm: ObservedEBM, sites: Sites, row: list[NDArray]) -> Alternati
         parts = np.split(theta, ends[:-1])
         params = tuple(p.reshape(s)[()] for p, s in zip(parts, shapes, strict=True))
         out = np.empty((*rows.shape, values.shape[1]))
-        _fill(given.function, rows, values, params, out)
+        _fill(given.kept.make, given.kept.change, rows, values, params, out)
         return out
 
     def table(rows):
@@ -129,9 +129,10 @@ def _log_sums(scores, sites: Sites) -> Variable:
 
 
 @numba.njit
-def _fill(change, rows, values, params, out):
+def _fill(make, change, rows, values, params, out):
     """``out[n, i, v]``: what the value v of site i changes in the energy of event n."""
     for n in range(rows.shape[0]):
+        tables = make(rows[n])
         for i in range(rows.shape[1]):
             for v in range(values.shape[1]):
-                out[n, i, v] = change(rows[n], i, values[i, v], *params)
+                out[n, i, v] = change(rows[n], i, values[i, v], tables, *params)

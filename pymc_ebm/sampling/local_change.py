@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numba.core.dispatcher import Dispatcher
 
+from pymc_ebm.energies.local_change import KeptChange, kept_change
 from pymc_ebm.sampling.compiled_energies import spell
 from pymc_ebm.space.sites import Sites
 
@@ -30,6 +31,11 @@ class LocalChange:
     function: Callable
     sites: Sites
     params: tuple
+
+    @property
+    def kept(self) -> KeptChange:
+        """The same by tables that are kept along a chain."""
+        return kept_change(self.function)
 
     @property
     def spelt(self) -> str:

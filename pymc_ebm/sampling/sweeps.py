@@ -19,10 +19,10 @@ __all__ = ["candidate_sweeps", "change_sweeps"]
 def change_sweeps(given: LocalChange) -> Sweeps:
     """Sweeps under an energy that says what a new value of a site changes."""
     kernel: Any = _given_changes
-    tables = (given.sites.values, given.sites.n_values, given.function, given.params)
+    settings = (given.sites.values, given.sites.n_values, *given.kept, given.params)
 
     def sweeps(*run):
-        if not kernel(*run, *tables):
+        if not kernel(*run, *settings):
             raise ValueError(
                 "The local_change of the energy is NaN or −inf at a state that Gibbs sampling "
                 f"reached, at parameters {given.spelt}. Correct local_change."
@@ -72,7 +72,9 @@ def _choose(energies, u, now, row):
 
 # Not cached on disk: each `local_change` is a type of its own.
 @numba.njit
-def _given_changes(state, u, first, thin, x, changes, values, n_values, local_change, params):
+def _given_changes(
+    state, u, first, thin, x, changes, values, n_values, make, update, change, params
+):
     """Whether all changes were fine: not NaN and not −inf."""
     n_sweeps, chains, n_sites = u.shape
     weight = np.empty(values.shape[1])
@@ -81,6 +83,7 @@ def _given_changes(state, u, first, thin, x, changes, values, n_values, local_ch
         s = state[c]
         for i in range(n_sites):
             point[i] = values[i, s[i]]
+        tables = make(point)
         for t in range(n_sweeps):
             sweep = first + t
             changed = 0
@@ -89,13 +92,15 @@ def _given_changes(state, u, first, thin, x, changes, values, n_values, local_ch
                 for v in range(n):
                     weight[v] = 0.0
                     if v != s[i]:
-                        weight[v] = local_change(point, i, values[i, v], *params)
+                        weight[v] = change(point, i, values[i, v], tables, *params)
                         if not weight[v] > -np.inf:
                             return False
                 new = draw_code(weight[:n], u[t, c, i])
-                changed += new != s[i]
-                s[i] = new
-                point[i] = values[i, new]
+                if new != s[i]:
+                    changed += 1
+                    update(tables, point, i, values[i, new])
+                    s[i] = new
+                    point[i] = values[i, new]
             if sweep >= 0:
                 changes[c] += changed
                 if (sweep + 1) % thin == 0:

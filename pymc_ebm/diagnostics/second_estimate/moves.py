@@ -12,6 +12,7 @@ import numpy as np
 
 from pymc_ebm.diagnostics.second_estimate.question import Answer, CannotTell, Question, TooLong
 from pymc_ebm.diagnostics.second_estimate.trajectories import log_runs_of
+from pymc_ebm.energies.local_change import kept_change
 from pymc_ebm.reference.annealing.metropolis import ByMoves
 from pymc_ebm.reference.annealing.patterns import PatternMoves
 from pymc_ebm.reference.annealing.population import NoWay
@@ -173,7 +174,8 @@ class _BySites(_Asked):
         codes = self._sites.codes(population.states)
         sweep_by_changes(
             codes, rng.random(codes.shape), self._sites.values, self._sites.n_values, self._base,
-            np.array([of_base, 0.0 if start == 0 else 1 - beta, beta]), function, at_start, at_end,
+            np.array([of_base, 0.0 if start == 0 else 1 - beta, beta]), *kept_change(function),
+            at_start, at_end,
         )  # fmt: skip
         rows = self._sites.points(codes).reshape(len(codes), -1).astype(self._dtype)
         return population.at(rows), 1.0

@@ -10,7 +10,9 @@ __all__ = ["sweep_by_changes"]
 
 # Not cached on disk: each `local_change` is a type of its own.
 @numba.njit
-def sweep_by_changes(codes, u, values, n_values, base, shares, local_change, at_start, at_end):
+def sweep_by_changes(
+    codes, u, values, n_values, base, shares, make, update, change, at_start, at_end
+):
     """Draw every site of every particle given the others, under a mixture of three energies.
 
     Parameters
@@ -25,8 +27,8 @@ def sweep_by_changes(codes, u, values, n_values, base, shares, local_change, at_
         Energies of the base law by site and code, ``(D, K)``.
     shares : ndarray
         Of the base law, and of the energy at two rows of parameters.
-    local_change : callable
-        Compiled ``(x, site, value, *params)``.
+    make, update, change : callable
+        Those of `KeptChange`.
     at_start, at_end : tuple
         The two rows.
     """
@@ -36,17 +38,21 @@ def sweep_by_changes(codes, u, values, n_values, base, shares, local_change, at_
         s = codes[b]
         for i in range(n_sites):
             point[i] = values[i, s[i]]
+        tables = make(point)
         for i in range(n_sites):
             n = n_values[i]
             for v in range(n):
-                change = 0.0
+                of_value = 0.0
                 if v != s[i]:
                     if shares[0] > 0:
-                        change += shares[0] * (base[i, v] - base[i, s[i]])
+                        of_value += shares[0] * (base[i, v] - base[i, s[i]])
                     if shares[1] > 0:
-                        change += shares[1] * local_change(point, i, values[i, v], *at_start)
+                        of_value += shares[1] * change(point, i, values[i, v], tables, *at_start)
                     if shares[2] > 0:
-                        change += shares[2] * local_change(point, i, values[i, v], *at_end)
-                weight[v] = np.inf if np.isnan(change) else change
-            s[i] = draw_code(weight[:n], u[b, i])
-            point[i] = values[i, s[i]]
+                        of_value += shares[2] * change(point, i, values[i, v], tables, *at_end)
+                weight[v] = np.inf if np.isnan(of_value) else of_value
+            new = draw_code(weight[:n], u[b, i])
+            if new != s[i]:
+                update(tables, point, i, values[i, new])
+                s[i] = new
+                point[i] = values[i, new]

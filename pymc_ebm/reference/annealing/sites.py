@@ -167,7 +167,9 @@ class SitesByGibbs:
                 )
 
     def _sweep_by_changes(self, population, codes, beta, rng):
-        from pymc_ebm.reference.annealing.site_changes import sweep_by_changes  # brings numba
+        # They bring numba.
+        from pymc_ebm.energies.local_change import kept_change
+        from pymc_ebm.reference.annealing.site_changes import sweep_by_changes
 
         start, end = population.start, population.end
         at_start, at_end = (_params(self._anchors[max(k, 1) - 1]) for k in (start, end))
@@ -175,7 +177,7 @@ class SitesByGibbs:
         shares[min(start, 1)] += 1 - beta
         sweep_by_changes(
             codes, rng.random(codes.shape), self._sites.values, self._sites.n_values, -self._log_p,
-            shares, self._change, at_start, at_end,
+            shares, *kept_change(self._change), at_start, at_end,
         )  # fmt: skip
 
     def _sweep_by_energy(self, population, codes, beta, rng):
