@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-import numba
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
@@ -15,6 +13,7 @@ from pytensor.graph.basic import Variable
 
 from pymc_ebm.distribution.observed_ebm import ObservedEBM
 from pymc_ebm.memory import check_memory
+from pymc_ebm.sampling.change_table import change_table
 from pymc_ebm.sampling.compiled_energies import energy_function
 from pymc_ebm.sampling.local_change import local_change_of
 from pymc_ebm.space.sites import Sites
@@ -61,39 +60,22 @@ def _by_changes(ebm: ObservedEBM, sites: Sites, row: list[NDArray]) -> Alternati
     given = None if ebm.batched else local_change_of(ebm.energy, sites, row)
     if given is None:
         return None
-    shapes = [np.shape(value) for value in row]
-    values = sites.values.astype("int64")
-    ends = np.cumsum([math.prod(shape) for shape in shapes])
-    at = np.concatenate([np.ravel(value) for value in row]).astype("float64")
-
-    def changes(rows, theta):
-        parts = np.split(theta, ends[:-1])
-        params = tuple(p.reshape(s)[()] for p, s in zip(parts, shapes, strict=True))
-        out = np.empty((*rows.shape, values.shape[1]))
-        _fill(given.kept.make, given.kept.change, rows, values, params, out)
-        return out
-
-    def table(rows):
-        """Δ_p, what one more of parameter p adds to each change, and behind them the constant."""
-        here = changes(rows, at)
-        slopes = np.stack([changes(rows, at + one) - here for one in np.eye(len(at))], axis=-1)
-        return np.concatenate([slopes, (here - slopes @ at)[..., None]], axis=-1)
-
     rng = np.random.default_rng(0)
     some = np.concatenate([ebm.reference.points[:16], ebm.events()[:16]]).astype("int64")
     codes = sites.codes(some)
     known = (codes >= 0).all(axis=1)
     given.check(codes[known], energy_function(ebm.energy, ebm.reference, row), rng)
     some = some[known].reshape(known.sum(), -1)
-    theta = at + rng.exponential(size=len(at))
-    if not np.allclose(changes(some, theta), table(some) @ [*theta, 1.0], rtol=1e-9, atol=1e-9):
-        return None  # bent in θ, or infinite somewhere
+    table = change_table(given, some, rng)
+    if table is None:
+        return None
 
-    shared = pytensor.shared(np.zeros((1, *sites.values.shape, len(at) + 1)), shape=(None,) * 4)
+    n_params = sum(np.size(value) for value in row)
+    shared = pytensor.shared(np.zeros((1, *sites.values.shape, n_params + 1)), shape=(None,) * 4)
     theta = pt.concatenate([pt.as_tensor(p).ravel() for p in ebm.params] + [np.ones(1)])
 
     def fill(x):
-        check_memory(x.size * sites.values.shape[1], 2 * len(at) + 3, _REMEDY)
+        check_memory(x.size * sites.values.shape[1], 2 * n_params + 3, _REMEDY)
         shared.set_value(table(x.reshape(len(x), -1)))
 
     return Alternatives(ebm.within_domain(_log_sums(-pt.dot(shared, theta), sites)), fill)
@@ -126,13 +108,3 @@ def _log_sums(scores, sites: Sites) -> Variable:
     """Σ_i log Σ_v exp of ``(N, D, V)``, over the values that each site has."""
     known = np.arange(sites.values.shape[1]) < sites.n_values[:, None]
     return pt.logsumexp(pt.switch(known, scores, -np.inf), axis=-1).sum(axis=-1)
-
-
-@numba.njit
-def _fill(make, change, rows, values, params, out):
-    """``out[n, i, v]``: what the value v of site i changes in the energy of event n."""
-    for n in range(rows.shape[0]):
-        tables = make(rows[n])
-        for i in range(rows.shape[1]):
-            for v in range(values.shape[1]):
-                out[n, i, v] = change(rows[n], i, values[i, v], tables, *params)

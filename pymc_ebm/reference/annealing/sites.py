@@ -25,9 +25,9 @@ class NoScale(NamedTuple):
 class SitesByGibbs:
     """Events of finite states as codes ``(B, D)``; the base law is a product over sites.
 
-    Where energies are sums over sites and pairs of sites, U_β is one too, and sweeps are compiled
-    and end with a move of clusters where that is one of couplings. They are compiled, too, where
-    the energy has a `local_change`. Elsewhere it is evaluated at every value of a site.
+    Sweeps are compiled where the energy has a `local_change`, and where energies are sums over
+    sites and pairs of sites, as U_β then is too; those end with a move of clusters where that is
+    one of couplings. Elsewhere the energy is evaluated at every value of a site.
 
     Parameters
     ----------
@@ -41,8 +41,6 @@ class SitesByGibbs:
     fewest_moves, most_moves = 2, 64
 
     def __init__(self, energy, anchors, data, sites: Sites, rng):
-        from pymc_ebm.space.pairwise import Pairwise, decompose  # brings numba below
-
         self._sites, self._anchors = sites, anchors
         self.event_shape, self.n_dim = sites.event_shape, len(sites.values)
         law = sites.base_law(data, rng)
@@ -50,21 +48,11 @@ class SitesByGibbs:
             self._log_p = np.log(law.p)  # by site and code, (D, K)
         self._ends = law.p.cumsum(axis=1)
         self._energies = energy.of_points(self.event_shape, sites.values.dtype, anchors[0], 2)
-        none = np.empty((0, 2), dtype=np.int64)
-        of_base = Pairwise(
-            np.zeros(1), np.where(np.isfinite(self._log_p), -self._log_p, 0.0)[None], none,
-            np.zeros((1, 0, self._log_p.shape[1], self._log_p.shape[1])),
-        )  # fmt: skip
-        # The same groups and checks each time: the answer is no matter of chance.
-        terms: list[Pairwise] = [of_base]
-        for number in range(1, len(anchors) + 1):
-            of_codes = partial(self._column, number)
-            found = decompose(of_codes, sites.n_values, np.random.default_rng(0), self.event_shape)
-            if found is not None:
-                terms.append(found)
-        self._terms = terms if len(terms) == 1 + len(anchors) else None
-        self._change = None if self._terms is not None else changes_of(energy)
-        if self._change is not None:
+        self._change = changes_of(energy)
+        self._terms: list | None = None
+        if self._change is None:
+            self._terms = self._pairs(len(anchors))
+        else:
             self._check(self._change, sites.codes(data.reshape(len(data), -1)), rng)
         self._sweeps: dict = {}
 
@@ -75,7 +63,7 @@ class SitesByGibbs:
 
     @property
     def by_changes(self) -> bool:
-        """Whether, if they are not, the energy says what a new value changes."""
+        """Whether the energy says what a new value changes."""
         return self._change is not None
 
     def draw(self, rng: np.random.Generator, draws: int) -> NDArray:
@@ -92,6 +80,26 @@ class SitesByGibbs:
         value = self._energies(self._energies.statistics(points), self._anchors[number - 1])
         value = np.broadcast_to(value, len(codes))
         return np.where(np.isfinite(value), value, np.inf), None
+
+    def _pairs(self, n_anchors: int) -> list | None:
+        """The base law and the energy at each anchor as `Pairwise`; None where one is not."""
+        from pymc_ebm.space.pairwise import Pairwise, decompose  # brings numba below
+
+        none = np.empty((0, 2), dtype=np.int64)
+        of_base = Pairwise(
+            np.zeros(1), np.where(np.isfinite(self._log_p), -self._log_p, 0.0)[None], none,
+            np.zeros((1, 0, self._log_p.shape[1], self._log_p.shape[1])),
+        )  # fmt: skip
+        terms = [of_base]
+        for number in range(1, n_anchors + 1):
+            of_codes = partial(self._column, number)
+            # The same groups and checks each time: the answer is no matter of chance.
+            rng = np.random.default_rng(0)
+            found = decompose(of_codes, self._sites.n_values, rng, self.event_shape)
+            if found is None:
+                return None
+            terms.append(found)
+        return terms
 
     def _column(self, number, codes):
         return self.potential(number, codes)[0][:, None]
