@@ -11,6 +11,7 @@ ROOMS = [
     "_version",
     "progress",
     "memory",
+    "given",
     "energy",
     "energies",
     "space",

@@ -137,6 +137,9 @@ ENERGY = {
     "an energy of the batch": Misuse(
         lambda: model_of(lambda x, s: normal(x - x.mean(0), s)), V, ("mixes rows", "axis 0"),
     ),
+    "no function": Misuse(
+        lambda: model_of(energy=None), T, ("'x'", "NoneType", "lambda x, s"),
+    ),
     "a constant": Misuse(lambda: model_of(lambda x, s: 3.0), V, ("'x'", "shape ()", "batch axis")),
     "a vector that is shared": Misuse(
         lambda: model_of(lambda x, a: (x - a) ** 2, param=wide), V,
@@ -308,6 +311,51 @@ MODEL = {
     ),
     "bounds in the wrong order": Misuse(
         lambda: model_of(reference=None, support=(5, -5)), V, ("'x'", "5", "below"),
+    ),
+    "outside of a model": Misuse(
+        lambda: ebm.compute_reference_stats(idata_of(sigma=[1.0, 2.0])), T,
+        ("no model", "with model:", "model="),
+    ),
+    "the posterior in place of the model": Misuse(
+        lambda: ebm.check(idata_of(sigma=[1.0, 2.0])), T, ("DataTree", "pm.Model()"),
+    ),
+    "a report of a model": Misuse(
+        lambda: ebm.report(pm.Model()), T, ("Model", "not a DataTree", "pm.sample"),
+    ),
+    "no name": Misuse(
+        lambda: ebm.EBM(1.0, energy=normal, observed=X), T, ("1.0", "name of the variable first"),
+    ),
+    "a sampler by its name": Misuse(
+        lambda: model_of(sampler="gibbs"), T, ("'x'", "'gibbs'", "pymc_ebm.sampling.gibbs"),
+        lambda: model_of(neighbours, SPINS, reference=states(), sampler=sampling.gibbs),
+    ),
+    "a number of draws that is none": Misuse(
+        lambda: reference.independent(pm.Normal.dist(), -5), V, ("-5", "positive number"),
+        lambda: reference.independent(pm.Normal.dist(), 64),
+    ),
+    "too few draws to refine": Misuse(
+        lambda: ebm.refine(idata_of(sigma=[1.0, 2.0]), model=model_of(reference=few())), V,
+        ("2 draws", "25", "Sample more"),
+    ),
+    "a figure of what is not there": Misuse(
+        lambda: ebm.plots.plot_log_partition(
+            idata_of(sigma=[1.0, 2.0]), "sigm", model=model_of()
+        ), V, ("'sigm'", "sigma"),
+    ),
+    "anchors of what has none": Misuse(
+        lambda: ebm.plots.plot_anchor_overlap(few()), V,
+        ("Normal", "no anchors", "reference.pooled"),
+    ),
+    "a figure before the statistics": Misuse(
+        lambda: ebm.plots.plot_reference_ess(idata_of(sigma=[1.0, 2.0]), "sigma"), V,
+        ("reference_stats", "compute_reference_stats"),
+    ),
+    "nothing to impute": Misuse(
+        lambda: ebm.impute(idata_of(sigma=[1.0, 2.0]), model=model_of()), V,
+        ("no missing entries", "NaN"),
+    ),
+    "a route of nothing": Misuse(
+        lambda: ebm.kernels.route(pt.exp(1.0)), V, ("0 estimated normalisers", "log_partition"),
     ),
     "a model without an EBM": Misuse(
         lambda: ebm.check(pm.Model()), V, ("no estimated normaliser", "EBM"),

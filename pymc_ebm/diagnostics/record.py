@@ -17,6 +17,7 @@ from pymc.backends.arviz import find_constants, find_observations
 from pymc_ebm._version import versions
 from pymc_ebm.diagnostics.checks import CHECKS, Check, Draws
 from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
+from pymc_ebm.given import datatree_given
 
 __all__ = ["Record", "check_same_model", "describe"]
 
@@ -58,7 +59,9 @@ class Record(NamedTuple):
         ValueError
             No reference statistics.
         """
-        missing = {"posterior", "reference_stats", "reference_mcse"} - set(idata.children)
+        missing = {"posterior", "reference_stats", "reference_mcse"} - set(
+            datatree_given(idata).children
+        )
         if missing:
             raise ValueError(
                 f"The DataTree has no group {', '.join(sorted(missing))}. Run "

@@ -13,6 +13,7 @@ from pymc_ebm.distribution.energy_rv import EnergyRV
 from pymc_ebm.distribution.missing import Completions
 from pymc_ebm.energy.parameters import without_unit_batch
 from pymc_ebm.energy.split import VECTORISED
+from pymc_ebm.given import datatree_given, model_given
 from pymc_ebm.partition._log_partition import log_partition
 from pymc_ebm.weights.normalised import normalise
 
@@ -59,13 +60,13 @@ def impute(idata: xr.DataTree, *, model: pm.Model | None = None, random_seed=Non
     >>> drawn.shape, 0.3 < float(drawn[..., 1].mean()) < 0.6  # tanh 0.5 = 0.46
     ((1, 200, 1, 3), True)
     """
-    model = pm.modelcontext(model)
+    model = model_given(model)
     holed = [
         rv
         for rv in model.observed_RVs
         if isinstance(rv.owner.op, EnergyRV) and rv.owner.op.spec.missing is not None
     ]
-    if not holed or "posterior" not in idata.children:
+    if not holed or "posterior" not in datatree_given(idata).children:
         raise ValueError(
             "There are no missing entries to draw, or no posterior. Give an EBM observed data with "
             "NaN or masked entries, and pass what pm.sample returned."

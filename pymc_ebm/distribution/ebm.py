@@ -142,6 +142,11 @@ class EBM(Distribution):
         """Add the variable to the model on the context stack."""
         with errors_of("EBM", name):
             _check_keywords(cls, kwargs)
+            if not isinstance(name, str):
+                raise TypeError(
+                    f"an EBM begins with {name!r}. Give the name of the variable first, then the "
+                    'parameters of the energy: EBM("x", sigma, energy=...).'
+                )
             energy = as_energy(energy, signature)
             variables = [as_parameter(p) for p in params]
             energy.core_types(variables)  # refuses those of fewer dimensions than their signature
@@ -222,6 +227,11 @@ class EBM(Distribution):
         variables = [as_parameter(p) for p in params]
         energy = as_energy(energy, signature)
         energy.cores(len(variables))  # refuses a signature of another number
+        if sampler is not None and not callable(sampler):
+            raise TypeError(
+                f"sampler is {sampler!r}, which cannot be called. Give a function of "
+                "pymc_ebm.sampling, such as sampler=pymc_ebm.sampling.gibbs."
+            )
         moving = None
         found = moving_support(support, energy, variables, lambda: shape)
         if found is not None:

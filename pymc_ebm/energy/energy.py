@@ -301,7 +301,14 @@ def as_energy(energy: Energy | EnergyFunction, signature: str | None = None) -> 
     ------
     ValueError
         An `Energy` of another signature.
+    TypeError
+        No function.
     """
+    if not callable(energy):
+        raise TypeError(
+            f"energy is a {type(energy).__name__}, not a function. Give a function of x and the "
+            "parameters, such as energy=lambda x, s: x**2 / (2 * s**2)."
+        )
     if not isinstance(energy, Energy):
         return Energy(energy, signature)
     if signature not in (None, energy.signature):

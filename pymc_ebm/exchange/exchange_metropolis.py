@@ -24,6 +24,7 @@ from pytensor.graph.traversal import ancestors
 
 from pymc_ebm.distribution.observed_ebm import observed_ebms
 from pymc_ebm.exchange.auxiliary_data import Sampler, auxiliary_data
+from pymc_ebm.given import model_given
 from pymc_ebm.partition.op import LogPartition
 
 __all__ = ["ExchangeMetropolis"]
@@ -132,7 +133,7 @@ class ExchangeMetropolis(ArrayStepShared):
         compile_kwargs: dict[str, Any] | None = None,
         blocked: bool = True,
     ):
-        model = pm.modelcontext(model)
+        model = model_given(model)
         values = model.value_vars
         chosen = values if vars is None else get_value_vars_from_user_vars(vars, model)
         _check_free(model, chosen)

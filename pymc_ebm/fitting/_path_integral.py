@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pymc_ebm.diagnostics.normalisers.own_scale import on_own_scale
 from pymc_ebm.fitting.model_draws import ModelDraws
 from pymc_ebm.fitting.problem import Problem
+from pymc_ebm.given import model_given
 from pymc_ebm.reference._quadrature import gauss_legendre, half_rule
 from pymc_ebm.sampling._independent_metropolis import independent_metropolis
 
@@ -107,7 +108,7 @@ def path_integral(
     >>> bool(abs(found.value - truth) < 4 * found.mcse)
     True
     """
-    model = pm.modelcontext(model)
+    model = model_given(model)
     problem = Problem(on_own_scale(model))
     ends = [problem.flat(_point(problem, theta)) for theta in (theta0, theta1)]
     direction = ends[1] - ends[0]

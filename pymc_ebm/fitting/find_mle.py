@@ -15,6 +15,7 @@ from pymc_ebm.fitting._score_matching import score_matching
 from pymc_ebm.fitting.estimate import PointEstimate
 from pymc_ebm.fitting.problem import Problem
 from pymc_ebm.fitting.solution import Solution
+from pymc_ebm.given import model_given
 from pymc_ebm.progress import progress
 
 __all__ = ["METHODS", "find_MLE", "solve"]
@@ -106,7 +107,7 @@ def find_MLE(
     1.000
     """
     own = _function_of(method)
-    problem = Problem(pm.modelcontext(model), include_prior)
+    problem = Problem(model_given(model), include_prior)
     if own in (geyer, gradient_descent) and unbounded(problem):
         raise ValueError(
             "The estimated likelihood has no maximum: the statistics of the data lie outside the "

@@ -18,7 +18,7 @@ from pymc_ebm.memory import check_memory
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.reference.laws.distribution_law import DistributionLaw
 from pymc_ebm.reference.transported import standard_points, transported
-from pymc_ebm.reference.uniforms import balanced, uniforms
+from pymc_ebm.reference.uniforms import balanced, check_draws, uniforms
 
 
 def independent(
@@ -87,6 +87,7 @@ def independent(
         return replace(moving, remake=remake)
     event_shape = tuple(int(n) for n in dist.shape.eval())
     size = math.prod(event_shape)
+    check_draws(draws)
     check_memory(draws, 8 + 12 * size, "Use fewer draws.")
     if method == "iid":
         points = _draw(dist, draws, rng)

@@ -37,6 +37,7 @@ def uniforms(method: str, draws: int, n_dim: int, rng, scramblings: int = 16):
     >>> (u[0] + u[1]).item(), groups.tolist()
     (1.0, [0, 0, 1, 1])
     """
+    check_draws(draws)
     if method == "iid":
         u, groups = rng.random((draws, n_dim)), np.arange(draws)
     elif method == "antithetic":
@@ -55,6 +56,12 @@ def uniforms(method: str, draws: int, n_dim: int, rng, scramblings: int = 16):
         )
     # Quantiles of 0 and 1 are infinite.
     return np.clip(u, 2.0**-53, 1 - 2.0**-53), groups
+
+
+def check_draws(draws: int) -> None:
+    """Refuse a number of draws that is none."""
+    if draws < 1:
+        raise ValueError(f"draws is {draws}. Give a positive number; the default is 4096.")
 
 
 def balanced(draws: int, scramblings: int = 16) -> int:

@@ -22,6 +22,7 @@ from pymc_ebm.diagnostics.normalisers.own_scale import (
     own_scale_graphs,
 )
 from pymc_ebm.diagnostics.normalisers.posterior import free_posterior
+from pymc_ebm.given import model_given
 from pymc_ebm.reference.base import Reference
 
 __all__ = ["Normalisers"]
@@ -60,7 +61,7 @@ class Normalisers(Sequence[Normaliser]):
         *,
         transformed: bool = False,
     ):
-        self.model = pm.modelcontext(model)
+        self.model = model_given(model)
         self.valued = self.model if transformed else on_own_scale(self.model)
         owners = [*self.valued.free_RVs, *self.valued.observed_RVs, *self.valued.potentials]
         # One call for all: nodes shared by two factors then stay one node.

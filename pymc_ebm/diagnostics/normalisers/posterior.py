@@ -4,6 +4,8 @@ import pymc as pm
 import xarray as xr
 from numpy.typing import NDArray
 
+from pymc_ebm.given import datatree_given
+
 __all__ = ["flat_draws", "free_posterior"]
 
 
@@ -15,7 +17,7 @@ def free_posterior(idata: xr.DataTree, model: pm.Model) -> xr.Dataset:
     ValueError
         No posterior, or one that lacks a parameter.
     """
-    if "posterior" not in idata.children:
+    if "posterior" not in datatree_given(idata).children:
         raise ValueError("There is no posterior group. Pass what pm.sample returned.")
     posterior = idata["posterior"].to_dataset()
     missing = [rv.name for rv in model.free_RVs if rv.name not in posterior]

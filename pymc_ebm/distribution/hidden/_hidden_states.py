@@ -15,6 +15,7 @@ from pymc_ebm.distribution.hidden.field import FieldGivenData, HiddenField
 from pymc_ebm.distribution.hidden.gibbs_of_field import GibbsOfField
 from pymc_ebm.distribution.hidden.hidden_rv import HiddenRV
 from pymc_ebm.energy.split import VECTORISED
+from pymc_ebm.given import datatree_given, model_given
 from pymc_ebm.space.sites import Sites
 from pymc_ebm.weights.normalised import normalise
 
@@ -75,9 +76,9 @@ def hidden_states(
     >>> drawn.shape, (drawn.mean(("chain", "draw")) > 0.5).to_numpy().tolist()
     ((1, 200, 2, 2), [[False, True], [False, True]])
     """
-    model = pm.modelcontext(model)
+    model = model_given(model)
     hidden = [rv for rv in model.observed_RVs if isinstance(rv.owner.op, HiddenRV)]
-    if not hidden or "posterior" not in idata.children:
+    if not hidden or "posterior" not in datatree_given(idata).children:
         raise ValueError(
             "There are no hidden states to draw, or no posterior. Give a model with a HiddenEBM, "
             "and what pm.sample returned."
