@@ -72,8 +72,11 @@ def contradicts(found: Mapping[str, Any], limits: Limits) -> bool:
 
 
 def differs(found: Mapping[str, Any], limits: Limits) -> bool:
-    """Whether a shift is too large for agreement, whatever a better second estimate would say."""
-    errors = limits.agreement_errors
+    """Whether a shift is too large for agreement, whatever a better second estimate would say.
+
+    By as many standard errors as a contradiction takes: after fewer a better one may agree.
+    """
+    errors = limits.contradiction_errors
     return not found["doubts"] and any(
         abs(s["mean"]) - errors * s["mean_se"] > limits.shift
         or abs(s["log_sd"]) - errors * s["log_sd_se"] > limits.log_sd_ratio

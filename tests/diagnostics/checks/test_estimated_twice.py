@@ -82,7 +82,7 @@ def test_the_word(case, draws_of):
 
 @pytest.mark.parametrize(
     ("mean", "doubts", "remedy"),
-    [((0.1, 0.04), (), "second_estimate_seconds"), ((0.25, 0.04), (), "reference that reaches"),
+    [((0.1, 0.04), (), "second_estimate_seconds"), ((0.4, 0.05), (), "reference that reaches"),
      ((0.1, 0.04), ("Why.",), "reference that reaches")],
 )  # fmt: skip
 def test_where_its_own_error_leaves_it_open_it_needs_time(mean, doubts, remedy, draws_of):
