@@ -74,9 +74,9 @@ class ReferenceReport:
         if self.remedies:
             lines += [Text("What to do", style="bold"), _items(self.remedies)]
         if self.table:
-            lines.append(self._normalisers())
+            lines += ["", self._normalisers()]
         if self.added_error:
-            lines.append(self._parameters())
+            lines += ["", self._parameters()]
         return Group(*lines)
 
     def _normalisers(self) -> Table:
@@ -142,6 +142,7 @@ def _table(name: str, *numbers: str) -> Table:
         Column(name, no_wrap=True),
         *columns,
         box=box.SIMPLE_HEAD,
+        show_edge=False,
         pad_edge=False,
         padding=(0, 1, 0, 0),
     )

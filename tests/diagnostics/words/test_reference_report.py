@@ -37,13 +37,13 @@ def test_nothing_is_folded_in_80_columns():
                   "amplification", "1.23%", "20%", "x[0] A reason"):  # fmt: skip
         assert whole in text, whole
     assert "…" not in text and "[bold]" in text
-    [line] = [line for line in text.splitlines() if line.startswith(" line")]
+    [line] = [line for line in text.splitlines() if line.startswith("line")]
     assert " – " in line and "inf" not in line
 
 
 def test_long_names_break_where_a_part_ends():
     lines = str(report_of(table={"durations_of_eruptions[short]": ROW})).splitlines()
-    first = next(i for i, line in enumerate(lines) if line.startswith(" durations_of_ "))
+    first = next(i for i, line in enumerate(lines) if line.startswith("durations_of_ "))
     assert lines[first + 1].split() == ["eruptions"] and lines[first + 2].split() == ["[short]"]
     assert max(map(len, lines)) <= 80
 
