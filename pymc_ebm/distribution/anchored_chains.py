@@ -46,6 +46,8 @@ def anchored_chains(energy: Energy, params, events: Events, progressbar: bool) -
         gibbs, reference=first, draws=draws, thin=sweeps // draws, tune=500,
         clusters=True, return_inferencedata=False,
     )  # fmt: skip
+    # Of few sites more particles: what their runs spread is then no lognormal's.
+    level_at = partial(level_of_sites, particles=max(2**15 // size, 64))
     return pooled(
         energy,
         observed=events.flat,
@@ -53,7 +55,7 @@ def anchored_chains(energy: Energy, params, events: Events, progressbar: bool) -
         bounds=_prior_bounds(params),
         sampler=sampler,
         support=space,
-        level=lambda theta: level_of_sites(energy, theta, events.flat, space, rng),
+        level=lambda theta: level_at(energy, theta, events.flat, space, rng),
         # The same data give the same reference: fits are reproducible without a seed.
         random_seed=rng,
         progressbar=progressbar,

@@ -27,7 +27,7 @@ def level_of_sites(
     pilot: int = 512,
     runs: int = 16,
     particles: int = 64,
-    most_sites: int = 400,
+    most_sites: int = 450,
 ) -> tuple[float, float] | None:
     """Log Z and its standard error in nats, by independent runs from a product law of the sites.
 
