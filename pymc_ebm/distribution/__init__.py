@@ -2,6 +2,7 @@
 
 from pymc.step_methods import STEP_METHODS
 
+from pymc_ebm.distribution import held_spec  # noqa: F401, makes draws by numba fast
 from pymc_ebm.distribution._impute import impute
 from pymc_ebm.distribution.ebm import EBM
 from pymc_ebm.distribution.hidden._hidden_ebm import HiddenEBM
