@@ -19,7 +19,7 @@ def test_the_share_of_points_without_weight(paper):
         sigma = pm.HalfNormal("sigma")
         half = lambda x, s: pt.switch(x < 0, np.inf, paper.energy(x, s))
         EBM("x", sigma, energy=half, reference=quadrature(-9, 9, 100), observed=abs(paper.DATA))
-    shares = paper.computed(model)["reference_stats"]["zero_weight_share"]
+    shares = paper.computed(model, checks=())["reference_stats"]["zero_weight_share"]
     np.testing.assert_allclose(shares, 0.5)
 
 
@@ -68,7 +68,8 @@ def test_reference_error_of_the_posterior_mean(idata, paper):
 
 
 def test_normalisers_with_one_reference_share_its_error(idata, paper):
-    halves = paper.computed(paper.gaussian(paper.normal_reference(), parts=2), paper.exact_draws())
+    model = paper.gaussian(paper.normal_reference(), parts=2)
+    halves = paper.computed(model, paper.exact_draws(), checks=())
     xr.testing.assert_allclose(halves["reference_mcse"]["sigma"], idata["reference_mcse"]["sigma"])
     np.testing.assert_allclose(halves["reference_stats"]["amplification"], paper.N / 2)
 
@@ -80,7 +81,7 @@ def test_quadrature_error_is_that_of_half_the_nodes(paper):
         sigma = pm.HalfNormal("sigma")
         log_z = log_partition(lambda x, s: 0.3 * x * s, sigma, reference=rule)
         pm.Potential("p", -10 * log_z)
-    idata = paper.computed(model)
+    idata = paper.computed(model, checks=())
     stats = idata["reference_stats"].isel(chain=0, draw=0, ebm=0)
     sigma = idata["posterior"]["sigma"][0, 0].item()
     nodes = np.polynomial.legendre.leggauss(9)[0][::2]
@@ -97,16 +98,15 @@ def test_initial_values_are_no_obstacle(paper):
     with pm.Model() as model:
         sigma = pm.HalfNormal("sigma", 5, initval=2.0)
         EBM("x", sigma, energy=paper.energy, reference=reference, observed=paper.DATA)
-    stats = paper.computed(model)["reference_stats"]
+    stats = paper.computed(model, checks=())["reference_stats"]
     np.testing.assert_allclose(stats["amplification"], paper.N)
     assert model.initial_point()["sigma_log__"] == pytest.approx(np.log(2))
 
 
 def test_a_tree_of_its_own(paper):
     idata = paper.exact_draws(40)
-    tree = paper.computed(
-        paper.gaussian(paper.normal_reference(draws=50)), idata, extend_inferencedata=False
-    )
+    model = paper.gaussian(paper.normal_reference(draws=50))
+    tree = paper.computed(model, idata, checks=(), extend_inferencedata=False)
     assert set(tree.children) == {"reference_stats", "reference_mcse"}
     assert "reference_stats" not in idata.children
 
@@ -117,7 +117,7 @@ def test_thinned_draws(paper):
     An error from S draws has one of its own of about 1/√(2S): 4% at 400. Four of those are allowed.
     """
     model = paper.gaussian(paper.normal_reference(draws=2000))
-    thinned = paper.computed(model, paper.exact_draws(800), draws=400)
+    thinned = paper.computed(model, paper.exact_draws(800), draws=400, checks=())
     every = paper.computed(model, paper.exact_draws(800), checks=())
     of_thinned, of_every = (
         tree["reference_stats"].to_dataset().drop_vars(["elpd_mcse", "variable"])

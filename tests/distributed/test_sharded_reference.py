@@ -205,6 +205,7 @@ def test_sampling_finds_the_exact_posterior(idata, model):
     stats_ = ebm.compute_reference_stats(
         idata.isel(draw=slice(0, None, 5)),
         model=model,
+        checks=(),
         extend_inferencedata=False,
         progressbar=False,
     )
@@ -234,7 +235,7 @@ def test_merged_groups_estimate_the_same_error(idata, model, reference, monkeypa
     from pymc_ebm.diagnostics.sums import sharded_log_weights
 
     few = idata.isel(draw=slice(0, 1), chain=slice(0, 1))
-    kwargs = {"extend_inferencedata": False, "progressbar": False}
+    kwargs = {"extend_inferencedata": False, "progressbar": False, "checks": ()}
     exact = ebm.compute_reference_stats(few, model=model, **kwargs)["reference_stats"]
     monkeypatch.setattr(sharded_log_weights, "_MOST_GROUPS", 80)
     merged = ebm.compute_reference_stats(few, model=model, **kwargs)["reference_stats"]

@@ -30,6 +30,7 @@ def space():
 
 
 @every_sampler
+@pytest.mark.usefixtures("interpreted")
 def test_draws_by_row(sampler, space, seed):
     """2000 draws at each of three rates have the Poisson's mean within 5 standard errors."""
     rates = np.array([0.5, 3.0, 8.0])
@@ -46,6 +47,7 @@ def test_draws_by_row(sampler, space, seed):
 
 
 @every_sampler
+@pytest.mark.usefixtures("interpreted")
 def test_predictive_draws(sampler, space, seed):
     """Prior and posterior predictive of a model, also after a pickle."""
     data = np.random.default_rng(1).poisson(3.0, size=40)

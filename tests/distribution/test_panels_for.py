@@ -319,7 +319,7 @@ def test_a_report_accepts_them(rng):
     data = rng.normal(0, 2, 300)
     model, _ = reference_of(energy, lambda: [pm.HalfNormal("s", 5)], data)
     with model:
-        idata = pm.sample(random_seed=1, progressbar=False, chains=2, cores=1)
+        idata = pm.sample(tune=500, random_seed=1, progressbar=False, chains=2, cores=1)
         ebm.compute_reference_stats(idata, progressbar=False)
     s = np.linspace(1.5, 2.7, 2001)
     log_p = -(data**2).sum() / (2 * s**2) - 300 * np.log(s) - s**2 / 50

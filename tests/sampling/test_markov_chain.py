@@ -232,8 +232,11 @@ def test_predictive_draws(seed):
 def test_divergences_are_told(line, seed):
     """A wall that the reference's support does not state."""
     wall = lambda x, b: pt.switch(x > 0, b * x, np.inf)
-    with pytest.warns(UserWarning, match=r"of 4000 draws at parameters \[1.0\] diverged"):
-        tree = markov_chain(wall, 1.0, reference=line, random_seed=seed, progressbar=False)
+    with pytest.warns(UserWarning, match=r"of 400 draws at parameters \[1.0\] diverged"):
+        tree = markov_chain(
+            wall, 1.0, reference=line, draws=200, chains=2, tune=300, random_seed=seed,
+            progressbar=False,
+        )  # fmt: skip
     assert tree["sample_stats"]["diverging"].any()
 
 

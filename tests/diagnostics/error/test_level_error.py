@@ -66,7 +66,9 @@ def test_spread_over_references(draws, method, seed):
     forecasts = []
     for k in range(6 if method == "sobol" else 2):
         q = make(1000 + k)
-        idata = ebm.compute_reference_stats(draws_of(q, 20), model=model_of(q), progressbar=False)
+        idata = ebm.compute_reference_stats(
+            draws_of(q, 20), model=model_of(q), checks=(), progressbar=False
+        )
         forecasts.append(float(idata["reference_stats"]["elpd_mcse"].sel(variable="x")))
     found = np.sqrt(np.mean(np.square(forecasts)))
     np.testing.assert_allclose(found, spread, rtol=0.15 if method == "iid" else 0.25)
@@ -109,7 +111,9 @@ def test_components_share_points_and_constants_have_no_level(rng):
 def test_the_group_of_a_file(tmp_path):
     """It goes through zarr and comes back."""
     q = ebm.reference.independent(pm.Normal.dist(0, 4), 200, random_seed=1)
-    idata = ebm.compute_reference_stats(draws_of(q), model=model_of(q), progressbar=False)
+    idata = ebm.compute_reference_stats(
+        draws_of(q), model=model_of(q), checks=(), progressbar=False
+    )
     idata.to_zarr(tmp_path / "stats.zarr")
     with xr.open_datatree(tmp_path / "stats.zarr", engine="zarr") as back:
         xr.testing.assert_equal(
@@ -126,7 +130,7 @@ def test_an_anchor_whose_log_z_is_an_estimate(rng):
     for given in (truth, (truth, 0.05)):
         q = ebm.reference.chain(energy, 2.0, draws=y, log_partition=given, progressbar=False)
         stats_of_draws = ebm.compute_reference_stats(
-            draws_of(q, 20), model=model_of(q), progressbar=False
+            draws_of(q, 20), model=model_of(q), checks=(), progressbar=False
         )
         found.append(stats_of_draws)
     exact, estimated = (f["reference_stats"] for f in found)
