@@ -33,11 +33,13 @@ class KeptChange(NamedTuple):
     def made_anew(self) -> Callable:
         """The same change as a `local_change`, ``(x, site, value, *options)``."""
         make, change = self.make, self.change
-        function = numba.njit(
-            lambda x, site, value, *options: change(x, site, value, make(x), *options)
-        )
-        function.kept_change = self
-        return function
+
+        def function(x, site, value, *options):
+            return change(x, site, value, make(x), *options)
+
+        # numba takes what a function has over to what it compiles, and pickles that alone.
+        function.kept_change = self  # type: ignore[attr-defined]
+        return numba.njit(function)
 
 
 @lru_cache

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import cloudpickle
 import numba
 import numpy as np
 import pytest
@@ -56,6 +57,16 @@ def test_a_change_along_a_chain_is_the_difference(name, rng):
         found = kept.change(before, site, 1, tables, np.array([-1.0]))
         assert found == pytest.approx(difference, abs=1e-10)
         kept.update(tables, before, site, 1)
+
+
+def test_a_loaded_energy_keeps_its_tables(rng):
+    """numba pickles the function alone, and compiles it anew where it is loaded."""
+    change = ergm((triangles,)).local_change
+    loaded = kept_change(numba.njit(cloudpickle.loads(cloudpickle.dumps(change.py_func))))
+    x, theta = rng.integers(2, size=N_DYADS), np.array([-1.0])
+    tables = loaded.make(x)
+    np.testing.assert_array_equal(tables[1], triangles.local_change.kept_change.make(x)[1])
+    assert loaded.change(x, 3, 1 - x[3], tables, theta) == change(x, 3, 1 - x[3], theta)
 
 
 def test_a_change_of_ones_own_needs_no_tables():
