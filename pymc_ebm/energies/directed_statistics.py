@@ -177,7 +177,7 @@ def ctriples(x) -> TensorVariable:
     return (a.swapaxes(-1, -2) * (a @ a)).sum((-2, -1)) / 3
 
 
-@with_local_change(dgwesp_change)
+@with_local_change(dgwesp_change, options=lambda decay: (shared_ratio(decay),))
 def dgwesp(x, *, decay: float) -> TensorVariable:
     r"""Geometrically weighted edgewise shared partners on outgoing two-paths, with a fixed decay α.
 

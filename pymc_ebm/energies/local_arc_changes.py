@@ -9,7 +9,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from pymc_ebm.energies.local_tie_changes import binomial
+from pymc_ebm.energies.local_tie_changes import binomial, powers_sum
 
 __all__ = [
     "ctriple_change",
@@ -76,10 +76,9 @@ def ctriple_change(x, site, value):
 
 
 @numba.njit(cache=True)
-def dgwesp_change(x, site, value, decay):
-    """Δ_ij = e^α (1 − r^p_ij) + Σ_h x_ih x_jh r^p_ih + x_hi x_hj r^p_hj, p counted without ij."""
+def dgwesp_change(x, site, value, ratio):
+    """Δ_ij = Σ_{s<p_ij} r^s + Σ_h x_ih x_jh r^p_ih + x_hi x_hj r^p_hj, p counted without ij."""
     i, j, n = _ends(x, site)
-    ratio = -np.expm1(-decay)
     partners, added = 0, 0.0
     for h in range(n):
         if h != i and h != j:
@@ -89,8 +88,7 @@ def dgwesp_change(x, site, value, decay):
                 added += ratio ** _between(x, i, h, j, n)
             if to_j and _tied(x, h, i, n):
                 added += ratio ** _between(x, h, j, i, n)
-    own = np.exp(decay) * (1.0 - ratio**partners)
-    return (1.0 * value - 1.0 * x[site]) * (own + added)
+    return (1.0 * value - 1.0 * x[site]) * (powers_sum(ratio, partners) + added)
 
 
 @numba.njit(cache=True)

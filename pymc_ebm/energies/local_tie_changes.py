@@ -20,6 +20,7 @@ __all__ = [
     "gwdegree_change",
     "gwdsp_change",
     "gwesp_change",
+    "powers_sum",
     "star_change",
     "triangle_change",
     "weighted_change",
@@ -122,8 +123,7 @@ def gwesp_change(x, site, value, tables, ratio):
     for h in range(len(ties)):
         if ties[i, h] & ties[j, h]:
             added += _power(ratio, partners[i, h] - tied) + _power(ratio, partners[j, h] - tied)
-    own = (1.0 - _power(ratio, partners[i, j])) / (1.0 - ratio)
-    return (1.0 * value - 1.0 * x[site]) * (own + added)
+    return (1.0 * value - 1.0 * x[site]) * (powers_sum(ratio, partners[i, j]) + added)
 
 
 @_by_tables
@@ -148,6 +148,16 @@ def binomial(count, k):
     for i in range(k):
         product = product * (count - i) / (i + 1)
     return product
+
+
+@numba.njit(cache=True)
+def powers_sum(base, count):
+    """Σ_{s=0}^{count−1} base^s, term by term: a base near 1 or equal to it loses no digits."""
+    total, term = 0.0, 1.0
+    for _ in range(count):
+        total += term
+        term *= base
+    return total
 
 
 @numba.njit(cache=True)

@@ -311,4 +311,9 @@ def shared_ratio(decay: float) -> float:
 
 def geometric_sum(count, ratio: float) -> TensorVariable:
     """Σ_{s=0}^{count−1} ratio^s: of shared partners, the weight of a tie that has so many."""
-    return (1 - ratio**count) / (1 - ratio)
+    if ratio == 0:
+        return pt.minimum(count, 1)
+    if ratio == 1:  # of any decay above 37
+        return count
+    # 1 − ratio^count would lose its digits where the ratio is near 1.
+    return pt.expm1(count * np.log(ratio)) / (ratio - 1)

@@ -9,6 +9,7 @@ from scipy.special import comb
 
 import pymc_ebm as ebm
 from pymc_ebm.energies import (
+    change_statistics,
     ctriples,
     dgwesp,
     edges,
@@ -66,6 +67,13 @@ def cases(n):
 
 def test_contract(keeps_contract):
     keeps_contract(cases, directed=True)
+
+
+def test_a_large_decay_counts_every_path_alike(values_of, rng):
+    x, statistics = rng.integers(2, size=(3, 20)), (partial(dgwesp, decay=50.0), ttriples)
+    found, limit = (values_of(statistic, x) for statistic in statistics)
+    np.testing.assert_allclose(found, limit, rtol=1e-12)
+    np.testing.assert_allclose(*np.moveaxis(change_statistics(statistics, x), -1, 0), rtol=1e-12)
 
 
 def test_ties_of_a_directed_chain(values_of):

@@ -8,11 +8,13 @@ import pytest
 from scipy.special import comb
 
 from pymc_ebm.energies import (
+    change_statistics,
     degree,
     edges,
     gwdegree,
     gwdsp,
     gwesp,
+    gwesp_changes,
     isolates,
     stars,
     to_dyads,
@@ -78,6 +80,21 @@ def cases(n):
 
 def test_contract(keeps_contract):
     keeps_contract(cases, directed=False)
+
+
+def test_a_large_decay_counts_every_partner_alike(values_of, rng):
+    """Within e^−36 of the limit, where 1 − (1 − e^−α)^p has no digit left."""
+    decay = 36.0
+    x = rng.integers(2, size=(3, 15))
+    pairs = [(gwesp, triangles, 3), (gwdsp, twopaths, 1), (gwdegree, edges, 2)]
+    weighted = [partial(statistic, decay=decay) for statistic, *_ in pairs]
+    limits, times = [limit for _, limit, _ in pairs], np.array([n for *_, n in pairs])
+    for statistic, limit, n in zip(weighted, limits, times, strict=True):
+        np.testing.assert_allclose(values_of(statistic, x), n * values_of(limit, x), rtol=1e-8)
+    changes = times * change_statistics(limits, x)
+    np.testing.assert_allclose(change_statistics(weighted, x), changes, rtol=1e-8)
+    of_graph = values_of(partial(gwesp_changes, decay=decay), x)
+    np.testing.assert_allclose(of_graph, changes[..., 0], rtol=1e-8)
 
 
 def test_what_the_r_package_counts_in_florence(values_of):
