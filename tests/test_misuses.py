@@ -4,6 +4,7 @@ Each says what is wrong, of which variable, with the number or value found, and 
 remedy that is cheap to follow is followed.
 """
 
+import ast
 import re
 import traceback
 from collections.abc import Callable
@@ -552,3 +553,26 @@ def test_the_remedy_of_an_error_works(case):
 
 def test_there_are_enough_misuses():
     assert len(TABLE) >= 60
+
+
+# Words that another error takes up, and an error of the package's own making.
+NOT_ALONE = {"it returned nothing", "States of fractions cannot be looked for in a graph."}
+
+
+def written(node: ast.expr) -> str:
+    """A string in a module, with N for what is put into it; empty if it is none."""
+    if isinstance(node, ast.JoinedStr):
+        return "".join(v.value if isinstance(v, ast.Constant) else "N" for v in node.values)
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+
+
+@pytest.mark.parametrize("path", sorted(Path(PACKAGE).rglob("*.py")), ids=lambda p: p.stem)
+def test_every_error_says_what_is_wrong_and_then_what_to_do(path):
+    wrong = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not (isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and node.exc.args):
+            continue
+        name, text = getattr(node.exc.func, "id", ""), written(node.exc.args[0])
+        if name in {"ValueError", "TypeError", "NotImplementedError", "MemoryError"} and text:
+            wrong += [text] if len(sentences(text)) != 2 and text not in NOT_ALONE else []
+    assert not wrong

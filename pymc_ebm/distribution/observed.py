@@ -60,7 +60,8 @@ def check_shape(data, dims, shape):
     if isinstance(shape, Sequence | np.ndarray) and all(isinstance(s, int) for s in shape):
         if tuple(shape) != data.shape:
             raise ValueError(
-                f"the observed data have shape {data.shape}, but shape={tuple(shape)}."
+                f"the observed data have shape {data.shape}, but shape={tuple(shape)}. Leave "
+                "shape= out, or correct it."
             )
     if dims is None:
         return

@@ -142,7 +142,10 @@ def path_integral(
 def _point(problem, theta) -> dict[str, NDArray]:
     unknown = set(theta) - {rv.name for rv in problem.free}
     if unknown:
-        raise ValueError(f"The path has {', '.join(sorted(unknown))}, which the model has not.")
+        raise ValueError(
+            f"The path has {', '.join(sorted(unknown))}, which the model has not. Its free "
+            f"variables are {', '.join(rv.name for rv in problem.free)}."
+        )
     missing = {rv.name for rv in problem.free} - set(theta)
     if missing:
         raise ValueError(
@@ -151,5 +154,8 @@ def _point(problem, theta) -> dict[str, NDArray]:
     for rv in problem.free:
         shape, given = problem.start[rv.name].shape, np.shape(theta[rv.name])
         if given != shape:
-            raise ValueError(f"{rv.name} has shape {shape}, and the path gives it {given}.")
+            raise ValueError(
+                f"{rv.name} has shape {shape}, and the path gives it {given}. Give it its "
+                "own shape."
+            )
     return {rv.name: np.asarray(theta[rv.name], dtype=float) for rv in problem.free}

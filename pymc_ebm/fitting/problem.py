@@ -68,7 +68,10 @@ class Problem:
             )
         terms = [*model.observed_RVs, *model.potentials]
         if not terms:
-            raise ValueError("The model has no observed variable or potential: nothing to fit.")
+            raise ValueError(
+                "The model has no observed variable or potential, so that nothing can be fitted. "
+                "Give an EBM its data, observed=."
+            )
         terms += self.free if include_prior else []
         self.normalisers = Normalisers(model, transformed=True)
         factors = [self.normalisers.factors[term.name] for term in terms]
@@ -152,8 +155,8 @@ class Problem:
         unknown = set(start) - {rv.name for rv in self.free}
         if unknown:
             raise ValueError(
-                f"start has {', '.join(sorted(unknown))}, and the free variables are "
-                f"{', '.join(rv.name for rv in self.free)}."
+                f"start has {', '.join(sorted(unknown))}, and the model has not. Its free "
+                f"variables are {', '.join(rv.name for rv in self.free)}."
             )
         return self.flat(make_initial_point_fn(model=self.model, overrides=start)(0))
 

@@ -134,7 +134,10 @@ class Sphere(Space):
     def rule(self, order):
         """See `Space`: in two and three dimensions."""
         if self.event_shape is None:
-            raise ValueError("Say how many numbers a direction has: pymc_ebm.space.sphere(3).")
+            raise ValueError(
+                "The sphere does not know how many numbers a direction has. Say it, "
+                "pymc_ebm.space.sphere(3)."
+            )
         [d] = self.event_shape
         if d > 3:
             return None

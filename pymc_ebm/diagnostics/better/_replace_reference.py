@@ -90,7 +90,10 @@ def with_references(
 def _by_fingerprint(old: Mapping[str, Reference], reference) -> dict[str, Reference]:
     """The new references by the fingerprints of the old ones."""
     if not old:
-        raise ValueError("The model has no estimated normaliser, so there is nothing to replace.")
+        raise ValueError(
+            "The model has no estimated normaliser, so that nothing can be replaced. Pass one "
+            "with an EBM or a log_partition."
+        )
     if not isinstance(reference, Mapping):
         check_reference(reference)
         if len({r.fingerprint for r in old.values()}) > 1:

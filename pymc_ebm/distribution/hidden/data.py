@@ -76,7 +76,8 @@ def layout_of(energy, theta, emission, phi, values, data, reference) -> Layout:
     except (IndexError, ValueError) as error:
         raise ValueError(
             f"the emission cannot be called with states of {event_ndim} axes and "
-            f"{len(phi)} parameters: {in_short(error)}."
+            f"{len(phi)} parameters: {in_short(error)}. Give it those that it takes, in "
+            "emission_params=."
         ) from error
     n_channels = found.ndim - event_ndim
     first = data.ndim - event_ndim - n_channels

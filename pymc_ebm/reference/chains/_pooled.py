@@ -126,7 +126,8 @@ def pooled(
     True
     """
     if (sampler is None) == (draws is None):
-        raise ValueError("Give one of sampler= and draws=: how to draw at the anchors.")
+        both = "neither sampler= nor" if draws is None else "both sampler= and"
+        raise ValueError(f"There are {both} draws=. Give one: how to draw at the anchors.")
     energy = as_energy(energy, signature)
     rng = np.random.default_rng(random_seed)
     settings = {"signature": energy.signature, "random_seed": rng}

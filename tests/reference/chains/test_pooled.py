@@ -302,7 +302,7 @@ def test_points_are_those_of_their_anchors_where_every_log_z_is_given(rng):
 def test_what_is_refused(rng):
     draws = [rng.normal(size=(2, 100)), rng.normal(size=(2, 100))]
     pooled = partial(ebm.reference.pooled, gaussian)
-    with pytest.raises(ValueError, match="one of sampler= and draws="):
+    with pytest.raises(ValueError, match="neither sampler= nor draws="):
         pooled([(1.0,)])
     with pytest.raises(ValueError, match="draws of 2 anchors, and 1 anchors"):
         pooled([(1.0,)], draws=draws)
