@@ -47,7 +47,8 @@ def change_table(
 
     def table(rows):
         here = changes(rows, at)
-        slopes = np.stack([changes(rows, at + one) - here for one in np.eye(len(at))], axis=-1)
+        with np.errstate(invalid="ignore"):  # inf − inf, where a change is impossible
+            slopes = np.stack([changes(rows, at + one) - here for one in np.eye(len(at))], axis=-1)
         return np.concatenate([slopes, (here - slopes @ at)[..., None]], axis=-1)
 
     theta = at + rng.exponential(size=len(at))

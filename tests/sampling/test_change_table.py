@@ -36,7 +36,7 @@ def test_the_table_is_the_change_of_the_energy(rng):
     np.testing.assert_allclose(found, differences, atol=1e-10)
 
 
-def test_an_energy_that_bends_in_its_parameters_has_no_table(rng):
+def test_an_energy_that_bends_or_has_walls_has_no_table(rng):
     def bent(x, theta):
         return (theta**2).sum() * x.sum(-1)
 
@@ -44,6 +44,14 @@ def test_an_energy_that_bends_in_its_parameters_has_no_table(rng):
         lambda x, site, value, theta: (theta**2).sum() * (value - x[site])
     )
     assert table_of(bent, binary(4), [1.0], rng.integers(2, size=(2, 4)), rng) is None
+
+    def walled(x, theta):
+        return bent(x, theta)
+
+    walled.local_change = numba.njit(
+        lambda x, site, value, theta: np.inf if site == 0 else theta[0] * (value - x[site])
+    )
+    assert table_of(walled, binary(4), [1.0], rng.integers(2, size=(2, 4)), rng) is None
 
 
 def test_independent_ties_have_the_logit_of_their_share(rng):
