@@ -4,8 +4,12 @@ import numpy as np
 import pytest
 from scipy import special
 
-from pymc_ebm.diagnostics.second_estimate.counts import over_counts
-from pymc_ebm.diagnostics.second_estimate.question import CannotTell
+from pymc_ebm.diagnostics.second_estimate.counts import (
+    check_convergence,
+    over_counts,
+    over_range,
+)
+from pymc_ebm.diagnostics.second_estimate.question import CannotTell, NotThisWay, Question
 
 
 def test_poisson(asked, rng):
@@ -42,3 +46,74 @@ def test_weight_far_beyond_the_data(asked):
 def test_a_sum_that_diverges_is_told(asked):
     with pytest.raises(CannotTell, match="converge"):
         over_counts(asked(lambda x, a: 0 * x, [1.0], np.arange(5), 0), most=2**20)
+
+
+def vectors(energy, data, rows=((1.0,),), lower=(-np.inf, -np.inf), upper=(np.inf, np.inf)):
+    """A question about pairs of whole numbers; ``energy(x, *row)`` of points ``(B, 2)``."""
+    of_rows = lambda x, chosen: np.stack([energy(x, *rows[i]) for i in chosen])
+    bounds = [np.array(bound, dtype=float) for bound in (lower, upper)]
+    data = np.array(data, dtype=float)
+    return Question(of_rows, np.array(rows), *bounds, data, np.empty((0, 2)))
+
+
+@pytest.mark.parametrize("shift", [(0, 0), (40, -25), (-40, 25)])
+def test_vectors_far_from_the_data(shift):
+    """Two discrete normal laws: the box grows at each end that has weight, at any row."""
+    rows, line = [(4.0,), (0.5,), (2.0,)], np.arange(-400, 401)
+    energy = lambda x, sd: ((x - np.array(shift)) ** 2).sum(axis=1) / (2 * sd**2)
+    (answer,) = over_range(vectors(energy, [[0, 0], [1, 3]], rows))
+    one = np.array([np.logaddexp.reduce(-(line**2) / (2 * sd**2)) for (sd,) in rows])
+    np.testing.assert_allclose(answer.log_z, 2 * one, atol=1e-12)
+
+
+def test_vectors_between_bounds():
+    """Bounds are inside, and beyond them is no weight whatever the energy says."""
+    question = vectors(
+        lambda x, a: 0.3 * x.sum(axis=1), [[2, 5], [3, 9]], lower=(1, 4), upper=(3, 99)
+    )
+    (answer,) = over_range(question)
+    truth = [np.logaddexp.reduce(-0.3 * np.arange(low, end)) for low, end in ((1, 4), (4, 100))]
+    np.testing.assert_allclose(answer.log_z, [sum(truth)], atol=1e-12)
+
+
+def test_rows_by_rows():
+    """So many states that few rows fit at once."""
+    rows = [(sd,) for sd in np.linspace(10, 14, 60)]
+    data = [[-120, -120], [120, 120]]
+    energy = lambda x, sd: (x**2).sum(axis=1) / (2 * sd**2)
+    (answer,) = over_range(vectors(energy, data, rows, (-150, -150), (150, 150)))
+    np.testing.assert_allclose(
+        answer.log_z, [np.log(2 * np.pi * sd**2) for (sd,) in rows], atol=1e-9
+    )
+
+
+def test_a_box_of_too_many_states():
+    question = vectors(lambda x, a: (x**2).sum(axis=1) / 200, [[0, 0], [1, 3]])
+    with pytest.raises(NotThisWay, match="more than 1000 states"):
+        next(over_range(question, most=1000))
+
+
+@pytest.mark.parametrize(
+    "energy, lower, converges",
+    [
+        (lambda x, a: (x**2).sum(axis=1), (-np.inf, -np.inf), True),
+        (lambda x, a: x[:, 0] ** 2, (-np.inf, -np.inf), False),
+        (lambda x, a: np.where(x[:, 1] < 9, (x**2).sum(axis=1), x[:, 0] ** 2), (0, 0), False),
+        (lambda x, a: np.where(x[:, 0] > -9, (x**2).sum(axis=1), x[:, 1] ** 2), (0, 0), True),
+        (
+            lambda x, a: np.where(x[:, 0] > -9, (x**2).sum(axis=1), x[:, 1] ** 2),
+            (-np.inf, 0),
+            False,
+        ),
+        # Of pairs of counts with the sum k there are k + 1.
+        (lambda x, a: 6 * np.log1p(np.abs(x).sum(axis=1)), (0, 0), True),
+        (lambda x, a: 1.5 * np.log1p(np.abs(x).sum(axis=1)), (0, 0), False),
+    ],
+)
+def test_terms_that_do_not_fall(energy, lower, converges):
+    question = vectors(energy, [[0, 1], [2, 3]], lower=lower)
+    if converges:
+        check_convergence(question)
+    else:
+        with pytest.raises(CannotTell, match="does not converge"):
+            check_convergence(question)
