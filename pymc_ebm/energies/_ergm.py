@@ -50,6 +50,8 @@ def ergm(
     ValueError
         No statistics; one without an option that it needs; a coefficient of an offset that is not
         finite. From the energy, a theta of another length than there are statistics.
+    TypeError
+        A `local_change` that numba has not compiled.
 
     References
     ----------

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 
 import numba
+from numba.core.dispatcher import Dispatcher
 
 from pymc_ebm.energies.local_change import KeptChange, kept_change, no_tables
 
@@ -55,10 +56,17 @@ def change_and_options(statistic: Callable) -> tuple[KeptChange, tuple] | None:
     ------
     ValueError
         An option without a value.
+    TypeError
+        A `local_change` that numba has not compiled.
     """
     change = _attribute(statistic, "local_change")
     if change is None:
         return None
+    if not isinstance(change, Dispatcher):
+        raise TypeError(
+            f"The local_change of the statistic {name_of(statistic)} is a "
+            f"{type(change).__name__}, and compiled code calls it. Decorate it with numba.njit."
+        )
     _, *parameters = inspect.signature(statistic).parameters.values()
     for parameter in parameters:
         if parameter.default is inspect.Parameter.empty:

@@ -239,3 +239,10 @@ def test_full_network_of_small_integers(values_of):
 def test_errors(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_a_change_that_is_not_compiled_is_refused():
+    ties = lambda x: x.sum(-1)
+    ties.local_change = lambda x, site, value: value - x[site]
+    with pytest.raises(TypeError, match=r"<lambda> is a function, .* Decorate it with numba\.njit"):
+        ergm((edges, ties))
