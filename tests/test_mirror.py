@@ -31,6 +31,7 @@ ELSEWHERE = {
     "kernels.points_last": "kernels/test_ops.py",
     "kernels.rewrite": "kernels/test_ops.py",  # that puts the kernels in
     "kernels.registration": "test_start_up.py",
+    "given": "test_misuses.py",
     "progress": "fitting/test_find_mle.py",
     "reference.chains._chain": "reference/test_contract.py",
     "reference.composite.error": "distribution/test_panels_for.py",
