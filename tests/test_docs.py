@@ -9,6 +9,7 @@ import re
 from functools import partial
 from pathlib import Path
 
+import distributed
 import nbformat
 import pymc as pm
 import pytest
@@ -37,6 +38,9 @@ def test_blocks_run(page, monkeypatch):
     monkeypatch.setattr(pymc_ebm.sampling, "markov_chain", chain)
     judged = partial(pymc_ebm.compute_reference_stats, second_estimate_seconds=1.0)
     monkeypatch.setattr(pymc_ebm, "compute_reference_stats", judged)
+    # Workers that are threads have nothing to import; the tests of the cluster have processes.
+    threads = partial(distributed.LocalCluster, processes=False)
+    monkeypatch.setattr(distributed, "LocalCluster", threads)
     monkeypatch.chdir(ROOT)
     text = page.read_text(encoding="utf-8")
     namespace: dict = {}

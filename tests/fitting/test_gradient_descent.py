@@ -10,6 +10,7 @@ import pymc_ebm as ebm
 from pymc_ebm.fitting.find_mle import solve
 from pymc_ebm.fitting.problem import Problem
 
+pytestmark = pytest.mark.usefixtures("interpreted")
 LINE = ebm.reference.quadrature(-np.inf, np.inf)
 
 

@@ -9,6 +9,7 @@ import pytest
 import pymc_ebm as ebm
 from pymc_ebm.energies import edges, ergm, to_dyads, triangles
 
+pytestmark = pytest.mark.usefixtures("interpreted")
 BITS = ebm.reference.enumeration([0, 1], complete=True)
 PATH = to_dyads(np.eye(5, k=1, dtype=int) + np.eye(5, k=-1, dtype=int))[None]  # four ties
 
