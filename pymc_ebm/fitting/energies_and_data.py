@@ -1,5 +1,6 @@
 """The observed EBMs of a problem, for methods that need energies and data and no normaliser."""
 
+from pymc_ebm.distribution.energy_rv import EnergyRV
 from pymc_ebm.distribution.observed_ebm import ObservedEBM, observed_ebms
 from pymc_ebm.fitting.problem import Problem
 
@@ -12,11 +13,18 @@ def energies_and_data(problem: Problem, method: str) -> list[ObservedEBM]:
     Raises
     ------
     ValueError
-        A potential, an observed variable that is no EBM, or a prior to be included: `method`
-        minimises no likelihood, so there is nothing to add them to.
+        A potential, an observed variable that is no EBM, or one whose bounds move or that has
+        missing entries; a prior to be included: `method` minimises no likelihood, so there is
+        nothing to add them to.
     """
     model, found = problem.model, observed_ebms(problem.model, problem.in_u)
     known = {ebm.name for ebm in found}
+    unknown = [v.name for v in model.observed_RVs if v.name not in known and _is_ebm(v)]
+    if unknown:
+        raise ValueError(
+            f"{method} needs the energy of whatever data there could be, and {', '.join(unknown)} "
+            'has bounds that move or missing entries. Use method="geyer".'
+        )
     others = [v.name for v in (*model.potentials, *model.observed_RVs) if v.name not in known]
     if others:
         raise ValueError(
@@ -29,3 +37,7 @@ def energies_and_data(problem: Problem, method: str) -> list[ObservedEBM]:
             'method="geyer", or leave out include_prior.'
         )
     return found
+
+
+def _is_ebm(variable) -> bool:
+    return isinstance(variable.owner.op, EnergyRV)

@@ -64,6 +64,20 @@ def test_data_on_a_bound(seed):
     assert (q.proposal.log_density(np.zeros(1)) > q.proposal.log_density(x[x > 0]).max()).all()
 
 
+@pytest.mark.usefixtures("interpreted")
+@pytest.mark.parametrize("support", ["positive", "unit"])
+def test_reports_of_data_on_a_bound(support, rng):
+    """Rounded zeros, and shares of 0 and 1: their weights are no sign of missed mass."""
+    data = {"positive": np.round(rng.exponential(1, 300)), "unit": np.r_[0, 1, rng.beta(2, 2, 99)]}
+    with pm.Model() as model:
+        rate = pm.HalfNormal("rate", 2)
+        ebm.EBM(
+            "x", rate, energy=lambda x, r: r * x, support=support, observed=data[support],
+            progressbar=False,
+        )  # fmt: skip
+    assert ebm.check(model, progressbar=False).status == "ok"
+
+
 @pytest.mark.parametrize(
     "energy, observed, kwargs, words",
     [

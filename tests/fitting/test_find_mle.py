@@ -275,6 +275,9 @@ def test_what_is_refused(rng):
     with pm.Model() as with_potential:
         log_z = ebm.log_partition(gaussian, 0.0, pm.HalfFlat("s"), reference=LINE)
         pm.Potential("p", -log_z)
+    with pm.Model() as with_limits:
+        mu, limits = pm.Flat("mu"), (data[:3] - 1.0, np.inf)
+        ebm.EBM("y", mu, 1.0, energy=gaussian, support=limits, observed=data[:3])
     with pm.Model() as nothing_free:
         ebm.EBM("x", 0.0, 1.0, energy=gaussian, reference=LINE, observed=data)
     for model, method, message in (
@@ -284,6 +287,7 @@ def test_what_is_refused(rng):
         (discrete, "score_matching", "discrete"),
         (positive, "score_matching", "vanish at the ends"),
         (with_potential, "score_matching", "p is no observed EBM"),
+        (with_limits, "score_matching", "y has bounds that move or missing entries"),
         (nothing_free, "geyer", "there are none"),
     ):
         with pytest.raises(ValueError, match=message):
