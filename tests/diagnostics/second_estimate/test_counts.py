@@ -43,6 +43,21 @@ def test_weight_far_beyond_the_data(asked):
     np.testing.assert_allclose(answer.log_z, truth, atol=1e-10)
 
 
+def test_weight_far_below_starts_without_data(asked):
+    rows = [-300_000.0, -299_000.0]
+    answer = over_counts(asked(lambda x, m: (x - m) ** 2 / 800, rows, (), starts=[7]))
+    np.testing.assert_allclose(answer.log_z, 0.5 * np.log(2 * np.pi * 400), atol=1e-12)
+    assert answer.noise.shape == (1, 2) and not answer.noise.any()
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_bounds_between_whole_numbers(sign, asked):
+    """Most weight is at the bound, and more would be beyond."""
+    question = asked(lambda x, a: sign * a * x, [0.3], np.arange(5), -4.5, 99.5)
+    truth = np.logaddexp.reduce(-sign * 0.3 * np.arange(-4, 100))
+    np.testing.assert_allclose(over_counts(question).log_z, [truth], atol=1e-12)
+
+
 def test_a_sum_that_diverges_is_told(asked):
     with pytest.raises(CannotTell, match="converge"):
         over_counts(asked(lambda x, a: 0 * x, [1.0], np.arange(5), 0), most=2**20)
@@ -64,12 +79,13 @@ def test_vectors_far_from_the_data(shift):
     (answer,) = over_range(vectors(energy, [[0, 0], [1, 3]], rows))
     one = np.array([np.logaddexp.reduce(-(line**2) / (2 * sd**2)) for (sd,) in rows])
     np.testing.assert_allclose(answer.log_z, 2 * one, atol=1e-12)
+    assert answer.noise.shape == (1, 3) and not answer.noise.any()
 
 
 def test_vectors_between_bounds():
     """Bounds are inside, and beyond them is no weight whatever the energy says."""
     question = vectors(
-        lambda x, a: 0.3 * x.sum(axis=1), [[2, 5], [3, 9]], lower=(1, 4), upper=(3, 99)
+        lambda x, a: 0.3 * x.sum(axis=1), [[2, 5], [3, 9]], lower=(0.5, 3.5), upper=(3.5, 99.5)
     )
     (answer,) = over_range(question)
     truth = [np.logaddexp.reduce(-0.3 * np.arange(low, end)) for low, end in ((1, 4), (4, 100))]
