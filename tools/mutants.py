@@ -82,6 +82,8 @@ TESTS = {
     "diagnostics/second_estimate/compare": [f"{D}/second_estimate/test_compare.py"],
     "diagnostics/second_estimate/states": [f"{D}/second_estimate/test_states.py"],
     "diagnostics/second_estimate/counts": [f"{D}/second_estimate/test_counts.py"],
+    "diagnostics/second_estimate/line": [f"{D}/second_estimate/test_line.py"],
+    "diagnostics/second_estimate/lattice": [f"{D}/second_estimate/test_lattice.py"],
     "diagnostics/words/worst_region": [f"{D}/words/test_worst_region.py"],
     "diagnostics/hull/extremes": [f"{D}/hull/test_extremes.py"],
     "diagnostics/hull/coefficients": [f"{D}/hull/test_coefficients.py", f"{D}/hull/test_hull.py"],

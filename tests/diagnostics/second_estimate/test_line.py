@@ -29,6 +29,13 @@ CLOSED_FORMS = {
         special.gammaln,
         (0, np.inf),
     ),
+    "singular at an upper bound": (
+        lambda x, k: (7 - x) - (k - 1) * np.log(7 - x),
+        lambda rng: rng.uniform(0.7, 0.9, 50),
+        lambda rng: 7 - rng.gamma(0.8, 1, 200),
+        special.gammaln,
+        (-np.inf, 7),
+    ),
     "truncated, data on the bounds": (
         lambda x, s: x**2 / (2 * s**2),
         lambda rng: rng.gamma(20, 0.1, 250),
@@ -77,3 +84,11 @@ def test_an_integral_that_diverges_is_told(asked, rng):
     question = asked(lambda x, k: -k * np.cos(x), [1.0, 2.0], rng.normal(size=50))
     with pytest.raises(CannotTell, match="does not converge"):
         on_the_line(question)
+
+
+def test_more_panels_than_allowed(asked, rng):
+    """A hundred waves over the law's width, and more panels than that which are not halved."""
+    waves = asked(lambda x, k: np.cos(k * x) + x**2 / 2, [60.0], rng.normal(size=50))
+    with pytest.raises(CannotTell, match="More than 150 panels"):
+        on_the_line(waves, most_panels=150)
+    assert np.isfinite(on_the_line(waves).log_z).all()
