@@ -25,7 +25,7 @@ def gaussian_scale(x, s):
 @pytest.mark.parametrize(
     ("case", "share"),
     # Sites of their own are far from a lattice, and more points than are allowed would be needed.
-    [("gaussian", 0.1), ("conway", 0.1), ("ising", 0.2)],
+    [("gaussian", 0.1), ("conway", 0.1), ("ising", 0.15)],
     indirect=["case"],
 )
 def test_recentred_reference_adds_no_more_than_is_asked(case, share, rng):
