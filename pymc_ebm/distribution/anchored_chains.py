@@ -38,7 +38,7 @@ def anchored_chains(energy: Energy, params, events: Events, progressbar: bool) -
     codes = rng.integers(space.n_values, size=(n_first, len(space.values)))
     first = from_draws(space.points(codes), np.zeros(n_first), support=space)
     size = len(space.values)
-    start = _nearer(energy, space, events.flat, start, rng)
+    of_prior = _prior_draws(params)
     # Numbers in the points of one anchor, 32 MiB, and the sites that its chains visit for them.
     sweeps = max(2**22 // (4 * size), 100)
     draws = min(sweeps, 4000)
@@ -52,7 +52,8 @@ def anchored_chains(energy: Energy, params, events: Events, progressbar: bool) -
         energy,
         observed=events.flat,
         start=start,
-        bounds=_prior_bounds(params),
+        leap=_nearer(energy, space, events.flat, start, of_prior),
+        bounds=of_prior and [(d.min(axis=0), d.max(axis=0)) for d in of_prior],
         sampler=sampler,
         support=space,
         level=lambda theta: level_at(energy, theta, events.flat, space, rng),
@@ -62,8 +63,8 @@ def anchored_chains(energy: Energy, params, events: Events, progressbar: bool) -
     )
 
 
-def _nearer(energy: Energy, space: Sites, data, start, rng) -> list:
-    """The parameters of the highest pseudolikelihood, where a table of changes tells them.
+def _nearer(energy: Energy, space: Sites, data, start, of_prior: list | None) -> list | None:
+    """Where pseudolikelihood and prior are highest together, if a table of changes tells it.
 
     Few steps of the pilot lead from there to the maximum of the likelihood.
     """
@@ -75,20 +76,20 @@ def _nearer(energy: Energy, space: Sites, data, start, rng) -> list:
     n_params = sum(np.size(value) for value in row)
     # Numbers of a table that is worth its time: 128 MiB.
     if given is None or data.size * space.values.shape[1] * (n_params + 1) > 2**24:
-        return start
+        return None
     states = np.ascontiguousarray(data.reshape(len(data), -1), dtype=space.values.dtype)
-    table = change_table(given, states[:4], rng)
+    table = change_table(given, states[:4], np.random.default_rng(0))
     if table is None:
-        return start
-    theta = np.concatenate([np.ravel(value) for value in row])
-    theta = highest_pseudolikelihood(table(states), space.n_values, theta)
+        return None
+    flat = lambda values: np.concatenate([np.ravel(value) for value in values])
+    sd = 5.0 if of_prior is None else np.maximum(flat(d.std(axis=0) for d in of_prior), 1e-8)
+    theta = highest_pseudolikelihood(table(states), space.n_values, flat(row), sd)
     return unravel(theta, [np.shape(value) for value in row])
 
 
-def _prior_bounds(variables) -> list | None:
-    """Smallest and largest of 1000 draws from the prior of each parameter, where it has draws."""
+def _prior_draws(variables) -> list | None:
+    """1000 draws from the prior of each parameter, where it has draws."""
     try:
-        draws = pm.draw(variables, draws=1000, random_seed=0)
+        return [np.asarray(d) for d in pm.draw(variables, draws=1000, random_seed=0)]
     except (MissingInputError, NotImplementedError):  # a flat prior
         return None
-    return [(np.min(d, axis=0), np.max(d, axis=0)) for d in draws]

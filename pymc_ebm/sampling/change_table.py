@@ -57,10 +57,10 @@ def change_table(
     return table
 
 
-def highest_pseudolikelihood(
-    table: NDArray, n_values: NDArray, start: NDArray, ridge: float = 1e-3
-) -> NDArray:
-    """The parameters that maximise Σ_ni log p(x_ni | the other sites), a logistic regression.
+def highest_pseudolikelihood(table: NDArray, n_values: NDArray, centre: NDArray, sd) -> NDArray:
+    """The maximum of Σ_ni log p(x_ni | the other sites) under a normal prior.
+
+    A logistic regression with a ridge, which keeps the maximum finite where the data separate.
 
     Parameters
     ----------
@@ -68,10 +68,9 @@ def highest_pseudolikelihood(
         Of `change_table`.
     n_values : ndarray of int, shape (D,)
         Of `Sites`.
-    start : ndarray, shape (P,)
-    ridge : float
-        Half of it times the squared distance from the start is taken off, which keeps the maximum
-        finite where the data separate.
+    centre : ndarray, shape (P,)
+    sd : float or ndarray, shape (P,)
+        Of the prior.
 
     Returns
     -------
@@ -83,10 +82,10 @@ def highest_pseudolikelihood(
         scores = np.where(known, -(table @ [*theta, 1.0]), -np.inf)
         log_sums = scipy.special.logsumexp(scores, axis=-1, keepdims=True)
         slopes = np.einsum("ndv,ndvp->p", np.exp(scores - log_sums), table[..., :-1])
-        away = theta - start
-        return log_sums.sum() + ridge / 2 * away @ away, ridge * away - slopes
+        away = (theta - centre) / sd
+        return log_sums.sum() + away @ away / 2, away / sd - slopes
 
-    return scipy.optimize.minimize(loss, start, jac=True, method="BFGS").x
+    return scipy.optimize.minimize(loss, centre, jac=True, method="BFGS").x
 
 
 @numba.njit

@@ -57,10 +57,11 @@ def test_an_energy_that_bends_or_has_walls_has_no_table(rng):
 def test_independent_ties_have_the_logit_of_their_share(rng):
     states = (rng.random((5, 45)) < 0.3).astype(int)
     table = table_of(ergm((edges,)), binary(45), [0.0], states, rng)(states)
-    (found,) = highest_pseudolikelihood(table, np.full(45, 2), np.zeros(1), ridge=0.0)
+    (found,) = highest_pseudolikelihood(table, np.full(45, 2), np.zeros(1), np.inf)
     assert found == pytest.approx(scipy.special.logit(states.mean()), abs=1e-5)
-    # Where all are tied the maximum is at infinity, and the ridge keeps it near.
+    # Where all are tied the maximum is at infinity, and the prior keeps it near.
     everywhere = np.ones((1, 45), dtype=int)
     table = table_of(ergm((edges,)), binary(45), [0.0], everywhere, rng)(everywhere)
-    (found,) = highest_pseudolikelihood(table, np.full(45, 2), np.zeros(1))
-    assert 3 < found < 20
+    (found,) = highest_pseudolikelihood(table, np.full(45, 2), np.zeros(1), 1.0)
+    # There 45 of the slope 1 − p of log p are the θ of the prior's slope.
+    assert 45 * scipy.special.expit(-found) == pytest.approx(found, abs=1e-4)

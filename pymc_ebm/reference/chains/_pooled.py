@@ -30,6 +30,7 @@ def pooled(
     *,
     observed=None,
     start: Sequence[Any] | None = None,
+    leap: Sequence[Any] | None = None,
     bounds: Sequence[Any] | None = None,
     sampler: Callable[..., Any] | None = None,
     draws: Sequence[Any] | None = None,
@@ -60,6 +61,8 @@ def pooled(
         Data ``(*batch, *event)``, where anchors are placed; they share one row of parameters.
     start : sequence, optional
         Parameters at which the search for the data's begins, and the model's states vary.
+    leap : sequence, optional
+        Parameters where the search goes on if chains there are nearer to the data than at `start`.
     bounds : sequence of pairs, optional
         ``(lower, upper)`` of each parameter, beyond which no anchor is placed.
     sampler : callable, optional
@@ -140,7 +143,7 @@ def pooled(
                 "them."
             )
         thetas, draws, laws, guess = place_anchors(
-            energy, observed, start, sampler, bounds=bounds, random_seed=rng,
+            energy, observed, start, sampler, leap=leap, bounds=bounds, random_seed=rng,
             progressbar=progressbar,
         )  # fmt: skip
         # More runs at the anchor nearest to the maximum, on which the estimate and most of the

@@ -46,6 +46,7 @@ def place_anchors(
     start: Sequence,
     sampler: Callable,
     *,
+    leap: Sequence | None = None,
     bounds: Sequence | None = None,
     spacing: float = 2.0,
     probability: float = 0.999,
@@ -81,6 +82,8 @@ def place_anchors(
         One row of parameters.
     sampler : callable
         As in `pooled`.
+    leap : sequence of array_like, optional
+        Another row, from which the pilot goes on if chains there are nearer to the data.
     bounds : sequence of pairs, optional
         ``(lower, upper)`` of each parameter; no anchor is placed beyond.
     spacing : float
@@ -122,7 +125,8 @@ def place_anchors(
             sampler(energy, *row, signature=energy.signature, random_seed=rng, progressbar=False)
         )
 
-    theta = np.clip(np.concatenate([np.ravel(v).astype(float) for v in start]), lower, upper)
+    flat = lambda row: np.concatenate([np.ravel(v).astype(float) for v in row])
+    theta = np.clip(flat(start), lower, upper)
     with progress(progressbar) as bar:
         task = bar.add_task("Pilot", total=None)
         draws = draw(theta)
@@ -134,6 +138,11 @@ def place_anchors(
             # In one state, as large parameters make chains; at 0 all states are alike.
             theta = np.clip(theta / 2, lower, upper)
             anchor = likelihood.anchor(theta, draw(theta))
+        if leap is not None:
+            theta = np.clip(flat(leap), lower, upper)
+            there = likelihood.anchor(theta, draw(theta))
+            if not there.stuck() and anchor.shortfall(there) < anchor.shortfall(anchor):
+                anchor = there
         for _ in range(most_steps):
             step = anchor.solve(shapes)
             step *= min(1, spacing / np.sqrt(step @ anchor.metric @ step))
