@@ -299,15 +299,12 @@ def as_energy(energy: Energy | EnergyFunction, signature: str | None = None) -> 
 
     Raises
     ------
-    ValueError
-        An `Energy` of another signature.
-    TypeError
-        No function.
+    TypeError, ValueError
+        No function; an `Energy` of another signature.
     """
     if not callable(energy):
         raise TypeError(
-            f"energy is a {type(energy).__name__}, not a function. Give a function of x and the "
-            "parameters, such as energy=lambda x, s: x**2 / (2 * s**2)."
+            f"energy is a {type(energy).__name__}, not a function. Use lambda x, s: s * x**2, say."
         )
     if not isinstance(energy, Energy):
         return Energy(energy, signature)
