@@ -38,10 +38,11 @@ class EstimatedTwice(Check):
     name = "second_estimate"
 
     def measure(self, normalisers, draws):
-        """A `SecondEstimate`, with as much time as sampling took, and 10 s at least."""
+        """A `SecondEstimate`, with as much time as the first and sampling took, 10 s at least."""
         seconds = self.seconds
         if seconds is None:
-            seconds = max(10.0, float(draws.posterior.attrs.get("sampling_time", 0.0)))
+            made = sum(reference.seconds for reference in normalisers.references.values())
+            seconds = max(10.0, made + float(draws.posterior.attrs.get("sampling_time", 0.0)))
         limits = Limits()
         # Points that are forecast to add more than is good have to be measured as finely.
         if _more_than(limits.added_share, draws):

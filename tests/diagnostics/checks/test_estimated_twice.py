@@ -1,6 +1,7 @@
 """What two estimates say of a posterior, by findings made by hand."""
 
 from dataclasses import asdict
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -102,10 +103,17 @@ def test_the_largest_shifts_are_named(draws_of):
     assert "the sd of a by a factor of 1.02 ± 0.03" in note
 
 
+def made_in(*seconds):
+    """Normalisers whose references took so long to make."""
+    return SimpleNamespace(references={s: SimpleNamespace(seconds=s) for s in seconds})
+
+
 @pytest.mark.parametrize(
-    ("given", "took", "expected"), [(3.0, 60.0, 3.0), (None, 60.0, 60.0), (None, None, 10.0)]
+    ("given", "took", "expected"), [(3.0, 60.0, 3.0), (None, 60.0, 67.0), (None, None, 10.0)]
 )
-def test_it_may_take_as_long_as_sampling_took(given, took, expected, draws_of, monkeypatch):
+def test_it_may_take_as_long_as_the_first_and_sampling(
+    given, took, expected, draws_of, monkeypatch
+):
     asked = []
 
     def second_estimate(posterior, normalisers, statistics, seconds, limits):
@@ -115,7 +123,7 @@ def test_it_may_take_as_long_as_sampling_took(given, took, expected, draws_of, m
     monkeypatch.setattr(estimated_twice, "second_estimate", second_estimate)
     draws = draws_of()
     draws.posterior.attrs |= {} if took is None else {"sampling_time": took}
-    assert EstimatedTwice(given).measure(None, draws)["made"]
+    assert EstimatedTwice(given).measure(made_in(5.0, 2.0), draws)["made"]
     assert asked == [(expected, Limits().shift)]
 
 
@@ -128,7 +136,8 @@ def test_points_that_add_much_are_measured_as_finely_as_they_should_be(draws_of,
 
     monkeypatch.setattr(estimated_twice, "second_estimate", second_estimate)
     for mcse in ((0.05, 0.0), (0.3, 0.0), (np.nan, 0.0)):
-        EstimatedTwice().measure(None, draws_of(np.resize([-1.0, 1.0], (2, 50)), mcse=mcse))
+        draws = draws_of(np.resize([-1.0, 1.0], (2, 50)), mcse=mcse)
+        EstimatedTwice().measure(made_in(), draws)
     assert asked == [Limits().shift, Limits().added_share, Limits().added_share]
 
 
