@@ -98,7 +98,7 @@ def over_sites(
             log_runs[g] = terms
         yield Answer.of_runs(
             log_runs,
-            f"annealing of {_RUNS * particles * len(chosen)} particles from independent sites",
+            f"annealing of {_RUNS * particles * len(chosen):,} particles from independent sites",
             "A phase of the sites that neither annealing nor the data enter may be missed.",
         )
         particles *= 4
