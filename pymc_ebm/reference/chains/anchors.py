@@ -71,7 +71,7 @@ def place_anchors(
     at once (a phase transition). The log Z of such an anchor is found by way of independent sites
     with the frequencies of its chains, whose log Z is 0, and likewise that of the first anchor.
     Beyond the transition the likelihood is then known to be small. An anchor that this does not tie
-    to the others is left out, with a warning.
+    to the others goes nearer to them; one that nothing ties is left out, with a warning.
 
     Parameters
     ----------
@@ -172,18 +172,18 @@ def place_anchors(
         lost: list[NDArray] = []
         while True:
             heights = np.array([likelihood.height(k) for k in range(len(likelihood.anchors))])
-            for anchor, height in zip(likelihood.anchors, heights, strict=True):
-                if height >= heights.max() - threshold and not anchor.passed:
-                    new = likelihood.next_to(anchor, lower, upper)
-                    frontier += [(likelihood.log_likelihood(theta), theta) for theta in new]
+            pairs = list(zip(likelihood.anchors, heights, strict=True))
+            least = heights.max() - threshold
+            near = [a for a, height in pairs if height >= least]
+            for anchor in near:
+                if not anchor.passed:
+                    frontier += likelihood.next_to(anchor, near, least, lower, upper)
                     anchor.passed = True
             best, frontier = _highest(likelihood, frontier)
             least = max(best, heights.max()) - threshold
-            near = [a for a, h in zip(likelihood.anchors, heights, strict=True) if h >= least]
+            near = [a for a, height in pairs if height >= least]
             frontier = [
-                (height, theta)
-                for height, theta in frontier
-                if all(likelihood.apart(theta, anchor) for anchor in near)
+                (height, theta) for height, theta in frontier if not likelihood.covered(theta, near)
             ]
             best, frontier = _highest(likelihood, frontier)
             if best < least:
@@ -201,7 +201,11 @@ def place_anchors(
                 )
                 break
             _, theta = frontier.pop(0)
-            if not likelihood.add(likelihood.anchor(theta, draw(theta))):
+            for _ in range(4):
+                if likelihood.add(likelihood.anchor(theta, draw(theta))):
+                    break
+                theta = likelihood.halfway(theta)
+            else:
                 lost.append(theta)
             bar.advance(task)
     if lost:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import numpy as np
@@ -11,7 +12,7 @@ from pymc_ebm.energy.energy import Energy
 from pymc_ebm.reference.chains import mbar
 from pymc_ebm.reference.chains.anchor import Anchor, distance, main_axes, slopes, unravel
 from pymc_ebm.reference.laws.site_law import SiteLaw
-from pymc_ebm.weights.normalised import normalise
+from pymc_ebm.weights.normalised import ess, normalise
 
 __all__ = ["EstimatedLikelihood", "given_by_laws"]
 
@@ -121,21 +122,42 @@ class EstimatedLikelihood:
         p = mbar.probabilities(self.log_partitions, energies, counts)
         return mbar.untied(p.T @ p / counts[:, None], given)
 
-    def next_to(self, anchor: Anchor, lower, upper) -> list[NDArray]:
-        """Parameters on both sides of an anchor along the axes of its G, and not near another."""
-        found = []
-        for variance, axis in main_axes(anchor.metric):
-            for sign in (-1, 1):
-                theta = anchor.theta + sign * self._spacing / np.sqrt(variance) * axis
-                theta = np.clip(theta, lower, upper)
-                if all(self.apart(theta, other) for other in self.anchors):
-                    found.append(theta)
-        return found
+    def next_to(
+        self, anchor: Anchor, anchors: Sequence[Anchor], least: float, lower, upper
+    ) -> Iterator[tuple[float, NDArray]]:
+        """Parameters on both sides of an anchor along the axes of its G that none covers.
 
-    def apart(self, theta, anchor: Anchor) -> bool:
-        """Whether θ is not covered by an anchor."""
-        # Share of the spacing within which an anchor covers the parameters around.
-        return distance(theta, anchor) > 0.7 * self._spacing
+        They are one spacing away, and nearer where that is more improbable than `least`, as G may
+        grow on the way: before a phase transition one spacing leads far beyond. Each comes with
+        its log likelihood.
+        """
+        for variance, axis in main_axes(anchor.metric):
+            for side in (-1, 1):
+                for share in (1, 1 / 2, 1 / 4):
+                    step = side * share * self._spacing / np.sqrt(variance) * axis
+                    theta = np.clip(anchor.theta + step, lower, upper)
+                    if self.covered(theta, anchors):
+                        break
+                    height = self.log_likelihood(theta)
+                    yield height, theta
+                    if height >= least:
+                        break
+
+    def halfway(self, theta) -> NDArray:
+        """Between θ and the anchor next to it."""
+        nearest = min(self.anchors, key=lambda anchor: distance(theta, anchor))
+        return (theta + nearest.theta) / 2
+
+    def covered(self, theta, anchors: Sequence[Anchor]) -> bool:
+        """Whether θ is near to one of the anchors, and enough of all points are effective there."""
+        # Share of the spacing within which an anchor covers the parameters around: by its own G,
+        # and by what is left of its points at that distance where G stays the same.
+        near = 0.7 * self._spacing
+        if all(distance(theta, anchor) > near for anchor in anchors):
+            return False
+        energies = self._at(self._of_points, self._statistics, theta)
+        effective = ess(normalise(self._log_weights - energies)[1])
+        return bool(effective > np.exp(-(near**2)) * self._count)
 
     def height(self, k) -> float:
         """Log likelihood at an anchor."""

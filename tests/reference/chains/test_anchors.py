@@ -3,8 +3,9 @@
 from functools import partial
 
 import numpy as np
+import pytensor.tensor as pt
 import pytest
-from scipy import stats
+from scipy import special, stats
 
 import pymc_ebm as ebm
 from pymc_ebm.weights.groups import group_variance
@@ -106,6 +107,38 @@ def test_a_likelihood_that_grows_for_ever(seed):
     exact = 6 * np.log1p(np.exp(anchors))
     # Errors of chains of a few distinct states: 5% of the 10 nats and more between the anchors.
     np.testing.assert_allclose(q.pool.log_partitions, exact - exact[0], rtol=0.05, atol=0.3)
+
+
+@pytest.mark.filterwarnings("ignore:Anchor .* overlaps")
+def test_slopes_that_vary_more_on_the_way(rng, seed):
+    """No success in 30 trials, prior N(0, 5): the posterior's mean logit is right to 0.05 sd.
+
+    At the first anchor successes are rare, so that a whole spacing from there leads beyond all that
+    the data allow; with no anchor on the way log Z was 10 nats off, and the mean 0.05 to 0.26 sd.
+    """
+    trials = 30
+
+    def draws(energy, logit, *, random_seed, **_):
+        return random_seed.binomial(trials, special.expit(logit), size=(2, 1000))
+
+    def energy(x, logit):
+        choices = pt.gammaln(trials + 1.0) - pt.gammaln(x + 1.0) - pt.gammaln(trials - x + 1.0)
+        return -choices - logit * x
+
+    q = ebm.reference.pooled(
+        energy, observed=[0], start=[-6.0], bounds=[(-12.0, 4.0)], sampler=draws,
+        random_seed=seed, progressbar=False,
+    )  # fmt: skip
+    logits = np.linspace(-12, 4, 321)
+    choices = -special.betaln(q.points + 1, trials - q.points + 1) - np.log(trials + 1)
+    of_points = special.logsumexp(q.log_weights + choices + logits[:, None] * q.points, axis=1)
+    weights = [
+        normalise(-(logits**2) / 50 - log_z)[1]
+        for log_z in (of_points, trials * np.log1p(np.exp(logits)))
+    ]
+    found, truth = (w @ logits for w in weights)
+    sd = np.sqrt(weights[1] @ (logits - truth) ** 2)
+    assert abs(found - truth) < 0.05 * sd, (found - truth) / sd
 
 
 def test_what_is_refused(seed):
