@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pytensor.graph.basic import Apply
 
 from pymc_ebm.partition.estimator import estimator
+from pymc_ebm.partition.weights_graph import weights_graph
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.weights.normalised import normalise
 
@@ -58,9 +59,10 @@ class Shard:
             make, draws, n_shards, split, types = cloudpickle.loads(recipe)
             self.reference = part(make, draws, seed, n_shards)
             params = [t() for t in types]
-            op, inputs = estimator(self.reference, split, params, [])
-            self.node: Apply = op(*inputs, return_list=True)[0].owner
-            self._arrays = [a.data for a in op.split_inputs(inputs).arrays]
+            graph = weights_graph(self.reference, split, params, [])
+            op = estimator(self.reference, graph)
+            self.node: Apply = op(*graph.inputs, return_list=True)[0].owner
+            self._arrays = [a.data for a in graph.given.arrays]
             self._function = self._compiled(key, params)
 
     def _compiled(self, key, params) -> Callable:

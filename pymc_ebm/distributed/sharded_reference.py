@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from pymc_ebm.distributed.shard import part
 from pymc_ebm.energy.split import SplitEnergy
 from pymc_ebm.partition.estimator import estimator
 from pymc_ebm.partition.op import LogPartition
+from pymc_ebm.partition.weights_graph import WeightsGraph
 from pymc_ebm.reference._independent import independent
 from pymc_ebm.reference.base import Reference
 
@@ -221,31 +222,27 @@ def _restricted(make, support, draws, random_seed) -> Reference:
 
 
 @estimator.register
-def _sharded_estimator(
-    reference: ShardedReference, split: SplitEnergy, params: Sequence, captured: Sequence
-) -> tuple[LogPartition, list[Variable]]:
+def _sharded_estimator(reference: ShardedReference, graph: WeightsGraph) -> LogPartition:
     """`LogPartition` with the value and the gradient that the shards give."""
     from pymc_ebm.distributed.shard_sums import ShardSums
 
-    if captured:
-        names = ", ".join(v.name or str(v) for v in captured)
+    split, given = graph.split, graph.given
+    if given.captured:
+        names = ", ".join(v.name or str(v) for v in given.captured)
         raise NotImplementedError(
             f"The energy uses {names} without getting it, which the workers do not know. Make it a "
             "parameter of the energy."
         )
-    of_first, inputs = estimator.dispatch(Reference)(reference, split, params, captured)
-    placeholders = [v.type() for v in of_first.inner_inputs]
-    shards = _shards(reference, split, [p.type for p in params])
-    varying = of_first.split_inputs(placeholders).params
-    outputs = ShardSums(shards, of_first.batch_ndim)(*varying, return_list=True)
-    op = LogPartition(
-        placeholders,
-        of_first.log_weights(*placeholders),
+    shards = _shards(reference, split, [p.type for p in given.params])
+    varying = graph.placeholders[: len(given.params)]
+    outputs = ShardSums(shards, graph.batch_ndim)(*varying, return_list=True)
+    return LogPartition(
+        graph.placeholders,
+        graph.log_weights,
         split=split,
         reference=reference,
         outputs=outputs,
     )
-    return op, inputs
 
 
 def shards_of(node: Apply) -> Shards:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pytensor.tensor.variable import TensorVariable
 
-from pymc_ebm.distribution.pilot import Unforeseeable, of_free_values
+from pymc_ebm.distribution.of_free_values import OfFreeValues, Unforeseeable
 from pymc_ebm.energy.energy import Energy
 from pymc_ebm.reference.annealing._annealed import annealed
 from pymc_ebm.reference.annealing.climb import NotArrived, climb
@@ -63,12 +63,12 @@ def annealed_for(
     UserWarning
         More error than wanted with the most points.
     """
-    theta, start = of_free_values(params)
-    if any(energy.batch_shapes(theta(start))):
+    theta = OfFreeValues(params)
+    if any(energy.batch_shapes(theta(theta.start))):
         raise Unforeseeable
     rng = np.random.default_rng(random_seed)
     try:
-        best = climb(energy, theta, start, data, space, rng) if at is None else at
+        best = climb(energy, theta, theta.start, data, space, rng) if at is None else at
     except NotArrived as error:
         raise Unforeseeable from error
     return annealed(

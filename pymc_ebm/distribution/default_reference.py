@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,8 +17,9 @@ from pymc_ebm.distribution.annealed_for import annealed_for
 from pymc_ebm.distribution.error_forecast import ErrorForecast
 from pymc_ebm.distribution.events import Events, events_of
 from pymc_ebm.distribution.integrals import check_convergence, prior_rows, wall_of
+from pymc_ebm.distribution.of_free_values import Unforeseeable
 from pymc_ebm.distribution.panels_for import panels_for
-from pymc_ebm.distribution.pilot import PilotLikelihood, Unforeseeable
+from pymc_ebm.distribution.pilot import PilotLikelihood
 from pymc_ebm.distribution.without_data import without_data
 from pymc_ebm.energy.energy import Energy
 from pymc_ebm.energy.initial_values import initial_values
@@ -93,7 +93,6 @@ def fit_reference(
     """
     if data is None:
         return without_data(support)
-    began = time.thread_time()
     events = events_of(energy, params, data, support)
     if support is None and isinstance(events.space, WholeNumbers) and events.event_ndim:
         _tell_of_counts(data)
@@ -104,7 +103,7 @@ def fit_reference(
     wall = wall_of(energy, params, reference, rows)
     if wall:
         raise ValueError(wall)
-    return replace(reference, seconds=time.thread_time() - began)
+    return reference
 
 
 def _all_states(wanted: _Wanted) -> Reference | None:
@@ -304,6 +303,8 @@ def _tell_of_counts(data: NDArray) -> None:
 
 def _n_rows(energy: Energy, variables) -> int:
     """Number of distinct rows of parameters; 1 also where it is not known."""
+    if not any(energy.batched(variables)):
+        return 1
     rows = energy.rows(variables)
     if rows.kinds is not None:
         return len(rows)

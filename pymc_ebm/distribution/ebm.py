@@ -28,9 +28,10 @@ from pymc_ebm.distribution.observed import (
 )
 from pymc_ebm.distribution.whole_data import keep_whole
 from pymc_ebm.energy.energy import Energy, EnergyFunction, as_energy
+from pymc_ebm.energy.initial_values import initial_values
 from pymc_ebm.energy.parameters import as_parameter, signature_of
-from pymc_ebm.partition._log_partition import log_partition
-from pymc_ebm.partition.checks import check_reference
+from pymc_ebm.partition._log_partition import log_weights_of, names_of
+from pymc_ebm.partition.checks import check_log_weights, check_reference
 from pymc_ebm.reference.base import Reference
 
 __all__ = ["EBM"]
@@ -99,8 +100,7 @@ class EBM(Distribution):
         Without `reference` and observed data; data of a shape that does not fit, empty, outside the
         support, or that look constrained; an energy that breaks its contract (see
         `log_partition`); no default that serves: annealed points that would add more than a tenth
-        of a posterior sd, an integral that diverges; a space that moves with the parameters while
-        the points of its reference, given or not, do not.
+        of a posterior sd, an integral that diverges, a space that moves with the parameters.
     TypeError
         Complex, string or object data; discrete data with a continuous reference and the reverse;
         a `domain` that returns no condition.
@@ -170,7 +170,7 @@ class EBM(Distribution):
                 reference = _on_support(reference, support if moving is None else moving)
                 wall = wall_of(energy, variables, reference)
                 if wall:
-                    raise ValueError(wall)
+                    warnings.warn(f"EBM {name!r}: {wall}", UserWarning, stacklevel=2)
             if not reference.absolute:
                 warnings.warn(f"EBM {name!r}: {RELATIVE}", UserWarning, stacklevel=2)
             missing = None
@@ -180,14 +180,21 @@ class EBM(Distribution):
                 check_shape(data, dims, kwargs.get("shape"))
                 check_values(data, reference, moving)
                 observed = as_integers(observed, data, reference)
-            log_z = log_partition(energy, *variables, reference=reference)
-            if names := captured_names(log_z.owner.inputs, variables):
+            graph, _ = log_weights_of(energy, variables, reference)
+            if names := captured_names(graph.inputs, variables):
                 raise ValueError(
                     f"the energy uses {', '.join(sorted(names))} of the model without getting it. "
                     "Make it a parameter of the energy and pass it to EBM."
                 )
+            # Of distinct rows, and of all.
+            varying = graph.given.varying
+            known = initial_values([*varying, *variables])
+            log_weights = check_log_weights(
+                graph, names_of(variables), known and known[: len(varying)]
+            )
             if data is not None:
-                check_energy(data, energy, variables, reference, moving)
+                values = known and known[len(varying) :]
+                check_energy(data, energy, variables, reference, values, log_weights, moving)
                 keep_whole(observed, name, reference)
             return super().__new__(
                 cls,

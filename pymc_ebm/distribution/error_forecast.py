@@ -2,10 +2,11 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
-from pymc_ebm.distribution.pilot import PilotLikelihood, Unforeseeable
+from pymc_ebm.distribution.of_free_values import Unforeseeable
+from pymc_ebm.distribution.pilot import PilotLikelihood
 from pymc_ebm.reference.base import Reference
+from pymc_ebm.weights.normalised import normalise
 
 __all__ = ["ErrorForecast", "known_axes"]
 
@@ -95,12 +96,12 @@ class ErrorForecast:
         log_weights = self._pilot.log_weights(reference)
         with np.errstate(all="ignore"):
             shares = [
-                np.exp(special.logsumexp(found[points]) - special.logsumexp(found))
-                for u in [at, *(at + steps), *(at - steps)]
-                for found in map(log_weights, self._pilot.chosen_rows(u))
+                np.exp(normalise(found[:, points])[0] - normalise(found)[0])
+                for rows in self._pilot.chosen_rows([at, *(at + steps), *(at - steps)])
+                for found in [log_weights(rows)]
             ]
         # What is not a number says nothing, and may be anything.
-        return 1.0 if np.isnan(shares).any() else float(max(shares))
+        return 1.0 if np.isnan(shares).any() else float(np.max(shares))
 
     def _maximum(self, reference: Reference) -> NDArray:
         if self._fitted is None:

@@ -10,7 +10,7 @@ import pytensor.tensor as pt
 from numpy.typing import NDArray
 from pytensor.tensor.variable import TensorVariable
 
-from pymc_ebm.energy.calling import in_short
+from pymc_ebm.energy.calling import call_hint, in_short
 from pymc_ebm.energy.energy import Energy
 from pymc_ebm.space.base import Space
 from pymc_ebm.space.guess import space_of
@@ -78,7 +78,7 @@ def _event_ndim(energy: Energy, params, data) -> int:
     try:
         return data.ndim - energy(pt.constant(data), *placeholders).ndim
     except (IndexError, ValueError, TypeError) as error:
-        hint = energy.call_hint(len(params), error) or (
+        hint = call_hint(energy.function, len(params), error) or (
             "If a parameter is a vector or a matrix that the observations share, write its "
             "signature, for example '(k),()' or '(k,k),()'."
         )

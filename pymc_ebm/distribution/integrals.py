@@ -7,13 +7,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pymc as pm
 from numpy.typing import NDArray
+from pytensor.compile.mode import Mode
 from pytensor.graph.utils import MissingInputError
 from pytensor.tensor.variable import TensorVariable
 
 from pymc_ebm.distribution.events import Events
 from pymc_ebm.energy.energy import Energy
-from pymc_ebm.energy.point_energies import PointEnergies
-from pymc_ebm.energy.split import RUN_ONCE
 from pymc_ebm.reference.base import Reference
 
 __all__ = ["check_convergence", "moving_wall", "prior_rows", "wall_of"]
@@ -23,8 +22,9 @@ Row = list[NDArray]
 
 def prior_rows(energy: Energy, params: Sequence[TensorVariable], draws: int = 16) -> list[Row]:
     """Draw some rows of parameters from the prior; none where it has no draws."""
+    mode = Mode(linker="py", optimizer=None)  # of which PyMC makes another
     try:
-        drawn = pm.draw(list(params), draws=draws, random_seed=0, mode=RUN_ONCE) if params else []
+        drawn = pm.draw(list(params), draws=draws, random_seed=0, mode=mode) if params else []
     except (MissingInputError, NotImplementedError):  # a flat prior
         return []
     drawn = [np.asarray(d) for d in drawn]
@@ -72,9 +72,9 @@ def check_convergence(
                 continue
             places = np.tile(centre, (len(far) + 1, 1))
             places[1:, i] += sign * far
-            energies = at.at(places.reshape(-1, *flat.shape[1:]))
             with np.errstate(all="ignore"):
-                changes = np.stack([e[1:] - e[0] for e in map(energies, rows)])
+                energies = at.at_rows(places.reshape(-1, *flat.shape[1:]))(rows)
+                changes = energies[:, 1:] - energies[:, :1]
             finite = np.isfinite(changes).all(axis=1)
             low[side] = finite & ((np.abs(changes) < 0.9 * np.log(far)).mean(axis=1) > 0.25)
             falls[side] = finite & (changes < 0).all(axis=1)
@@ -111,12 +111,11 @@ def wall_of(
         return None
     points = reference.points[:: max(reference.n_points // most_points, 1)]
     try:
-        split = energy.split(reference.event_shape, points.dtype, params)
-        at = PointEnergies(split, RUN_ONCE).at(points)
+        at = energy.of_points_once(reference.event_shape, points.dtype, params).at_rows(points)
     except (ValueError, MissingInputError):  # one that takes one number of points
         return None
     with np.errstate(all="ignore"):
-        if all(np.isfinite(at(row)).all() for row in rows):
+        if np.isfinite(at(rows)).all():
             return None
     # Only compiled graphs are stable, such as that of log(1 − sigmoid(x)).
     at = energy.of_points(reference.event_shape, points.dtype, params).at(points)

@@ -10,7 +10,6 @@ from pymc.model.core import Model
 from pytensor.graph.utils import MissingInputError
 
 from pymc_ebm.energy.energy import Energy
-from pymc_ebm.energy.initial_values import initial_values
 from pymc_ebm.energy.split import evaluate
 from pymc_ebm.space.guess import check_inside
 
@@ -133,9 +132,11 @@ def as_integers(observed, data, reference):
     return data.astype("int64")
 
 
-def check_energy(data, energy: Energy, variables, reference, moving=None):
-    """Refuse NaN and −inf energies of data, and parameters whose batch does not fit the data."""
-    values = initial_values(variables)
+def check_energy(data, energy: Energy, variables, reference, values, log_weights=None, moving=None):
+    """Refuse NaN and −inf energies of data, and parameters whose batch does not fit the data.
+
+    At `values` of the parameters, where they have initial ones, at which points have `log_weights`.
+    """
     if values is None:
         return
     event_shape = reference.event_shape
@@ -156,17 +157,14 @@ def check_energy(data, energy: Energy, variables, reference, moving=None):
     known = dict(zip(variables, map(pt.constant, values), strict=True))
     dtype = "int64" if _of_integers(reference) else "float64"
 
-    def at(x):
-        x = pt.constant(x.astype(dtype))
+    x = pt.constant(data.astype(dtype))
+    try:
         if moving is None:
             graph = energy.of_data(x, variables, event_shape)
         else:
             graph = moving.of_x.of_data(x, variables[: moving.n_params], event_shape)
             graph = pt.switch(moving.inside(x, variables), graph, np.inf)
-        return evaluate([graph], known)[0]
-
-    try:
-        energies = at(data)
+        [energies] = evaluate([graph], known)
     except MissingInputError:
         # The energy captures variables that only the model gives a value.
         return
@@ -210,9 +208,13 @@ def check_energy(data, energy: Energy, variables, reference, moving=None):
             stacklevel=3,
         )
     alike = moving is None and not reference.follows_parameters and not any(batch_shapes)
-    if alike and energies.size >= 25:
+    if alike and log_weights is not None and energies.size >= 25:
+        base = reference.log_weights
+        with np.errstate(invalid="ignore"):  # points without weight have no say
+            of_points = (base if reference.n_rows is None else reference.by_row(base)) - log_weights
         # Some points tell as much as all of them.
-        of_points = at(reference.points[:: max(len(reference.points) // 2000, 1)])
+        of_points = np.ravel(of_points)[:: max(of_points.size // 2000, 1)]
+        of_points = of_points[~np.isnan(of_points)]
         # Share of (datum, point) pairs in which the datum has the higher energy: one half where
         # the parameters are still far away, less where low energy is high probability.
         ranks = np.searchsorted(np.sort(of_points), np.ravel(energies)) / len(of_points)

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pymc_ebm.distribution.error_forecast import known_axes
-from pymc_ebm.distribution.pilot import PilotLikelihood, Unforeseeable
+from pymc_ebm.distribution.of_free_values import Unforeseeable
+from pymc_ebm.distribution.pilot import PilotLikelihood
 from pymc_ebm.reference._panels import MOST_DIMENSIONS, Unresolved, lay_panels
 from pymc_ebm.reference._rule import lay_rule, rule_error
 from pymc_ebm.reference.base import Reference
@@ -61,7 +62,7 @@ def panels_for(pilot: PilotLikelihood, support) -> Reference:
     # Other parameters from which to climb, on the unconstrained scale.
     around = 2.0 * _normal(rng, _share(pilot, 16), pilot.start.size)
     starts = [pilot.start, *(pilot.start + around)]
-    far = _rows(pilot, starts, _ROWS)
+    far = pilot.parameter_rows(starts, _ROWS)
     reference = lay(far[:1], far[1:], tolerance=loose)
     mode = _highest(pilot, starts, reference)
     for _ in range(_ATTEMPTS):
@@ -70,8 +71,8 @@ def panels_for(pilot: PilotLikelihood, support) -> Reference:
         # An anchor so many nats below the mode is far.
         near = _nats_below(pilot, mode, places, reference) < 50.0
         # Of a regression many observations at its mode, and few at other places.
-        anchors = pilot.parameter_rows(mode, 64) + _rows(pilot, places[near], _ROWS)
-        others = far + _rows(pilot, places[~near], 1)
+        anchors = pilot.parameter_rows([mode], 64) + pilot.parameter_rows(places[near], _ROWS)
+        others = far + pilot.parameter_rows(places[~near], 1)
         reference = lay(anchors, others)
         before, mode = mode, pilot.maximum(reference, mode)
         # In posterior sds: the mode is found.
@@ -93,9 +94,8 @@ def _checked(pilot, mode, spread, anchors, lay, error_of, reference, rng) -> Ref
         draws = mode + z @ spread.T
         # A draw so many nats below the mode is none of the posterior.
         draws = draws[_nats_below(pilot, mode, draws, reference) < 12.0]
-        rows = _rows(pilot, [mode, *draws], _ROWS)
-        log_weights = map(pilot.log_weights(reference), rows)
-        errors = np.array([error_of(reference, w) for w in log_weights])
+        rows = pilot.parameter_rows([mode, *draws], _ROWS)
+        errors = _errors(pilot, rows, error_of, reference)
         if errors.max() <= wanted or attempt == _ATTEMPTS - 1:
             break
         worst = np.argsort(-errors)[:16]
@@ -110,6 +110,15 @@ def _checked(pilot, mode, spread, anchors, lay, error_of, reference, rng) -> Ref
             reference.n_points,
         )
     return reference
+
+
+def _errors(pilot: PilotLikelihood, rows: Sequence, error_of, reference: Reference) -> NDArray:
+    """Of log Ẑ at rows of parameters, a few at a time."""
+    log_weights, together = pilot.log_weights(reference), max(2**20 // reference.n_points, 1)
+    starts = range(0, len(rows), together)
+    return np.array(
+        [error_of(reference, w) for i in starts for w in log_weights(rows[i : i + together])]
+    )
 
 
 def _highest(pilot: PilotLikelihood, starts: Sequence[NDArray], reference: Reference) -> NDArray:
@@ -159,7 +168,3 @@ def _share(pilot: PilotLikelihood, n: int) -> int:
 
 def _normal(rng: np.random.Generator, n: int, size: int) -> NDArray:
     return rng.normal(size=(n, size))
-
-
-def _rows(pilot: PilotLikelihood, us: Sequence[NDArray], most: int) -> list:
-    return [row for u in us for row in pilot.parameter_rows(u, most)]

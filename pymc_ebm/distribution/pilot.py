@@ -5,25 +5,16 @@ from functools import cached_property, partial
 from typing import NamedTuple
 
 import numpy as np
-import pymc as pm
-import pytensor
 from numpy.typing import NDArray
-from pytensor.compile.mode import Mode
-from pytensor.graph.traversal import ancestors
 from pytensor.graph.utils import MissingInputError
-from pytensor.tensor.random.op import RandomVariable
-from scipy import optimize, special
 
+from pymc_ebm.distribution.of_free_values import OfFreeValues, Unforeseeable
 from pymc_ebm.energy.energy import Energy
 from pymc_ebm.energy.point_energies import PointEnergies
-from pymc_ebm.energy.split import RUN_ONCE
 from pymc_ebm.reference.base import Reference
+from pymc_ebm.weights.normalised import normalise
 
-__all__ = ["PilotLikelihood", "PilotRow", "Unforeseeable", "of_free_values"]
-
-
-class Unforeseeable(Exception):
-    """Raised where nothing can be said before sampling."""
+__all__ = ["PilotLikelihood", "PilotRow"]
 
 
 class PilotRow(NamedTuple):
@@ -35,6 +26,14 @@ class PilotRow(NamedTuple):
     log_partition: float
     weights: NDArray  # (M,), normalised
     slopes: NDArray  # T = ∂E/∂u, (M, K)
+
+
+class _Expansion(NamedTuple):
+    """The log-likelihood around u."""
+
+    log_likelihood: float
+    score: NDArray  # (K,)
+    information: NDArray  # Fisher's, (K, K)
 
 
 class PilotLikelihood:
@@ -68,7 +67,8 @@ class PilotLikelihood:
         seen: tuple[Energy, NDArray] | None = None,
     ):
         self._energy = energy
-        self._theta, self.start = of_free_values(params)
+        self._theta = OfFreeValues(params)
+        self.start = self._theta.start
         n_batch = data.ndim - event_ndim
         self._batch = data.shape[:n_batch]
         rows = energy.batch_shapes(self._theta(self.start))
@@ -82,6 +82,7 @@ class PilotLikelihood:
         self._rows = [0] if self._shared else chosen.tolist()
         # How many observations each of these stands for.
         self.times = 1.0 if self._shared else len(self.data) / len(chosen)
+        self._data_of_a_row = len(self.data) if self._shared else self.times
         self._energies = partial(energy.of_points, self.data.shape[1:], data.dtype, params)
         n_data = len(self.data) if self._shared else 1
         event = self.data.shape[1:]
@@ -105,122 +106,177 @@ class PilotLikelihood:
         """E of any number of points; None where the energy takes one number only."""
         return None if self._of_points.split.x.type.shape[0] is not None else self._of_points
 
-    def maximum(self, reference: Reference, start: NDArray | None = None) -> NDArray:
-        """The u at which the likelihood is largest, with log Ẑ of a reference."""
-        log_weights = self.log_weights(reference)
+    def maximum(
+        self, reference: Reference, start: NDArray | None = None, most_steps: int = 50
+    ) -> NDArray:
+        """The u at which the likelihood is largest, with log Ẑ of a reference.
 
-        def objective(u):
-            value, slope = 0.0, np.zeros(u.size)
-            for row in self._at(u, log_weights):
-                value += row.energy + row.amplification * row.log_partition
-                slope += row.energy_slopes - row.amplification * (row.weights @ row.slopes)
-            return value / len(self.data), slope / len(self.data)
-
+        By Fisher's scoring, damped as Levenberg and Marquardt do.
+        """
+        energies = self._energies_at(reference)
+        at, damping = self.start if start is None else start, 0.1
         with np.errstate(all="ignore"):
-            return optimize.minimize(
-                objective,
-                self.start if start is None else start,
-                jac=True,
-                method="L-BFGS-B",
-                options={"maxiter": 50},
-            ).x
+            here, scale = self._expansion(at, energies), np.zeros(at.size)
+            for _ in range(most_steps):
+                # The largest so far: where nothing is known no step goes far.
+                scale = np.maximum(scale, np.diag(here.information))
+                scale = np.maximum(scale, 1e-8 * scale.max())
+                if not (np.isfinite(here.information).all() and scale.all()):
+                    break
+                step = np.linalg.solve(here.information + damping * np.diag(scale), here.score)
+                # A gain that nobody sees, and a step of some hundredths of an sd.
+                if here.score @ step < 1e-3:
+                    break
+                foreseen = here.score @ step - step @ here.information @ step / 2
+                there = self._expansion(at + step, energies)
+                # Far from where the expansion holds it may lead to where nothing is known.
+                holds = there.log_likelihood - here.log_likelihood > foreseen / 4
+                if holds:
+                    at, here = at + step, there
+                damping = np.clip(damping * (0.1 if holds else 10.0), 1e-6, 1e12)
+        return at
 
     def at(self, u: NDArray, reference: Reference) -> list[PilotRow]:
         """What each row contributes at u, with slopes by central differences."""
         with np.errstate(all="ignore"):
-            return list(self._at(u, self.log_weights(reference)))
+            return list(self._at(u, self._energies_at(reference)))
 
     def information(self, u: NDArray, reference: Reference) -> NDArray:
         """Fisher's, ``(K, K)``, at u."""
-        information = np.zeros((u.size, u.size))
         with np.errstate(all="ignore"):
-            for row in self._at(u, self.log_weights(reference)):
-                centred = row.slopes - row.weights @ row.slopes
-                information += row.amplification * (row.weights[:, None] * centred).T @ centred
-        return information
+            return self._expansion(u, self._energies_at(reference)).information
 
     def log_likelihood(self, us: Sequence[NDArray], reference: Reference) -> NDArray:
         """At each of several u."""
-        log_weights = self.log_weights(reference)
         found = np.zeros(len(us))
         with np.errstate(all="ignore"):
-            for i, u in enumerate(us):
-                for of_data, theta in zip(self._energies_of_data, self.chosen_rows(u), strict=True):
-                    energies, log_z = of_data(theta), special.logsumexp(log_weights(theta))
-                    found[i] -= self.times * (energies.sum() + len(energies) * log_z)
+            at = self._energies_at(reference)(self.chosen_rows(us))
+            for i, (log_weights, of_data) in enumerate(at):
+                log_z = normalise(log_weights)[0]
+                energies = self.times * np.trace(of_data)
+                found[i] = -energies - self._data_of_a_row * log_z.sum()
         return found
 
-    def chosen_rows(self, u: NDArray) -> list[list[NDArray]]:
-        """Rows of parameters at u that stand for all."""
-        theta = self._flat_theta(u)
-        return [self._row(theta, row) for row in self._rows]
+    def chosen_rows(self, us: Sequence[NDArray]) -> list[list[list[NDArray]]]:
+        """Rows of parameters that stand for all, at each of several u."""
+        return [[self._row(theta, row) for row in self._rows] for theta in self._flat_theta(us)]
 
-    def parameter_rows(self, u: NDArray, most: int) -> list[list[NDArray]]:
-        """Rows of parameters at u: the extreme ones, and `most` that are evenly spaced."""
-        theta = self._flat_theta(u)
-        if not self._shared:
+    def parameter_rows(self, us: Sequence[NDArray], most: int) -> list[list[NDArray]]:
+        """Rows of parameters at several u: the extreme ones, and `most` that are evenly spaced."""
+        found = []
+        for theta in self._flat_theta(us):
+            if self._shared:
+                found.append(theta)
+                continue
             cores = self._energy.cores(len(theta))
             scalars = [v for v, n in zip(theta, cores, strict=True) if not n]
             ends = [f(v) for v in scalars for f in (np.argmin, np.argmax)]
             even = np.linspace(0, len(self.data) - 1, most).astype(int)
             chosen = np.unique([*ends, *even])
-            theta = [v[chosen] for v in theta]
-        rows = self._energy.rows_of(theta)
-        return [rows.row(k) for k in range(len(rows))]
+            rows = self._energy.rows_of([v[chosen] for v in theta])
+            found += [rows.row(k) for k in range(len(rows))]
+        return found
+
+    def log_weights(self, reference: Reference) -> Callable[[Sequence], NDArray]:
+        """a_m − E(y_m | θ) of the points, ``(J, M)``, as a function of rows of parameters."""
+        energies = self._energies(reference.n_points).at_rows(reference.points)
+        return lambda rows: reference.log_weights - energies(rows)
+
+    def _energies_at(
+        self, reference: Reference
+    ) -> Callable[[Sequence[Sequence]], Iterator[tuple[NDArray, NDArray]]]:
+        """`log_weights` ``(J, M)`` and those of the data, ``(J, R)``, at groups of rows in turn."""
+        log_weights, of_data = self.log_weights(reference), self._sums_of_data
+
+        def each(groups):
+            # As many groups as fit in memory, since a call costs as much as hundreds of points.
+            together = max(2**20 // (reference.n_points * max(map(len, groups), default=1)), 1)
+            for i in range(0, len(groups), together):
+                some = groups[i : i + together]
+                rows = [row for group in some for row in group]
+                ends = np.cumsum([len(group) for group in some])[:-1]
+                yield from zip(
+                    np.split(log_weights(rows), ends), np.split(of_data(rows), ends), strict=True
+                )
+
+        return each
+
+    def _sums_of_data(self, rows: Sequence[Sequence]) -> NDArray:
+        """Summed energies of data at rows, ``(J, 1)``; of a regression, each row's ``(J, R)``."""
+        if not self._shared:
+            return self._of_chosen_data(rows)
+        together = max(2**20 // len(self._seen), 1)
+        starts = range(0, len(rows), together)
+        sums = [self._of_chosen_data(rows[i : i + together]).sum(axis=1) for i in starts]
+        return np.concatenate(sums)[:, None]
 
     @cached_property
-    def _energies_of_data(self) -> list[Callable]:
-        data = [self._seen] if self._shared else [self._seen[r : r + 1] for r in self._rows]
-        return [self._of_data.at(points) for points in data]
+    def _of_chosen_data(self) -> Callable[[Sequence], NDArray]:
+        return self._of_data.at_rows(self._seen if self._shared else self._seen[self._rows])
 
-    def log_weights(self, reference: Reference) -> Callable[[Sequence[NDArray]], NDArray]:
-        """a_m − E(y_m | θ) of the points as a function of a row of parameters."""
-        energy = self._energies(reference.n_points).at(reference.points)
-        return lambda theta: reference.log_weights - energy(theta)
-
-    def _at(self, u: NDArray, log_weights) -> Iterator[PilotRow]:
+    def _at(self, u: NDArray, energies) -> Iterator[PilotRow]:
         # Steps of central differences in unconstrained parameters.
         step = 1e-4
         steps = step * np.eye(u.size)
-        here, *around = map(self._flat_theta, [u, *(u + steps), *(u - steps)])
-        for data, row in zip(self._energies_of_data, self._rows, strict=True):
-            theta = self._row(here, row)
-            at = log_weights(theta)
-            of_data = data(theta)
+        here, *around = self.chosen_rows([u, *(u + steps), *(u - steps)])
+        pairs = list(zip(around[: u.size], around[u.size :], strict=True))
+        # Rows of parameters move with some of the u only.
+        moved = [
+            [k for k, ends in enumerate(pairs) if _differ(*(end[row] for end in ends))]
+            for row in range(self.n_rows)
+        ]
+        groups = [
+            [here[row], *(pairs[k][0][row] for k in some), *(pairs[k][1][row] for k in some)]
+            for row, some in enumerate(moved)
+        ]
+        for row, (log_weights, of_data) in enumerate(energies(groups)):
+            some, at = moved[row], log_weights[0]
+            high, low = np.split(log_weights[1:], 2)
             slopes = np.zeros((u.size, at.size))
+            # A point without weight has no say, whatever its energy.
+            slopes[some] = np.where(np.isneginf(at), 0.0, (low - high) / (2 * step))
+            high, low = np.split(of_data[1:, row], 2)
             data_slopes = np.zeros(u.size)
-            for k in range(u.size):
-                ends = [self._row(around[i], row) for i in (k, u.size + k)]
-                if all(np.array_equal(a, b) for a, b in zip(*ends, strict=True)):
-                    continue
-                high, low = (log_weights(end) for end in ends)
-                # A point without weight has no say, whatever its energy.
-                slopes[k] = np.where(np.isneginf(at), 0.0, (low - high) / (2 * step))
-                high, low = (data(end).sum() for end in ends)
-                data_slopes[k] = (high - low) / (2 * step)
-            log_z = special.logsumexp(at)
+            data_slopes[some] = (high - low) / (2 * step)
+            log_z = float(normalise(at)[0])
             yield PilotRow(
-                self.times * len(of_data),
-                self.times * of_data.sum(),
+                self._data_of_a_row,
+                self.times * of_data[0, row],
                 self.times * data_slopes,
                 log_z,
                 np.exp(at - log_z),
                 slopes.T,
             )
 
-    def _flat_theta(self, u: NDArray) -> list[NDArray]:
-        """Parameters ``(N, *core)``, or of their core shapes where the data share them."""
-        theta = self._theta(u)
-        if self._shared:
-            return theta
-        return [
-            np.broadcast_to(v, (*self._batch, *core)).reshape(-1, *core)
-            for v, core in zip(theta, self._energy.core_shapes(theta), strict=True)
-        ]
+    def _expansion(self, u: NDArray, energies) -> _Expansion:
+        found, score = 0.0, np.zeros(u.size)
+        information = np.zeros((u.size, u.size))
+        for row in self._at(u, energies):
+            mean = row.weights @ row.slopes
+            centred = row.slopes - mean
+            found -= row.energy + row.amplification * row.log_partition
+            score += row.amplification * mean - row.energy_slopes
+            information += row.amplification * (row.weights[:, None] * centred).T @ centred
+        return _Expansion(found, score, information)
+
+    def _flat_theta(self, us: Sequence[NDArray]) -> Iterator[list[NDArray]]:
+        """Parameters ``(N, *core)`` at each u; of their core shapes where the data share them."""
+        for theta in self._theta.of_many(us):
+            if self._shared:
+                yield theta
+                continue
+            yield [
+                np.broadcast_to(v, (*self._batch, *core)).reshape(-1, *core)
+                for v, core in zip(theta, self._energy.core_shapes(theta), strict=True)
+            ]
 
     def _row(self, theta: Sequence[NDArray], row: int) -> list[NDArray]:
         cores = self._energy.cores(len(theta))
         return [v if np.ndim(v) == n else v[row] for v, n in zip(theta, cores, strict=True)]
+
+
+def _differ(one: Sequence[NDArray], other: Sequence[NDArray]) -> bool:
+    return not all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
 
 
 def _fit(rows: Sequence[tuple[int, ...]], batch: tuple[int, ...]) -> bool:
@@ -228,28 +284,3 @@ def _fit(rows: Sequence[tuple[int, ...]], batch: tuple[int, ...]) -> bool:
         return np.broadcast_shapes(*rows, batch) == batch
     except ValueError:
         return False
-
-
-def of_free_values(
-    variables, mode: Mode = RUN_ONCE
-) -> tuple[Callable[[NDArray], list[NDArray]], NDArray]:
-    """Parameters as a function of the model's unconstrained values that they use; the start."""
-    model = pm.modelcontext(None)
-    graphs = model.replace_rvs_by_values(variables)
-    above = set(ancestors(graphs))
-    values = [v for v in model.value_vars if v in above]
-    known = all(v.dtype.startswith("float") for v in values)
-    random = any(v.owner and isinstance(v.owner.op, RandomVariable) for v in above)
-    start = model.initial_point(random_seed=0)
-    first = [np.asarray(start[v.name]) for v in values]
-    sizes = [a.size for a in first]
-    if not values or not known or random or sum(sizes) > 200:
-        raise Unforeseeable
-    function = pytensor.function(values, graphs, mode=mode)
-    ends = np.cumsum(sizes)[:-1]
-
-    def theta(u):
-        parts = zip(np.split(u, ends), first, strict=True)
-        return function(*(part.reshape(a.shape).astype(a.dtype) for part, a in parts))
-
-    return theta, np.concatenate([a.ravel() for a in first]).astype(float)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import warnings
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -15,8 +16,6 @@ from pytensor.graph.replace import _vectorize_node
 from pytensor.link.jax.ops import JAXOp
 from pytensor.tensor.extra_ops import broadcast_shape
 from pytensor.tensor.variable import TensorVariable
-
-from pymc_ebm.energy.in_python import run_in_python
 
 __all__ = ["from_jax"]
 
@@ -59,7 +58,7 @@ def from_jax(function: Callable, *, event_ndim: int = 1) -> Callable[..., Tensor
     >>> print(f"{log_z.eval():.6f} {np.log(2 * np.pi):.6f}")
     1.837877 1.837877
     """
-    run_in_python(JAXOfPoints)
+    _through_python_from_numba()
 
     @functools.wraps(function)
     def energy(x, *params):
@@ -204,6 +203,18 @@ def _over_rows(op, node, *batched):
         like=op.like,
         n_values=op.n_values,
     ).make_node(*wide)
+
+
+@functools.cache
+def _through_python_from_numba() -> None:
+    """Have functions that numba compiles call JAX without a warning that nobody could heed."""
+    from pytensor.link.numba.dispatch.basic import generate_fallback_impl, numba_funcify
+
+    @numba_funcify.register(JAXOfPoints)
+    def funcify(op, node, **kwargs):
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Numba will use object mode", UserWarning)
+            return generate_fallback_impl(op, node, **kwargs)
 
 
 def _filled(value, n_leading: int, is_value: bool) -> NDArray:

@@ -12,13 +12,13 @@ from pytensor import config
 from pytensor.graph.replace import graph_replace, vectorize_graph
 from pytensor.tensor.variable import TensorVariable
 
-from pymc_ebm.energy.calling import call, call_hint, returned
+from pymc_ebm.energy.calling import call, returned
 from pymc_ebm.energy.linearity import is_linear
 from pymc_ebm.energy.parameters import as_parameter, core_ndims
 from pymc_ebm.energy.point_energies import PointEnergies
 from pymc_ebm.energy.products import in_products
 from pymc_ebm.energy.rows import ParameterRows
-from pymc_ebm.energy.split import SplitEnergy, split_value
+from pymc_ebm.energy.split import RUN_ONCE, SplitEnergy, split_value
 
 __all__ = ["Energy", "EnergyFunction", "as_energy"]
 
@@ -208,10 +208,7 @@ class Energy:
                 if n_points is None:
                     raise
                 self._splits[key, None] = None
-        flexible = self._splits[key, None]
-        if flexible is not None:
-            return flexible
-        found = self._splits.get((key, n_points))
+        found = self._splits[key, None] or self._splits.get((key, n_points))
         if found is None:
             found = self._splits[key, n_points] = self._split(key, n_points, names)
         return found
@@ -272,16 +269,19 @@ class Energy:
             self._compiled[split] = PointEnergies(split)
         return self._compiled[split]
 
+    def of_points_once(
+        self, event_shape: Sequence[int], dtype: DTypeLike, params: Sequence
+    ) -> PointEnergies:
+        """`of_points` for a few calls: as it is compiled already, or not at all."""
+        split = self.split(event_shape, dtype, params)
+        return self._compiled.get(split) or PointEnergies(split, RUN_ONCE)
+
     def _split(self, key: _Key, n_points: int | None, names: Sequence[str]) -> SplitEnergy:
         event_shape, dtype, types = key
         x = pt.tensor("x", dtype=dtype, shape=(n_points, *event_shape))
         params = [t(f"param_{i}") for i, t in enumerate(types)]
         split = split_value(call(self.function, x, params, names), x, params)
         return split if is_linear(split) else in_products(split) or split
-
-    def call_hint(self, n_params: int, error: Exception) -> str:
-        """What to do where E cannot be called; empty where only its shapes may tell."""
-        return call_hint(self.function, n_params, error)
 
 
 def as_energy(energy: Energy | EnergyFunction, signature: str | None = None) -> Energy:

@@ -1,14 +1,19 @@
 """The function `log_partition`: the Op `LogPartition` for a user's energy and a reference."""
 
+from collections.abc import Sequence
+
 from pytensor.tensor.variable import TensorVariable
 
 from pymc_ebm.energy.energy import Energy, EnergyFunction, as_energy
+from pymc_ebm.energy.initial_values import initial_values
 from pymc_ebm.energy.parameters import as_parameter
+from pymc_ebm.energy.rows import ParameterRows
 from pymc_ebm.partition.checks import check_log_weights, check_reference
 from pymc_ebm.partition.estimator import estimator
+from pymc_ebm.partition.weights_graph import WeightsGraph, weights_graph
 from pymc_ebm.reference.base import Reference
 
-__all__ = ["log_partition"]
+__all__ = ["log_partition", "log_weights_of", "names_of"]
 
 
 def log_partition(
@@ -64,15 +69,30 @@ def log_partition(
     >>> round(float(log_z.eval()), 8)
     0.59487534
     """
+    graph, rows = log_weights_of(energy, params, reference, signature)
+    check_log_weights(graph, names_of(params), initial_values(graph.given.varying))
+    op = estimator(reference, graph)
+    return rows.back(op(*graph.inputs, return_list=True)[0])
+
+
+def log_weights_of(
+    energy: Energy | EnergyFunction,
+    params: Sequence,
+    reference: Reference,
+    signature: str | None = None,
+) -> tuple[WeightsGraph, ParameterRows]:
+    """Graph of a_m − E(y_m | θ) at the distinct rows of parameters, and those rows."""
     check_reference(reference)
     reference.check_follows(len(params))
     variables = [as_parameter(p) for p in params]
-    names = [p.name or f"parameter {i}" for i, p in enumerate(variables)]
     energy = as_energy(energy, signature)
     split = energy.split(
         reference.event_shape, reference.points.dtype, variables, reference.n_points
     )
     rows = energy.rows(variables, reference.n_rows)
-    op, inputs = estimator(reference, split, rows.distinct, split.outer)
-    check_log_weights(op, inputs, names)
-    return rows.back(op(*inputs, return_list=True)[0])
+    return weights_graph(reference, split, rows.distinct, split.outer), rows
+
+
+def names_of(params: Sequence) -> list[str]:
+    """What to call parameters in words."""
+    return [as_parameter(p).name or f"parameter {i}" for i, p in enumerate(params)]

@@ -1,16 +1,22 @@
 """What energies must be at the points of a reference, checked where a model starts."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytensor.tensor as pt
+from numpy.typing import NDArray
+from pytensor.graph.replace import graph_replace
 
-from pymc_ebm.energy.initial_values import initial_values
 from pymc_ebm.energy.split import evaluate
 from pymc_ebm.memory import check_memory
+from pymc_ebm.partition.weights_graph import WeightsGraph
 from pymc_ebm.reference.base import Reference
 
 __all__ = ["check_log_weights", "check_reference"]
+
+# Points whose energies are looked at alone, and with thrice as many others.
+_FEW = 7
 
 
 def check_reference(reference) -> None:
@@ -22,16 +28,28 @@ def check_reference(reference) -> None:
         )
 
 
-def check_log_weights(op, inputs, names) -> None:
-    """Refuse NaN, −inf and all-(+inf) energies, and energies that mix rows, at initial values."""
-    split = op.split
-    given = op.split_inputs(inputs)
-    known = initial_values(given.varying)
+def check_log_weights(
+    graph: WeightsGraph, names, known: Sequence[NDArray] | None
+) -> NDArray | None:
+    """Refuse NaN, −inf and all-(+inf) energies, and energies that mix rows, at initial values.
+
+    Parameters
+    ----------
+    graph : WeightsGraph
+    names : sequence of str
+        Of the parameters.
+    known : sequence of ndarray or None
+        Initial values of parameters and captured variables, where they have any.
+
+    Returns
+    -------
+    ndarray or None
+        a_m − E(y_m | θ) there, ``(*batch, M)``.
+    """
     if known is None:
-        return
-    reference = op.reference
-    constants = [pt.constant(v) for v in known]
-    batch_ndim = op.batch_ndim
+        return None
+    split, reference = graph.split, graph.reference
+    batch_ndim = graph.batch_ndim
     n_rows = math.prod(np.shape(known[0])[:batch_ndim]) if known else 1
     # The energies of all rows, and what the energy makes of x on the way to them.
     shapes = [s.type.shape[1:] for s in split.slots] or [reference.event_shape]
@@ -42,17 +60,17 @@ def check_log_weights(op, inputs, names) -> None:
         f"The energy is evaluated at all of them for {n_rows} row{'s' * (n_rows > 1)} of "
         "parameters: use fewer draws.",
     )
-    [values] = evaluate([op.log_weights(*constants, *given.arrays)])
+    values, *of_some = evaluate([graph.at([*map(pt.constant, known)]), *_of_some(graph, known)])
     where = ", ".join(
         f"{n} = {np.array2string(np.asarray(v), threshold=4, precision=6)}"
         for n, v in zip(names, known, strict=False)
     )
-    rows = values.reshape(-1, values.shape[-1])
     if values.shape[-1] != reference.points_per_row:
         raise ValueError(
             f"The energies of {reference.points_per_row} points have shape {values.shape}. An "
             "energy maps (*batch, *event) to (*batch,)."
         )
+    rows = values.reshape(-1, values.shape[-1])
     for bad, what, remedy in (
         (
             np.isnan(rows),
@@ -74,27 +92,36 @@ def check_log_weights(op, inputs, names) -> None:
             f"at {where}. Choose a reference where the energy is finite, or parameters at which "
             "it is, by their prior or initval=."
         )
-    one = op.split_inputs(known)
-    _check_rows(op, [v[(0,) * batch_ndim] for v in one.params], one.captured)
+    _check_rows(*of_some)
+    return values
 
 
-def _check_rows(op, params, captured):
-    """The energy of a few points must not change when the other points are taken away."""
-    split, reference = op.split, op.reference
+def _of_some(graph: WeightsGraph, known: Sequence[NDArray]) -> list:
+    """Graphs of the energies of a few points alone, and with others."""
+    split = graph.split
     if split.x.type.shape[0] is not None:  # an energy that takes one number of points only
+        return []
+    n_params = len(split.params)
+    first = [v[(0,) * graph.batch_ndim] for v in known[:n_params]]
+    points = graph.reference.points_at(first, slice(4 * _FEW))
+    parameters = [*split.params, *split.captured]
+    graphs = []
+    for some in (points[:_FEW], points):
+        values = [*split.statistics_at(some), *first, *known[n_params:]]
+        givens = dict(zip([*split.slots, *parameters], map(pt.constant, values), strict=True))
+        energies = graph_replace(split.value, givens, strict=False)
+        graphs.append(pt.broadcast_to(energies, (len(some),)))
+    return graphs
+
+
+def _check_rows(alone: NDArray | None = None, together: NDArray | None = None) -> None:
+    """The energy of a few points must not change when the other points are taken away."""
+    if alone is None or together is None:
         return
-    few = min(7, reference.n_points)
-    constants = [pt.constant(v) for v in (*params, *captured)]
-    givens = dict(zip([*split.params, *split.captured], constants, strict=True))
-    points = reference.points_at(params, slice(4 * few))
-    alone, together = evaluate(
-        [split.at(pt.constant(points[:few])), split.at(pt.constant(points))], givens
-    )
-    together = np.broadcast_to(together, (len(points),))[:few]
-    alone = np.broadcast_to(alone, (few,))
-    if not np.allclose(alone, together, rtol=1e-6, atol=1e-9, equal_nan=True):
+    few = len(alone)
+    if not np.allclose(alone, together[:few], rtol=1e-6, atol=1e-9, equal_nan=True):
         raise ValueError(
             "The energy mixes rows of the batch: the energies of the first "
-            f"{few} points, shape {alone.shape}, change when {len(points) - few} more points are "
+            f"{few} points, shape {alone.shape}, change when {len(together) - few} more points are "
             "given. Reduce over event axes only, never over axis 0."
         )

@@ -205,8 +205,7 @@ def lay_panels(
 
 def _at(energies: PointEnergies, thetas, event: tuple[int, ...], points: NDArray) -> NDArray:
     """E of points ``(M, D)`` at each of several parameters, ``(A, M)``."""
-    statistics = energies.statistics(points.reshape(-1, *event))
-    return np.array([np.broadcast_to(energies(statistics, t), len(points)) for t in thetas])
+    return energies.at_rows(points.reshape(-1, *event))(thetas)
 
 
 def _along(axes: Axes, energies: Callable, t: NDArray) -> NDArray:

@@ -100,10 +100,10 @@ def lay_rule(
     order, last = _ORDERS
     while True:
         reference = rule(space, order)
-        at = energies.at(reference.points)
+        at = energies.at_rows(reference.points)
         errors = [
-            rule_error(reference, reference.log_weights - at(theta))
-            for theta in (*anchors, *far_anchors)
+            rule_error(reference, reference.log_weights - found)
+            for found in at([*anchors, *far_anchors])
         ]
         near, far = max(errors[: len(anchors)]), max(errors[len(anchors) :], default=0.0)
         enough = near <= tolerance and far <= far_tolerance

@@ -9,7 +9,7 @@ from scipy.special import gammaln, logsumexp
 import pymc_ebm as ebm
 from pymc_ebm.distribution.annealed_for import annealed_for
 from pymc_ebm.distribution.default_reference import fit_reference
-from pymc_ebm.distribution.pilot import Unforeseeable
+from pymc_ebm.distribution.of_free_values import Unforeseeable
 from pymc_ebm.energy.energy import Energy
 from pymc_ebm.space.box import Support
 

@@ -10,7 +10,8 @@ from scipy.special import gammaln, logsumexp
 
 import pymc_ebm as ebm
 from pymc_ebm.distribution.error_forecast import ErrorForecast
-from pymc_ebm.distribution.pilot import PilotLikelihood, Unforeseeable
+from pymc_ebm.distribution.of_free_values import Unforeseeable
+from pymc_ebm.distribution.pilot import PilotLikelihood
 from pymc_ebm.energy.energy import Energy
 from pymc_ebm.energy.parameters import as_parameter
 

@@ -7,8 +7,9 @@ import pytest
 from scipy import integrate, special, stats
 
 import pymc_ebm as ebm
+from pymc_ebm.distribution.of_free_values import Unforeseeable
 from pymc_ebm.distribution.panels_for import panels_for
-from pymc_ebm.distribution.pilot import PilotLikelihood, Unforeseeable
+from pymc_ebm.distribution.pilot import PilotLikelihood
 from pymc_ebm.energy.energy import Energy
 from pymc_ebm.reference import Unresolved
 

@@ -89,7 +89,7 @@ def vector(rng):
 def test_a_model_calls_its_energy_twice_and_splits_it_once(make, rng, splits, functions):
     with pm.Model() as model:
         energy = make(rng)
-        assert len(functions) <= 15  # most of them run once and are not compiled
+        assert len(functions) <= 9  # most of them run once and are not compiled
         assert energy.calls <= 2
         assert len(splits) == 1
         calls = energy.calls

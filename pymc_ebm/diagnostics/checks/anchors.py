@@ -4,7 +4,6 @@ import numpy as np
 
 from pymc_ebm.diagnostics.checks.check import Check, Finding, Words
 from pymc_ebm.diagnostics.limits import Limits
-from pymc_ebm.diagnostics.words.numbers import number
 
 __all__ = ["Anchors"]
 
@@ -28,7 +27,7 @@ class Anchors(Check):
                 words.doubts.append(
                     f"The chains of {name} at {reference['anchors'][worst]} overlap with no "
                     "others: a point of them belongs to others with probability "
-                    f"{number(max(with_others[worst], 0.0))}."
+                    f"{max(with_others[worst], 0.0):.2g}."
                 )
                 words.remedies.append(f"Place the anchors of {name} closer.")
         return words

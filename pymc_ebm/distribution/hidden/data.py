@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pymc_ebm.distribution.captured import captured_names
 from pymc_ebm.distribution.hidden.emission import IMPOSSIBLE, Emission, Layout
 from pymc_ebm.distribution.missing import CODE
-from pymc_ebm.distribution.pilot import Unforeseeable, of_free_values
+from pymc_ebm.distribution.of_free_values import OfFreeValues, Unforeseeable
 from pymc_ebm.energy.calling import in_short
 from pymc_ebm.energy.initial_values import initial_values
 from pymc_ebm.reference.base import Reference
@@ -169,11 +169,11 @@ def check_emission(emission: Emission, y, phi) -> None:
 def _tell_of_alike(emission: Emission, log_densities) -> None:
     """Warn where an index of −1 means the last state, for example."""
     try:
-        at, start = of_free_values([log_densities])
+        at = OfFreeValues([log_densities])
     except Unforeseeable:
         return
     rng = np.random.default_rng(0)
-    tables = np.stack([at(start + rng.normal(size=start.size))[0] for _ in range(2)])
+    tables = np.stack([at(at.start + rng.normal(size=at.start.size))[0] for _ in range(2)])
     tables = np.moveaxis(tables, -1, 0).reshape(len(emission.values), -1)
     for i, j in combinations(range(len(tables)), 2):
         if np.array_equal(tables[i], tables[j]):

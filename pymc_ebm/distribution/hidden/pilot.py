@@ -13,7 +13,7 @@ from scipy import linalg, optimize
 
 from pymc_ebm.distribution.hidden.field import EnergyGivenData
 from pymc_ebm.distribution.hidden.gibbs_of_field import GibbsOfField
-from pymc_ebm.distribution.pilot import of_free_values
+from pymc_ebm.distribution.of_free_values import OfFreeValues
 from pymc_ebm.energy.split import VECTORISED
 from pymc_ebm.weights.normalised import ess, normalise
 
@@ -78,7 +78,8 @@ class Pilot:
         self._images, self._gibbs, self._rng = images, gibbs, rng
         model = pm.modelcontext(None)
         graphs = [*theta, *coefficients, pt.as_tensor(model.logp())]
-        self._values, self.start = of_free_values(graphs, VECTORISED)
+        self._values = OfFreeValues(graphs, VECTORISED)
+        self.start = self._values.start
         self._n_params = len(theta)
         event, dtype = gibbs.sites.event_shape, gibbs.sites.values.dtype
         self._of_field = gibbs.energy.of_points(event, dtype, theta, 2)

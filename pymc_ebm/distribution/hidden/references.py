@@ -20,7 +20,7 @@ from pymc_ebm.distribution.hidden.field import (
     energy_given_data,
 )
 from pymc_ebm.distribution.hidden.gibbs_of_field import GibbsOfField
-from pymc_ebm.distribution.pilot import Unforeseeable, of_free_values
+from pymc_ebm.distribution.of_free_values import OfFreeValues, Unforeseeable
 from pymc_ebm.energy.energy import Energy
 from pymc_ebm.energy.split import VECTORISED, evaluate
 from pymc_ebm.partition.checks import check_reference
@@ -142,7 +142,7 @@ def _function_of_free_values(graphs: list) -> tuple[Callable | None, int]:
         values = evaluate(graphs)
         return lambda u: values, 0
     try:
-        at, start = of_free_values(graphs, VECTORISED)
+        at = OfFreeValues(graphs, VECTORISED)
     except Unforeseeable:
         return None, 0
-    return lambda u: at(start + u), start.size
+    return lambda u: at(at.start + u), at.start.size
