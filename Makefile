@@ -21,7 +21,7 @@ test: $(STAMP)  ## run the tests, docstring examples too, but for long statistic
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q -m "not slow"
 
 slow: $(STAMP)  ## run the tests of long statistics, which `make test` leaves out
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q -m slow
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q -m slow $$(grep -rl --include=*.py mark.slow tests)
 
 lint: $(STAMP)  ## ruff and mypy
 	$(BIN)/ruff check
@@ -35,7 +35,7 @@ docs: $(STAMP)  ## build docs/_build/html; runs the notebooks, warnings are erro
 	@rm -rf docs/_build docs/api/generated docs/thumbnails
 	@mkdir -p docs/_build
 	@echo y | $(BIN)/jcache notebook -p $(NOTEBOOK_CACHE) add notebooks/*.ipynb > /dev/null
-	@OMP_NUM_THREADS=1 $(BIN)/jcache project -p $(NOTEBOOK_CACHE) execute -e local-parallel -t 600
+	@OMP_NUM_THREADS=1 PYTENSOR_FLAGS=traceback__limit=0 $(BIN)/jcache project -p $(NOTEBOOK_CACHE) execute -e local-parallel -t 600
 	@OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -W --keep-going -n -q $(SPHINXOPTS) docs docs/_build/html
 
 # Imported from outside the checkout, or Python would import the source and not the wheel.

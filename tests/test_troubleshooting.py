@@ -18,6 +18,7 @@ SOURCES = [
     *PACKAGE.glob("diagnostics/second_estimate/*.py"),
     *(PACKAGE / "diagnostics").glob("coverage/*.py"),
     PACKAGE / "diagnostics/_check.py",
+    PACKAGE / "diagnostics/_report.py",
     PACKAGE / "diagnostics/unusable_energies.py",
     PACKAGE / "diagnostics/words/worst_region.py",
     PACKAGE / "diagnostics/words/reference_report.py",

@@ -55,20 +55,26 @@ class Verdict:
 
 
 def judge(
-    setup: Setup, number: int = 0, *, draws: int = 100, seconds: float = 10.0, mode=VECTORISED
+    setup: Setup,
+    number: int = 0,
+    *,
+    draws: int = 100,
+    seconds: float | None = 10.0,
+    mode=VECTORISED,
 ) -> Verdict:
     """Judge a set-up with data, parameters and a reference of a seed, told apart by a number.
 
     The draws are of the posterior that the reference implies, the same share of it in each of four
     chains, so that the report is about the normaliser alone. By default in NumPy on whole arrays,
-    which takes no time to compile.
+    which takes no time to compile. Without `seconds` the second estimate has as long as a user's:
+    what making the reference took, or 10 s.
     """
     with warnings.catch_warnings(), pytensor.config.change_flags(mode=mode):
         warnings.simplefilter("ignore")
         return _judged(setup, number, draws, seconds)
 
 
-def _judged(setup: Setup, number: int, draws: int, most_seconds: float) -> Verdict:
+def _judged(setup: Setup, number: int, draws: int, most_seconds: float | None) -> Verdict:
     began = time.process_time()
     seed = zlib.crc32(f"{setup.name} {number}".encode())
     rng = np.random.default_rng(seed)

@@ -18,6 +18,7 @@ from pymc_ebm.diagnostics.limits import Limits
 from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
 from pymc_ebm.diagnostics.reference_stats import record_of
 from pymc_ebm.diagnostics.unusable_energies import EnergyFaults
+from pymc_ebm.diagnostics.words.numbers import number
 from pymc_ebm.diagnostics.words.reference_report import ReferenceReport
 from pymc_ebm.progress import progress
 
@@ -128,8 +129,8 @@ def check(
     looked = [f"Looked at {at_start}, {at_mode} and {draws} draws around it."]
     if around.found and around.gained > 0.1:
         looked.append(
-            f"A first search for the mode stopped {around.gained:.3g} nats below it, at the end of "
-            "a domain say, as pm.find_MAP may do without a word: use "
+            f"A first search for the mode stopped {number(around.gained)} nats below it, at the "
+            "end of a domain say, as pm.find_MAP may do without a word: use "
             "find_MLE(include_prior=True) for the mode."
         )
     return replace(verdict, reasons=(*verdict.reasons, *looked))

@@ -22,10 +22,11 @@ def report(
 ) -> ReferenceReport:
     """Judge what the estimated normalisers did to a posterior.
 
-    First it says what the chains themselves do not allow: with an R-hat above 1.01 or fewer than
-    400 effective draws of a parameter it is inconclusive at best.
+    Its first line has the word and why, by the check that decided. With an R-hat above 1.01 or
+    fewer than 400 effective draws of a parameter it is inconclusive at best, whatever else is
+    found.
 
-    Then it puts a second estimate of every normaliser, which shares neither points nor weights with
+    It puts a second estimate of every normaliser, which shares neither points nor weights with
     the first, in its place: by quadrature on nodes of its own, by sums over whole numbers or
     all states, by annealing in several dimensions and over many sites.
 
@@ -113,9 +114,10 @@ def judged(record: Record, checks: Sequence[Check], limits: Limits | None) -> Re
         status = "inconclusive"
     if words.failures:
         status = "failed"
+    grounds = words.grounds or ["No check has found anything against it."] * (status == "ok")
     return ReferenceReport(
         status,
-        (*words.premises, *words.failures, *words.doubts, *words.notes),
+        (*words.failures, *words.premises, *words.doubts, *grounds, *words.notes),
         tuple(dict.fromkeys(words.remedies)),
         {name: _row(draws.of(name), reference) for name, reference in draws.references.items()},
         added_error(draws),

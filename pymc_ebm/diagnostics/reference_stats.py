@@ -100,7 +100,8 @@ def compute_reference_stats(
         Passed to ``model.compile_fn``.
     second_estimate_seconds : float, optional
         Processor time that the second estimate of the normalisers may take. It stops earlier where
-        its word is clear. By default as long as sampling took, and at least 10 s.
+        its word is clear. By default as long as making the default references and sampling took,
+        and at least 10 s.
     draws : int, optional
         Posterior draws at which to look, at least, evenly thinned in each chain. By default all;
         or as many as make 2 × 10⁷ sums of a point in a row, and no fewer than 400, which estimate

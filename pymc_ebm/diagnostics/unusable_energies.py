@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
 from pymc_ebm.diagnostics.sums.log_weights import LogWeights
+from pymc_ebm.diagnostics.words.numbers import number, percent
 from pymc_ebm.memory import physical_memory
 
 __all__ = ["EnergyFaults"]
@@ -46,8 +47,8 @@ class EnergyFaults:
                 fits = int(available / (8 * arrays * n_rows))
                 reasons.append(
                     f"The energies of {name}, {n_points:,} points for each of {n_rows:,} rows of "
-                    f"parameters, need about {needed / 2**30:.3g} GiB, and this machine has "
-                    f"{available / 2**30:.3g} GiB."
+                    f"parameters, need about {number(needed / 2**30)} GiB, and this machine has "
+                    f"{number(available / 2**30)} GiB."
                 )
                 remedies.append(f"Use at most {fits:,} draws for the reference of {name}.")
         return (reasons, remedies) if reasons else None
@@ -64,7 +65,7 @@ class EnergyFaults:
             if bad.any():
                 reasons.append(
                     f"The energy of {name} is NaN at {bad.sum():,} of {n_points:,} points "
-                    f"({100 * bad.mean():.3g}%), the first with index {int(bad.argmax())}, at "
+                    f"({percent(bad.mean())}), the first with index {int(bad.argmax())}, at "
                     f"{where}."
                 )
                 remedies.append(

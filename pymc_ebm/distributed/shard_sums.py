@@ -1,16 +1,14 @@
 """The Op that asks the workers of a cluster for log Ẑ and its gradient."""
 
-import warnings
-
 import numpy as np
 import pytensor.tensor as pt
 from pytensor.compile.mode import optdb
 from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 from pytensor.graph.rewriting.basic import graph_rewriter
-from pytensor.link.numba.dispatch.basic import generate_fallback_impl, numba_funcify
 
 from pymc_ebm.distributed.cluster import Shards
+from pymc_ebm.energy.in_python import run_in_python
 
 __all__ = ["ShardSums"]
 
@@ -73,12 +71,8 @@ class ShardSums(Op):
         )
 
 
-@numba_funcify.register(ShardSums)
-def _funcify(op, node, **kwargs):
-    with warnings.catch_warnings():
-        # Waiting for workers is all that happens in Python.
-        warnings.filterwarnings("ignore", message="Numba will use object mode to run ShardSums")
-        return generate_fallback_impl(op, node, **kwargs)
+# Waiting for workers is all that happens in Python.
+run_in_python(ShardSums)
 
 
 @graph_rewriter

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -93,6 +94,7 @@ def fit_reference(
     """
     if data is None:
         return without_data(support)
+    began = time.thread_time()
     events = events_of(energy, params, data, support)
     if support is None and isinstance(events.space, WholeNumbers) and events.event_ndim:
         _tell_of_counts(data)
@@ -103,7 +105,7 @@ def fit_reference(
     wall = wall_of(energy, params, reference, rows)
     if wall:
         raise ValueError(wall)
-    return reference
+    return replace(reference, seconds=time.thread_time() - began)
 
 
 def _all_states(wanted: _Wanted) -> Reference | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-import warnings
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -16,6 +15,8 @@ from pytensor.graph.replace import _vectorize_node
 from pytensor.link.jax.ops import JAXOp
 from pytensor.tensor.extra_ops import broadcast_shape
 from pytensor.tensor.variable import TensorVariable
+
+from pymc_ebm.energy.in_python import run_in_python
 
 __all__ = ["from_jax"]
 
@@ -58,7 +59,7 @@ def from_jax(function: Callable, *, event_ndim: int = 1) -> Callable[..., Tensor
     >>> print(f"{log_z.eval():.6f} {np.log(2 * np.pi):.6f}")
     1.837877 1.837877
     """
-    _through_python_from_numba()
+    run_in_python(JAXOfPoints)
 
     @functools.wraps(function)
     def energy(x, *params):
@@ -203,18 +204,6 @@ def _over_rows(op, node, *batched):
         like=op.like,
         n_values=op.n_values,
     ).make_node(*wide)
-
-
-@functools.cache
-def _through_python_from_numba() -> None:
-    """Have functions that numba compiles call JAX without a warning that nobody could heed."""
-    from pytensor.link.numba.dispatch.basic import generate_fallback_impl, numba_funcify
-
-    @numba_funcify.register(JAXOfPoints)
-    def funcify(op, node, **kwargs):
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Numba will use object mode", UserWarning)
-            return generate_fallback_impl(op, node, **kwargs)
 
 
 def _filled(value, n_leading: int, is_value: bool) -> NDArray:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
+from pytensor.compile.builders import SymbolicOp
 from pytensor.compile.mode import Mode, optdb
 from pytensor.compile.rewriting import inline_ofg_node
 from pytensor.graph.basic import Constant, Variable
@@ -25,6 +26,7 @@ from pytensor.scalar.basic import Pow
 from pytensor.scalar.math import Softplus
 from pytensor.tensor.einsum import Einsum
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
+from pytensor.tensor.symbolic import FusibleSymbolicOp
 from pytensor.tensor.variable import TensorVariable
 
 from pymc_ebm.energy.fingerprint import function_identity
@@ -196,7 +198,7 @@ def split_value(
     ValueError
         If E depends on neither x nor a parameter.
     """
-    value = _inlined(value)
+    value = _inlined(value, Einsum)
     outer = _captured(value, x, params)
     # One of them may depend on another, and derivatives by one must not go through the other.
     captured = [v.type() for v in outer]
@@ -205,13 +207,18 @@ def split_value(
     statistics = x_only_parts(value, x, [*params, *captured])
     slots = [s.type(f"statistic_{i}") for i, s in enumerate(statistics)]
     value = graph_replace(value, dict(zip(statistics, slots, strict=True)), strict=False)
+    # Of many rows at once they would be loops over the rows, slow in Python and slow to compile.
+    value = _inlined(value, FusibleSymbolicOp)
     return SplitEnergy(x, list(params), captured, outer, statistics, slots, value)
 
 
-def _inlined(value) -> TensorVariable:
-    """The graph with that of each ``pt.einsum`` in its place, which is then looked through."""
+def _inlined(value: TensorVariable, kind: type[SymbolicOp]) -> TensorVariable:
+    """The graph with that of each operation of a kind in its place, which is then looked through.
+
+    Those of `pytensor.tensor.logaddexp` and the like are stable as they are.
+    """
     while True:
-        nodes = [n for n in toposort([value]) if isinstance(n.op, Einsum)]
+        nodes = [n for n in toposort([value]) if isinstance(n.op, kind)]
         if not nodes:
             return value
         node = nodes[0]

@@ -1,20 +1,21 @@
 """`PointEstimate`: what every method of `find_MLE` returns."""
 
-import html
 from dataclasses import dataclass, field
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from rich.console import Console, Group, RenderableType
-from rich.table import Table
+from rich.console import Group, RenderableType
 from rich.text import Text
+
+from pymc_ebm.diagnostics.words.numbers import number
+from pymc_ebm.diagnostics.words.printing import Printed, name_lines, table
 
 __all__ = ["PointEstimate"]
 
 
-@dataclass(frozen=True, eq=False)
-class PointEstimate:
+@dataclass(frozen=True, eq=False, repr=False)
+class PointEstimate(Printed):
     """A maximum-likelihood (or other) estimate with its two errors.
 
     Attributes
@@ -89,38 +90,17 @@ class PointEstimate:
         )
 
     def __rich__(self) -> RenderableType:
-        """Verdict, then one line for every element of every variable."""
-        table = Table("", "estimate", "se", "mcse")
-        for row in self._rows():
-            # Text, as the brackets of an index are not markup.
-            table.add_row(*map(Text, row))
-        state = "converged" if self.converged else "NOT converged"
-        style = "bold green" if self.converged else "bold red"
-        return Group(Text(f"{self.method}: {state}", style=style), Text(self.reason), table)
-
-    def __str__(self):
-        console = Console(width=100, color_system=None, force_jupyter=False)
-        with console.capture() as capture:
-            console.print(self)
-        return "\n".join(line.rstrip() for line in capture.get().splitlines())
-
-    __repr__ = __str__
-
-    def _repr_html_(self):
-        state = "converged" if self.converged else "NOT converged"
-        cells = lambda tag, row: "".join(f"<{tag}>{html.escape(c)}</{tag}>" for c in row)
-        body = "".join(f"<tr>{cells('td', row)}</tr>" for row in self._rows())
-        return (
-            f"<p><b>{html.escape(self.method)}: {state}</b><br>{html.escape(self.reason)}</p>"
-            f"<table><tr>{cells('th', ['', 'estimate', 'se', 'mcse'])}</tr>{body}</table>"
-        )
-
-    def _rows(self):
+        """Verdict and why, then one line for every element of every variable."""
+        rows = table("", "estimate", "se", "mcse")
         for name, value in self.estimate.items():
             for index in np.ndindex(value.shape):
                 label = f"{name}[{', '.join(self._labels(name, index))}]" if index else name
-                numbers = (value[index], self.se[name][index], self.mcse[name][index])
-                yield label, *(f"{number:.4g}" for number in numbers)
+                errors = [number(error[name][index]) for error in (self.se, self.mcse)]
+                rows.add_row(name_lines(label), number(value[index], digits=4), *errors)
+        state = "converged" if self.converged else "NOT converged"
+        style = "bold green" if self.converged else "bold red"
+        why = self.reason[:1].upper() + self.reason[1:]
+        return Group(Text(f"{self.method}: {state}. {why}", style=style), "", rows)
 
     def _labels(self, name, index):
         dims = self.dims.get(name, (None,) * len(index))

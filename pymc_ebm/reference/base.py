@@ -68,16 +68,16 @@ class Reference(PointWeights, Influences, Words):
     unused_draws : int
         Draws that were made and thrown away: groups without weight in every error estimate.
     proposal : Law or Proposal, optional
-        The log density of q anywhere, and fresh draws of it, where the reference knows them. It
-        plays no part in the estimate of log Z nor in the fingerprint.
+        The log density of q anywhere, and fresh draws of it, where the reference knows them. No
+        part of the estimate of log Z nor of the fingerprint, as `remake` and `seconds` are not.
     remake : callable, optional
         ``remake(draws, random_seed, model_draws)`` makes another reference, as `again` says.
-        Like `proposal` it is no part of the estimate.
     selected : bool
-        Whether what cannot be repeated here, a detector say, threw some of the draws away. No other
-        reference can then take its place.
+        Whether what cannot be repeated here, a detector say, threw some of the draws away.
     level_mcse : float
-        Error in nats that log Ẑ has in common at all θ: that of an estimate given for its level.
+        Error in nats that log Ẑ has in common at all θ.
+    seconds : float
+        Of processor time that it took to make, where known: a second estimate may take as long.
 
     Raises
     ------
@@ -109,6 +109,7 @@ class Reference(PointWeights, Influences, Words):
     remake: Callable[..., Reference] | None = None
     selected: bool = False
     level_mcse: float = 0.0
+    seconds: float = 0.0
 
     fewest_points: ClassVar[int] = 25  # of which draws tell their own error
 
@@ -157,7 +158,7 @@ class Reference(PointWeights, Influences, Words):
 
     @property
     def total_groups(self) -> int:
-        """The number of independent groups, each draw that left no point being one."""
+        """The number of independent groups; each draw that left no point is one."""
         return self.n_groups + self.unused_draws
 
     @property
@@ -292,22 +293,21 @@ class Reference(PointWeights, Influences, Words):
     def fingerprint(self) -> str:
         """SHA-256, in hex, of all that decides an estimate or its error."""
         transport = None if self.transport is None else function_identity(self.transport)
-        flags = [bool(self.exact), bool(self.complete), bool(self.absolute), int(self.unused_draws)]
+        flags = [bool(self.exact), bool(self.complete), bool(self.absolute)]
         pool = [] if self.pool is None else [*self.pool[:5], len(self.pool.laws)]
         arrays = [self.points, self.log_weights, self.groups, self.edge, self.coarse_log_weights]
-        level = float(self.level_mcse)
-        return digest_of([*arrays, self.support.key, *flags, level, *pool, transport])
+        numbers = int(self.unused_draws), float(self.level_mcse), *pool
+        return digest_of([*arrays, self.support.key, *flags, *numbers, transport])
 
     def __getstate__(self):
         # What tells a map apart may live in this session only.
         return {**self.__dict__, "fingerprint": self.fingerprint}
 
     def __repr__(self):
-        kind = ", exact" if self.exact else ""
         name = f"{self.description}, " if self.description else ""
         return (
             f"Reference({name}{self.n_points} points, event shape {self.event_shape}, "
-            f"{self.n_groups} groups, support {self.support}{kind})"
+            f"{self.n_groups} groups, support {self.support}{', exact' * bool(self.exact)})"
         )
 
 

@@ -95,7 +95,7 @@ def _given_changes(
                         weight[v] = change(point, i, values[i, v], tables, *params)
                         if not weight[v] > -np.inf:
                             return False
-                new = draw_code(weight[:n], u[t, c, i])
+                new = draw_code(weight, n, u[t, c, i])
                 if new != s[i]:
                     changed += 1
                     update(tables, point, i, values[i, new])

@@ -10,7 +10,7 @@ import numpy as np
 from pymc_ebm.space.pairwise import Pairwise
 from pymc_ebm.space.sites import Sites
 
-__all__ = ["Clusters", "clusters_of", "draw_code", "move_clusters", "pick"]
+__all__ = ["Clusters", "cluster_room", "clusters_of", "draw_code", "move_clusters", "pick"]
 
 
 class Clusters(NamedTuple):
@@ -89,67 +89,77 @@ def clusters_of(local: Pairwise, sites: Sites) -> Clusters | None:
 
 
 @numba.njit(cache=True)
-def move_clusters(s, u, clusters, root, energy):
-    """One move of the codes `s`, in place, with the uniforms `u`; `root` and `energy` are room.
+def move_clusters(s, u, clusters, room):
+    """One move of the codes `s`, in place, with the uniforms `u` and the room of `cluster_room`.
 
     A satisfied pair is bound with its probability. The sites of a cluster then shift their codes
     together, by v with probability ∝ exp(−Σ_i field_i(s_i + v)).
     """
     pairs, bound, alike, field, n_values = clusters
+    found, root, shift, energy = room
     n_sites = len(s)
+    # What happens at random is counted and not jumped over: a processor guesses jumps.
+    n_found = 0
+    for p in range(len(pairs)):
+        found[n_found] = p
+        satisfied = (s[pairs[p, 0]] == s[pairs[p, 1]]) == alike[p]
+        n_found += satisfied & (u[p] < bound[p])
     for i in range(n_sites):
         root[i] = i
-    for p in range(len(pairs)):
-        i, j = pairs[p, 0], pairs[p, 1]
-        if (s[i] == s[j]) == alike[p] and u[p] < bound[p]:
-            i, j = _find(root, i), _find(root, j)
-            if i < j:
-                root[j] = i
-            else:
-                root[i] = j
+    for p in found[:n_found]:
+        # Rem's algorithm: a site leads to a smaller one, the first site of a cluster to itself.
+        i, j = root[pairs[p, 0]], root[pairs[p, 1]]
+        while i != j:
+            i, j = max(i, j), min(i, j)
+            before = root[i]
+            root[i] = j
+            if before == i:
+                break
+            i = before
     energy[:] = 0.0
     for i in range(n_sites):
-        root[i] = _find(root, i)
-        n = n_values[i]
+        root[i] = root[root[i]]  # smaller sites lead to their first one already
+        code, n = s[i], n_values[i]
         for v in range(n):
-            energy[root[i], v] += field[i, (s[i] + v) % n]
-    shift = root.copy()
+            energy[root[i], v] += field[i, code]
+            code = code + 1 if code + 1 < n else 0
     for i in range(n_sites):
-        r = root[i]
-        n = n_values[i]
-        if r == i:
-            shift[i] = draw_code(energy[i, :n], u[len(pairs) + i])
+        if root[i] == i:
+            shift[i] = draw_code(energy[i], n_values[i], u[len(pairs) + i])
         # The root of a cluster is its first site, so its shift is known.
-        s[i] = (s[i] + shift[r]) % n
+        code = s[i] + shift[root[i]]
+        s[i] = code if code < n_values[i] else code - n_values[i]
 
 
 @numba.njit(cache=True)
-def draw_code(weight, u):
-    """A code with probability ∝ exp(−weight); the weights are overwritten."""
-    n = len(weight)
+def cluster_room(clusters):
+    """Room that `move_clusters` works in: bound pairs, first sites, shifts, energies."""
+    n_sites, most = clusters[3].shape
+    found = np.empty(len(clusters[0]) + 1, np.int64)
+    root, shift = np.empty(n_sites, np.int64), np.zeros(n_sites, np.int64)
+    return found, root, shift, np.empty((n_sites, most))
+
+
+@numba.njit(cache=True)
+def draw_code(weight, n, u):
+    """A code below `n` with probability ∝ exp(−weight); the weights are overwritten."""
     lowest = weight[0]
     for v in range(1, n):
         lowest = min(lowest, weight[v])
     total = 0.0
     for v in range(n):
-        weight[v] = np.exp(lowest - weight[v])
+        gap = lowest - weight[v]
+        weight[v] = 1.0 if gap == 0 else np.exp(gap)
         total += weight[v]
-    return pick(weight, u * total)
+    return pick(weight, n, u * total)
 
 
 @numba.njit(cache=True)
-def pick(weight, rest):
-    """The code at which the running sum of the weights passes `rest`."""
-    new = 0
-    while new < len(weight) - 1 and rest >= weight[new]:
-        rest -= weight[new]
-        new += 1
-    return new
-
-
-@numba.njit(cache=True)
-def _find(root, i):
-    while root[i] != i:
-        root[i] = root[root[i]]
-        i = root[i]
-    return i
+def pick(weight, n, rest):
+    """The code below `n` at which the running sum of the weights passes `rest`."""
+    code, passed = 0, True
+    for v in range(n - 1):
+        passed &= rest >= weight[v]
+        rest -= weight[v]
+        code += passed
+    return code

@@ -8,11 +8,11 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from pymc_ebm.space.clusters import Clusters, draw_code, move_clusters, pick
+from pymc_ebm.space.clusters import Clusters, cluster_room, draw_code, move_clusters, pick
 from pymc_ebm.space.pairwise import Pairwise
 from pymc_ebm.space.sites import Sites
 
-__all__ = ["Sweeps", "pairwise_sweeps"]
+__all__ = ["Sweeps", "pairwise_sweeps", "sweep_once"]
 
 # sweeps(state, u, first, thin, x, changes) moves the codes `state`, (chains, D), through the
 # sweeps first, first + 1, … with the uniforms u, (sweeps, chains, D or more). The values of every
@@ -46,6 +46,21 @@ def pairwise_sweeps(local: Pairwise, sites: Sites, clusters: Clusters | None = N
     return lambda *run: _many_values(*run, *of_many, moves)
 
 
+def sweep_once(sweeps: Sweeps, codes: NDArray, width: int, sites: Sites, rng) -> None:
+    """Move every row of `codes`, ``(B, D)``, through one sweep, in place.
+
+    A row takes `width` uniforms, made for rows in blocks of bounded memory.
+    """
+    n = len(codes)
+    nothing = np.empty((n, 0, codes.shape[1]), sites.values.dtype)
+    changes = np.zeros(n, dtype=np.int64)
+    together = max(2**20 // width, 1)
+    for i in range(0, n, together):
+        part = slice(i, i + together)
+        u = rng.random((1, len(codes[part]), width))
+        sweeps(codes[part], u, -1, 1, nothing[part], changes[part])
+
+
 def _log_odds(u: NDArray) -> NDArray:
     """log((1 − u) / u): a site takes its second value where its energy gap is below."""
     odds = np.empty_like(u)
@@ -68,7 +83,7 @@ def _two_values(
 ):
     n_sweeps, chains = u.shape[:2]
     n_sites = state.shape[1]
-    root, room = np.empty(n_sites, np.int64), np.empty((n_sites, 2))
+    room = cluster_room(clusters)
     for c in range(chains):
         s = state[c]
         for t in range(n_sweeps):
@@ -82,7 +97,7 @@ def _two_values(
                 changed += new != s[i]
                 s[i] = new
             if len(clusters[0]) > 0:
-                move_clusters(s, u[t, c, n_sites:], clusters, root, room)
+                move_clusters(s, u[t, c, n_sites:], clusters, room)
             if sweep >= 0:
                 changes[c] += changed
                 if (sweep + 1) % thin == 0:
@@ -98,7 +113,7 @@ def _many_values(
 ):  # fmt: skip
     n_sweeps, chains = u.shape[:2]
     n_sites = state.shape[1]
-    root, room = np.empty(n_sites, np.int64), np.empty(single.shape)
+    room = cluster_room(clusters)
     weight = np.empty(single.shape[1])
     for c in range(chains):
         s = state[c]
@@ -113,19 +128,21 @@ def _many_values(
                     k = s[others[e]]
                     for v in range(n):
                         weight[v] *= of_pair[e, k, v]
-                total = weight[:n].sum()
+                total = 0.0
+                for v in range(n):
+                    total += weight[v]
                 if total > 1e-200:
-                    new = pick(weight[:n], u[t, c, i] * total)
+                    new = pick(weight, n, u[t, c, i] * total)
                 else:  # of so many improbable pairs that only the energies can be compared
                     for v in range(n):
                         weight[v] = single[i, v]
                         for e in range(ends[i], ends[i + 1]):
                             weight[v] += pair[e, s[others[e]], v]
-                    new = draw_code(weight[:n], u[t, c, i])
+                    new = draw_code(weight, n, u[t, c, i])
                 changed += new != s[i]
                 s[i] = new
             if len(clusters[0]) > 0:
-                move_clusters(s, u[t, c, n_sites:], clusters, root, room)
+                move_clusters(s, u[t, c, n_sites:], clusters, room)
             if sweep >= 0:
                 changes[c] += changed
                 if (sweep + 1) % thin == 0:

@@ -118,13 +118,17 @@ def test_sound_integrals_are_left_alone(energy, rng):
     assert moving_wall(noun.of_points((), "float64", params).at(far), rows) is None
 
 
-def test_a_wall_in_the_energy_of_a_given_reference_is_told(rng):
+def test_a_wall_in_the_energy_of_a_given_reference_is_refused(rng):
     """Its points stay, so that log Ẑ has no slope by the boundary."""
     power_law = lambda x, low: pt.switch(x < low, np.inf, 2 * pt.log(x))
     box = ebm.reference.quadrature(1, 30)
-    with pm.Model(), pytest.warns(UserWarning, match=r"space of x moves .* support=lambda"):
+    with (
+        pm.Model() as model,
+        pytest.raises(ValueError, match=r"space of x moves .* support=lambda"),
+    ):
         low = pm.Uniform("low", 1, 3)
         ebm.EBM("x", low, energy=power_law, reference=box, observed=rng.uniform(3, 20, 50))
+    assert model.named_vars.keys() == {"low"}
 
 
 def test_keywords_in_words(rng):

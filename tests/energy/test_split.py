@@ -4,6 +4,7 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import pytest
+from pytensor.compile.builders import SymbolicOp
 from pytensor.graph.traversal import ancestors
 from pytensor.scalar import Composite
 
@@ -122,3 +123,19 @@ def test_powers_are_no_loops_in_python():
     assert not any(isinstance(getattr(op, "scalar_op", None), Composite) for op in operations)
     value, at = function(np.array([2.0]), 0.5)
     assert value == 8 + 8 + 64 and at == 16 + 12 + 6 * 32
+
+
+@pytest.mark.parametrize("spelt", [pt.logaddexp, lambda a, b: pt.logsumexp(pt.stack([a, b]), 0)])
+def test_symbolic_operations_are_looked_into(spelt):
+    """Of rows of parameters they would be loops in Python; the values are NumPy's everywhere."""
+    near = lambda x: -(x**2).sum(-1) / 2
+    energy = Energy(lambda x, h, centre: -spelt(h + near(x), near(x - centre)))
+    points = np.array([[0.0, 0.0], [3.0, 30.0], [400.0, -400.0]])
+    at = energy.of_points((2,), "float64", [0.0, 0.0])
+    assert not any(
+        isinstance(v.owner.op, SymbolicOp) for v in ancestors([at.split.value]) if v.owner
+    )
+    for h, centre in [(0.3, 2.0), (-np.inf, 1.0), (900.0, -500.0)]:
+        far = -((points - centre) ** 2).sum(-1) / 2
+        exact = -np.logaddexp(h - (points**2).sum(-1) / 2, far)
+        np.testing.assert_allclose(at.at(points)([h, centre]), exact, rtol=1e-13)

@@ -26,7 +26,8 @@ def test_result_as_table_and_tree(rng, tmp_path):
         fit = ebm.find_MLE(progressbar=False)
     assert "geyer: converged" in str(fit)
     assert "mu[b]" in str(fit)
-    assert "<td>mu[a]</td>" in fit._repr_html_()
+    assert "mu[a]" in fit._repr_html_() and repr(fit) == str(fit)
+    assert max(map(len, str(fit).splitlines())) <= 80
     tree = fit.to_datatree()
     assert tree["estimate"]["mu"].dims == ("statistic", "g")
     np.testing.assert_array_equal(tree["estimate"]["mu"].sel(statistic="se"), fit.se["mu"])

@@ -6,6 +6,7 @@ from scipy import stats
 from pymc_ebm.diagnostics.checks.check import Check, Draws, Finding, Words
 from pymc_ebm.diagnostics.limits import Limits
 from pymc_ebm.diagnostics.second_estimate.agreement import Realised
+from pymc_ebm.diagnostics.words.numbers import number, percent
 from pymc_ebm.diagnostics.words.worst_region import worst_region
 from pymc_ebm.reference.sizes import times_needed
 
@@ -38,7 +39,7 @@ class AddedError(Check):
         worst = share * float(stats.t.ppf(0.975, groups - 1) / stats.norm.ppf(0.975))
         bits = float(draws.mcse.attrs["bits_lost"])
         of = f"{name}{_by(draws)}"
-        text = f"The references add up to {100 * worst:.3g}% of the posterior sd ({of})"
+        text = f"The references add up to {percent(worst)} of the posterior sd ({of})"
         if worst > 1.1 * share:
             text += f", by Student's t of {groups} groups,"
         if worst <= limits.added_share and bits <= limits.bits_lost:
@@ -52,12 +53,13 @@ class AddedError(Check):
         words = Words(remedies=[remedy])
         if worst > limits.added_share:
             words.doubts.append(
-                f"{text}, and {100 * limits.added_share:g}% is good. {_least_ess(draws)}"
+                f"{text.rstrip(',')}, and {percent(limits.added_share)} is good. "
+                f"{_least_ess(draws)}"
             )
         if bits > limits.bits_lost:
             words.doubts.append(
-                f"The estimates lose {bits:.2g} bits of the posterior, and {limits.bits_lost:g} "
-                "are good."
+                f"The estimates lose {number(bits)} bits of the posterior, and "
+                f"{number(limits.bits_lost)} are good."
             )
         return words
 
@@ -90,14 +92,16 @@ def _is_good(realised: Realised, limits: Limits) -> bool:
 
 def _measured(name, worst, bits, realised: Realised, draws, limits) -> str:
     """Of points that are too few by their forecast, and have done well all the same."""
-    alike = f"add some {100 * worst:.3g}% of the posterior sd ({name}) and lose {bits:.2g} bits"
+    share = f"{percent(worst)} of the posterior sd ({name})"
+    alike = f"add some {share} and lose {number(bits)} bits"
     if np.isnan(worst):
         alike = "add an error that is not known"
     return (
-        f"Other points made alike would {alike}, where {100 * limits.added_share:g}% and "
-        f"{limits.bits_lost:g} bits are good. By the second estimate these have added at most "
-        f"{100 * _worst(realised.shares)[1]:.2g}% and lost {realised.bits:.1g}: the posterior "
-        f"stands, and with other points it might not. {_more_draws(worst, bits, draws, limits)}"
+        f"Other points made alike would {alike}, where {percent(limits.added_share)} and "
+        f"{number(limits.bits_lost)} bits are good. By the second estimate these have added at "
+        f"most {percent(_worst(realised.shares)[1])} and lost {number(realised.bits)}: the "
+        "posterior stands, and with other points it might not. "
+        f"{_more_draws(worst, bits, draws, limits)}"
     )
 
 
@@ -123,7 +127,7 @@ def _least_ess(draws) -> str:
     thinnest = draws.statistics["ess"].sel(ebm=draws.random)
     name = draws.random[int(np.argmin(thinnest.min(("chain", "draw")).to_numpy()))]
     return (
-        f"The least ESS is {float(thinnest.min()):.3g}, of {name}. "
+        f"The least ESS is {number(thinnest.min())}, of {name}. "
         f"{worst_region(draws.with_statistics, -thinnest.sel(ebm=name))}"
     )
 
@@ -136,7 +140,7 @@ def _more_draws(worst, bits, draws, limits) -> str:
     many = [n for n, r in references.items() if times * r["n_points"] > limits.most_draws]
     if many:
         return (
-            f"It would take {times:.2g} times the draws: give {', '.join(many)} a reference of "
+            f"It would take {number(times)} times the draws: give {', '.join(many)} a reference of "
             "another kind, ebm.reference.annealed or an exact one."
         )
     numbers = ", ".join(
@@ -149,6 +153,6 @@ def _more_draws(worst, bits, draws, limits) -> str:
         else "."
     )
     return (
-        f"Use {times:.2g} times the draws ({numbers}) to add less than "
-        f"{100 * limits.aimed_share:g}%{better}"
+        f"Use {number(times)} times the draws ({numbers}) to add less than "
+        f"{percent(limits.aimed_share)}{better}"
     )

@@ -4,6 +4,7 @@ import numpy as np
 
 from pymc_ebm.diagnostics.checks.check import Check, Finding, Words
 from pymc_ebm.diagnostics.limits import Limits
+from pymc_ebm.diagnostics.words.numbers import number
 
 __all__ = ["Anchors"]
 
@@ -27,7 +28,7 @@ class Anchors(Check):
                 words.doubts.append(
                     f"The chains of {name} at {reference['anchors'][worst]} overlap with no "
                     "others: a point of them belongs to others with probability "
-                    f"{max(with_others[worst], 0.0):.2g}."
+                    f"{number(max(with_others[worst], 0.0))}."
                 )
                 words.remedies.append(f"Place the anchors of {name} closer.")
         return words

@@ -8,6 +8,7 @@ from scipy import stats
 from pymc_ebm.diagnostics.checks.check import Check, Finding, Words
 from pymc_ebm.diagnostics.limits import Limits
 from pymc_ebm.diagnostics.words.element_name import element_name
+from pymc_ebm.diagnostics.words.numbers import number
 
 __all__ = ["Chains"]
 
@@ -60,15 +61,15 @@ class Chains(Check):
         by_chance = _rhat_by_chance(chains, draws, limits.rhat_chance / max(found["elements"], 1))
         if not rhat <= max(limits.rhat, by_chance):
             words.premises.append(
-                f"The chains have not mixed: R-hat of {name} is {rhat:.4g}, and "
-                f"{max(limits.rhat, by_chance):.3g} is the most allowed."
+                f"The chains have not mixed: R-hat of {name} is {number(rhat, digits=4)}, and "
+                f"{number(max(limits.rhat, by_chance), digits=3)} is the most allowed."
             )
         name, size = found["ess"]
         fewest = min(limits.effective_draws, chains * draws / 2)
         if not size >= fewest:
             words.premises.append(
-                f"The posterior of {name} has {size:.3g} effective draws, and {fewest:.3g} are the "
-                "fewest allowed."
+                f"The posterior of {name} has {number(size)} effective draws, and "
+                f"{number(fewest)} are the fewest allowed."
             )
         if words.premises:
             words.remedies.append(

@@ -83,8 +83,9 @@ class Words:
     ----------
     premises : list of str
         What all else in a report rests on and is not given: it comes first, and forbids "ok".
-    failures, doubts, notes : list of str
-        Reasons for "failed", for "inconclusive", and what is worth knowing besides.
+    failures, doubts, grounds, notes : list of str
+        Reasons for "failed", for "inconclusive" and for "ok", and what is worth knowing besides.
+        The first sentence of the first that decides is the headline's.
     remedies : list of str
         What to do.
     """
@@ -92,6 +93,7 @@ class Words:
     premises: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
+    grounds: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     remedies: list[str] = field(default_factory=list)
 
@@ -100,6 +102,7 @@ class Words:
         against = [*self.failures, *self.doubts]
         return Words(
             self.premises,
+            grounds=self.grounds,
             notes=[f"{line} Two estimates agree all the same." for line in against] + self.notes,
         )
 

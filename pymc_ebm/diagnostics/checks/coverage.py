@@ -8,6 +8,7 @@ from pymc_ebm.diagnostics.checks.check import Check, Finding, Words
 from pymc_ebm.diagnostics.coverage._coverage import check_coverage
 from pymc_ebm.diagnostics.coverage.at_draw import IMPROBABLE
 from pymc_ebm.diagnostics.limits import Limits
+from pymc_ebm.diagnostics.words.numbers import number, percent
 
 __all__ = ["Coverage"]
 
@@ -63,9 +64,10 @@ def _of_halves(name, found, amplification, limits) -> Words:
     nats = amplification * found["halves_nats"]
     return Words(
         doubts=[
-            f"Two halves of the points of {name} differ by {nats:.3g} nats in how the "
+            f"Two halves of the points of {name} differ by {number(nats)} nats in how the "
             "log-likelihood changes from one posterior draw to another, beyond what chance "
-            f"explains (p = {found['halves_p']:.1g}): they are no sample of one distribution."
+            f"explains (p = {number(found['halves_p'], digits=1)}): they are no sample of one "
+            "distribution."
         ],
         remedies=[
             f"Run the chains of {name} longer and from several starts, or pool them over anchors "
@@ -81,7 +83,7 @@ def _of_fit(name, found, limits) -> Words:
     return Words(
         notes=[
             f"{misfits} of {n_data} data of {name} have energies that only "
-            f"{100 * IMPROBABLE:g}% of the model exceeds. That is a misfit of the model and no "
-            "fault of the reference."
+            f"{percent(IMPROBABLE)} of the model exceeds. That is a misfit of the model and "
+            "no fault of the reference."
         ]
     )

@@ -14,9 +14,11 @@ from pymc_ebm.diagnostics.second_estimate.agreement import (
     agrees,
     contradicts,
     differs,
+    furthest,
     levels_apart,
     lies_elsewhere,
 )
+from pymc_ebm.diagnostics.words.numbers import give_or_take, number, percent
 
 __all__ = ["EstimatedTwice"]
 
@@ -38,10 +40,11 @@ class EstimatedTwice(Check):
     name = "second_estimate"
 
     def measure(self, normalisers, draws):
-        """A `SecondEstimate`, with as much time as sampling took, and 10 s at least."""
+        """A `SecondEstimate`, with as much time as the first and sampling took, 10 s at least."""
         seconds = self.seconds
         if seconds is None:
-            seconds = max(10.0, float(draws.posterior.attrs.get("sampling_time", 0.0)))
+            made = sum(reference.seconds for reference in normalisers.references.values())
+            seconds = max(10.0, made + float(draws.posterior.attrs.get("sampling_time", 0.0)))
         limits = Limits()
         # Points that are forecast to add more than is good have to be measured as finely.
         if _more_than(limits.added_share, draws):
@@ -60,7 +63,7 @@ class EstimatedTwice(Check):
                 remedies=["Run compute_reference_stats again."],
             )
         words = Words(
-            notes=[
+            grounds=[
                 f"The draws of {name} are what a selection has left. No second estimate can repeat "
                 "that, so what is said of them rests on the draws alone: mass that none of them "
                 "has reached would not be seen."
@@ -79,18 +82,21 @@ class EstimatedTwice(Check):
         moved = _worst(found["shifts"], limits.agreement_errors)
         levels = levels_apart(found, limits)
         if levels and not contradicts(found, limits):
-            of_each = ", ".join(f"{d:.2g} ± {se:.1g} nats for {n}" for n, (d, se) in levels.items())
+            of_each = ", ".join(
+                f"{give_or_take(d, se)} nats for {n}" for n, (d, se) in levels.items()
+            )
             words.doubts.append(
-                f"Two estimates of the level of log Z differ, by {of_each}: the points miss a part "
-                f"of the model, and log-likelihoods and predictive draws with it. With the second "
+                f"Two estimates of the level of log Z differ, by {of_each}. The points miss a part "
+                f"of the model, and log-likelihoods and predictive draws with it; with the second "
                 f"({ways}) {moved}."
             )
             words.remedies.append(_remedy(found))
         elif agrees(found, limits):
-            words.notes.append(
+            words.grounds.append(
                 " ".join(
                     [
-                        "Estimated twice: with a second estimate of the normalisers "
+                        "Two estimates of the normalisers give the same posterior, to "
+                        f"{number(max(furthest(found, limits), 1e-3))} of an sd. With the second "
                         f"({ways}) {moved}.",
                         *found["unseen"],
                     ]
@@ -126,12 +132,12 @@ def _more_than(share: float, draws: Draws) -> bool:
 def _elsewhere(found, limits: Limits) -> str:
     if place := found["elsewhere"]:
         return (
-            f" The log-probability of the second is {place['gain']:.3g} nats higher at "
-            f"{place['parameter']} = {place['at']:.3g} than at any of the draws."
+            f" The log-probability of the second is {number(place['gain'])} nats higher at "
+            f"{place['parameter']} = {number(place['at'], digits=3)} than at any of the draws."
         )
     if not lies_elsewhere(found, limits):
         return ""
-    left = f"{100 * found['effective']:.2g}%"
+    left = percent(found["effective"])
     return (
         f" The posterior of the second lies outside the draws, of which {left} stay effective: the "
         "direction is right, the size is not."
@@ -143,11 +149,13 @@ def _worst(shifts, errors: float) -> str:
     name = max(shifts, key=lambda n: abs(shifts[n]["mean"]) + errors * shifts[n]["mean_se"])
     mean, mean_se = shifts[name]["mean"], shifts[name]["mean_se"]
     other = max(shifts, key=lambda n: abs(shifts[n]["log_sd"]) + errors * shifts[n]["log_sd_se"])
-    ratio = np.exp(shifts[other]["log_sd"])
-    se = ratio * shifts[other]["log_sd_se"]
+    log_sd, log_sd_se = shifts[other]["log_sd"], shifts[other]["log_sd_se"]
+    if max(abs(mean) + errors * mean_se, abs(log_sd) + errors * log_sd_se) < 1e-6:
+        return "no mean and no sd moves by a millionth of an sd"
+    by = give_or_take(100 * np.expm1(log_sd), 100 * np.exp(log_sd) * log_sd_se)
     return (
-        f"the mean of {name} moves by {mean:.2g} ± {mean_se:.1g} of its sd, and the sd of {other} "
-        f"by a factor of {ratio:.3g} ± {se:.1g}"
+        f"the mean of {name} moves by {give_or_take(mean, mean_se)} of its sd, and the sd of "
+        f"{other} by {by}%"
     )
 
 

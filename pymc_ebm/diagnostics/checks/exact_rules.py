@@ -4,6 +4,7 @@ import numpy as np
 
 from pymc_ebm.diagnostics.checks.check import Check, Draws, Finding, Words
 from pymc_ebm.diagnostics.limits import Limits
+from pymc_ebm.diagnostics.words.numbers import number
 
 __all__ = ["ExactRules"]
 
@@ -38,7 +39,8 @@ def _of_edge(name, draws, limits) -> Words:
     if (cut > limits.edge_nats).any():
         words.doubts.append(
             f"The truncated space of {name} cuts off mass: weight at its edge times the "
-            f"amplification is {cut.max():.3g}, and {limits.edge_nats:g} is the most allowed."
+            f"amplification is {number(cut.max())}, and {number(limits.edge_nats)} is the most "
+            "allowed."
         )
         words.remedies.append(
             f"Widen the space of {name}, or state complete=True if it ends there."
@@ -58,8 +60,8 @@ def _of_nodes(name, draws, limits) -> Words:
         return words
     words.doubts.append(
         f"The nodes of {name} do not resolve the model: half of them change the log-likelihood "
-        f"by up to {coarse.max():.3g} nats, where {limits.quadrature_nats:g} is the most "
-        f"allowed, and {least:.3g} are effective."
+        f"by up to {number(coarse.max())} nats, where {number(limits.quadrature_nats)} is the most "
+        f"allowed, and {number(least)} are effective."
     )
     words.remedies.append(
         f"Raise the order of the quadrature of {name}, or give bounds near the data; "

@@ -2,6 +2,7 @@
 
 from pymc_ebm.diagnostics.checks.check import Check, Finding, Words
 from pymc_ebm.diagnostics.limits import Limits
+from pymc_ebm.diagnostics.words.numbers import number
 
 __all__ = ["Level"]
 
@@ -17,8 +18,8 @@ class Level(Check):
         for name, error in draws.statistics["elpd_mcse"].to_series().items():
             if error > 0:
                 words.notes.append(
-                    f"The level of log Ẑ adds {error:.2g} nats to the standard error of the elpd "
-                    f"of {name} (LOO), and nothing to the posterior."
+                    f"The level of log Ẑ adds {number(error)} nats to the standard error of the "
+                    f"elpd of {name} (LOO), and nothing to the posterior."
                 )
         for name, reference in draws.references.items():
             if not reference["absolute"]:

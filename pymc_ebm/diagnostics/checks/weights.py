@@ -4,6 +4,7 @@ import numpy as np
 
 from pymc_ebm.diagnostics.checks.check import Check, Finding, Words
 from pymc_ebm.diagnostics.limits import Limits
+from pymc_ebm.diagnostics.words.numbers import number, percent
 from pymc_ebm.diagnostics.words.worst_region import worst_region
 from pymc_ebm.weights.pareto_tails import khat_threshold
 
@@ -64,20 +65,20 @@ def _of_tails(name, draws, limits) -> Words:
     if unknown.any():
         words.doubts.append(
             f"k-hat of {name} is undefined at {unknown.sum()} of {khat.size} draws: a few points "
-            f"carry all of the weight (least ESS {stats['ess'].min().item():.3g}). {where()}"
+            f"carry all of the weight (least ESS {number(stats['ess'].min())}). {where()}"
         )
     limit = khat_threshold(reference["n_points"])
     high = np.mean(khat > limit)
     if high > limits.high_khat_share or (khat > limits.most_khat).any():
         words.doubts.append(
-            f"k-hat of {name} is above {limit:.3g} at {100 * high:.3g}% of draws, at worst "
-            f"{np.nanmax(khat):.3g}: the estimate rests on a few points. {where()}"
+            f"k-hat of {name} is above {number(limit)} at {percent(high)} of draws, at worst "
+            f"{number(np.nanmax(khat))}: the estimate rests on a few points. {where()}"
         )
     elif (usual := np.median(khat)) > limits.variance_khat:
         words.doubts.append(
-            f"k-hat of {name} is {usual:.3g} at the median draw. Above {limits.variance_khat:g} "
-            "weights have no variance, and points add more than their spread tells, scrambled ones "
-            "above all."
+            f"k-hat of {name} is {number(usual)} at the median draw. Above "
+            f"{number(limits.variance_khat)} weights have no variance, and points add more than "
+            "their spread tells, scrambled ones above all."
         )
     if words.doubts:
         words.remedies.append(reference["remedy"].format(name=name))

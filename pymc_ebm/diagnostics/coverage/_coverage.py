@@ -14,6 +14,7 @@ from scipy import stats
 from pymc_ebm.diagnostics.coverage.at_draw import CoverageAtDraw, CoverageSearch, of_rows
 from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
 from pymc_ebm.diagnostics.normalisers.posterior import flat_draws
+from pymc_ebm.diagnostics.words.numbers import number, percent
 from pymc_ebm.reference.base import Reference
 
 __all__ = ["CoverageVerdict", "check_coverage"]
@@ -169,15 +170,15 @@ def _judge(
         return (
             "missed",
             f"{worst.unreached:.0f} of {worst.n_data} data have larger weights than all of "
-            f"{reference.n_points} points, up to {worst.excess:.3g} nats: the points do not reach "
-            "where these data are.",
+            f"{reference.n_points:,} points, up to {number(worst.excess)} nats: the points do not "
+            "reach where these data are.",
         )
     lost = max((f.modes for f in at_draws), key=lambda modes: modes.missed)
     if lost.mode is not None:
         return (
             "missed",
             f"The energy has a mode at {_spell(lost.mode.place)} that no points represent, with "
-            f"{100 * lost.missed:.3g}% of the mass.",
+            f"{percent(lost.missed)} of the mass.",
         )
     if any(f.modes.undecided and f.after_selection for f in at_draws):
         return (

@@ -19,6 +19,7 @@ from pymc_ebm.diagnostics.hull.coefficients import (
 from pymc_ebm.diagnostics.hull.extremes import all_points, extreme_points, statistics_of
 from pymc_ebm.diagnostics.normalisers.find import Normaliser
 from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
+from pymc_ebm.diagnostics.words.numbers import number
 from pymc_ebm.reference.base import Reference
 
 __all__ = ["HullVerdict", "check_hull", "hull_margin", "hull_verdicts", "in_hull"]
@@ -283,21 +284,21 @@ def _verdict(
             "edge",
             margin,
             "The mean statistics of the data lie on the edge of the hull of those of "
-            f"{n_points} points, so that the likelihood is largest at infinity.",
+            f"{n_points:,} points, so that the likelihood is largest at infinity.",
         )
     if margin > 1:
         return HullVerdict(
             "inside",
             margin,
-            f"The mean statistics of the data lie in the hull of those of {n_points} points.",
+            f"The mean statistics of the data lie in the hull of those of {n_points:,} points.",
         )
     if free < independent:
         raise NotApplicable(tied)
     return HullVerdict(
         "outside",
         margin,
-        f"The mean statistics of the data lie outside the hull of those of {n_points} points, "
-        f"which ends at {margin:.3g} of the way to them from its centre.",
+        f"The mean statistics of the data lie outside the hull of those of {n_points:,} points, "
+        f"which ends at {number(margin)} of the way to them from its centre.",
     )
 
 

@@ -14,6 +14,7 @@ __all__ = [
     "agrees",
     "contradicts",
     "differs",
+    "furthest",
     "levels_apart",
     "lies_elsewhere",
     "realised",
@@ -48,11 +49,14 @@ def agrees(found: Mapping[str, Any] | None, limits: Limits) -> bool:
         return False
     if found["elsewhere"] or lies_elsewhere(found, limits) or levels_apart(found, limits):
         return False
-    errors = limits.agreement_errors
-    means = [abs(s["mean"]) + errors * s["mean_se"] for s in found["shifts"].values()]
-    log_sds = [abs(s["log_sd"]) + errors * s["log_sd_se"] for s in found["shifts"].values()]
-    each = max(means) <= limits.shift and max(log_sds) <= limits.log_sd_ratio
+    mean, log_sd = _largest(found, limits)
+    each = mean <= limits.shift and log_sd <= limits.log_sd_ratio
     return each or _change(found, limits) <= limits.shift
+
+
+def furthest(found: Mapping[str, Any], limits: Limits) -> float:
+    """Sds by which a mean or an sd moves at most, with the errors that count against agreement."""
+    return min(max(_largest(found, limits)), _change(found, limits))
 
 
 def contradicts(found: Mapping[str, Any], limits: Limits) -> bool:
@@ -119,6 +123,15 @@ def realised(found: Mapping[str, Any] | None, limits: Limits) -> Realised | None
         for name, s in found["shifts"].items()
     }
     return Realised(shares, change**2 / (2 * np.log(2)))
+
+
+def _largest(found: Mapping[str, Any], limits: Limits) -> tuple[float, float]:
+    """The largest shift of a mean and of a log sd, with their standard errors."""
+    errors, shifts = limits.agreement_errors, found["shifts"].values()
+    return (
+        max(abs(s["mean"]) + errors * s["mean_se"] for s in shifts),
+        max(abs(s["log_sd"]) + errors * s["log_sd_se"] for s in shifts),
+    )
 
 
 def _change(found: Mapping[str, Any], limits: Limits) -> float:

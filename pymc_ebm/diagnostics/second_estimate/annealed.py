@@ -14,6 +14,7 @@ from pymc_ebm.diagnostics.second_estimate.mixture import TMixture, fitted_mixtur
 from pymc_ebm.diagnostics.second_estimate.question import Answer, CannotTell, Question
 from pymc_ebm.diagnostics.second_estimate.trajectories import by_trajectories, log_runs_of
 from pymc_ebm.diagnostics.second_estimate.unbounded import Unbounded
+from pymc_ebm.diagnostics.words.numbers import number
 from pymc_ebm.reference.uniforms import uniforms
 from pymc_ebm.weights.normalised import ess, normalise
 from pymc_ebm.weights.pareto_tails import pareto_k
@@ -97,7 +98,7 @@ def by_annealing(
                 f"The weights of the second estimate have a heavy tail (k-hat {k_hat:.2f}), so "
                 "that its error is not known."
             )
-        way = f"annealing and {len(z)} points of a mixture of {len(mixture.weights)} laws"
+        way = f"annealing and {len(z):,} points of a mixture of {len(mixture.weights)} laws"
         # The search for modes before the first answer is not repeated.
         now = time.thread_time()
         growth = 4 * (now - began) / (now - since)
@@ -110,7 +111,7 @@ def by_annealing(
     for log_runs, n_points, seconds in by_trajectories(density, mixture, places, rng):
         way = (
             f"{len(log_runs)} runs of annealing from a mixture of {len(mixture.weights)} laws, "
-            f"with {n_points} points"
+            f"with {n_points:,} points"
         )
         answer = Answer.of_runs(log_runs, way, unseen)
         level = normalise(answer.log_z[target.rows] - target.levels)[0] - np.log(len(target.rows))
@@ -126,7 +127,7 @@ def _disagreement(level: float, se: float, annealed: float, spread: float) -> st
     apart = abs(level - annealed)
     if apart <= 5 * np.hypot(se, spread) + 0.1:
         return ""
-    return f"The annealing of the second estimate and its refit differ by {apart:.2g} nats."
+    return f"The annealing of the second estimate and its refit differ by {number(apart)} nats."
 
 
 class _Target:

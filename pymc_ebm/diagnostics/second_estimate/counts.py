@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pymc_ebm.diagnostics.second_estimate.question import Answer, CannotTell, NotThisWay, Question
+from pymc_ebm.diagnostics.words.numbers import number
 from pymc_ebm.weights.normalised import normalise
 
 __all__ = ["check_convergence", "over_counts", "over_range"]
@@ -85,8 +86,8 @@ def over_counts(
     return Answer(
         log_z,
         np.zeros((1, question.n_rows)),
-        f"a sum over {len(dense)} whole numbers of {len(inside)}",
-        f"Weight on single numbers farther than {high - low:.2g} from the data may be missed.",
+        f"a sum over {len(dense):,} whole numbers of {len(inside):,}",
+        f"Weight on single numbers farther than {number(high - low)} from the data may be missed.",
     )
 
 
@@ -138,7 +139,7 @@ def over_range(question: Question, *, anchors: int = 8, most: int = 2**20) -> It
     yield Answer(
         _sums(question, states),
         np.zeros((1, question.n_rows)),
-        f"a sum over {len(states)} vectors of whole numbers",
+        f"a sum over {len(states):,} vectors of whole numbers",
         f"Weight outside of a box from {low.min():.0f} to {high.max():.0f} may be missed.",
     )
 

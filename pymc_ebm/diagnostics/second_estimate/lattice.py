@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pymc_ebm.diagnostics.second_estimate.question import Answer, NotThisWay, Question, TooLong
 from pymc_ebm.space.clusters import Clusters, clusters_of
 from pymc_ebm.space.pairwise import Pairwise, decompose
-from pymc_ebm.space.pairwise_sweeps import pairwise_sweeps
+from pymc_ebm.space.pairwise_sweeps import pairwise_sweeps, sweep_once
 from pymc_ebm.space.sites import Sites
 from pymc_ebm.weights.normalised import normalise
 from pymc_ebm.weights.resampling import resampled
@@ -98,7 +98,7 @@ def over_sites(
             log_runs[g] = terms
         yield Answer.of_runs(
             log_runs,
-            f"annealing of {_RUNS * particles * len(chosen)} particles from independent sites",
+            f"annealing of {_RUNS * particles * len(chosen):,} particles from independent sites",
             "A phase of the sites that neither annealing nor the data enter may be missed.",
         )
         particles *= 4
@@ -152,8 +152,6 @@ def _annealed(base, model: Pairwise, sites: Sites, particles, levels, sweeps, rn
     edges = np.cumsum(weights, axis=1) / weights.sum(axis=1, keepdims=True)
     codes = (rng.random((n, n_sites, 1)) > edges).sum(axis=2).clip(0, sites.n_values - 1)
     log_z = np.zeros(_RUNS)
-    nothing = np.empty((n, 1, n_sites), dtype=sites.values.dtype)
-    changes = np.zeros(n, dtype=np.int64)
     couplings = Pairwise(0 * model.base, 0 * model.single, model.pairs, model.pair)
     of_couplings = clusters_of(couplings, sites)
     of_base, of_model = _of_sites(base, codes), _of_pairs(model, codes)
@@ -173,8 +171,8 @@ def _annealed(base, model: Pairwise, sites: Sites, particles, levels, sweeps, rn
         clusters = _between(of_couplings, between, beta)
         for sweep in range(sweeps):
             last = clusters if sweep == sweeps - 1 else None
-            u = rng.random((1, n, n_sites + (last.n_uniforms if last else 0)))
-            pairwise_sweeps(between, sites, last)(codes, u, -1, 1, nothing, changes)
+            width = n_sites + (last.n_uniforms if last else 0)
+            sweep_once(pairwise_sweeps(between, sites, last), codes, width, sites, rng)
         of_base, of_model = _of_sites(base, codes), _of_pairs(model, codes)
     return codes.reshape(_RUNS, particles, n_sites), log_z
 

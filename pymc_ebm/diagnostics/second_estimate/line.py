@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pymc_ebm.diagnostics.second_estimate.question import Answer, CannotTell, Question
+from pymc_ebm.diagnostics.words.numbers import number
 from pymc_ebm.weights.normalised import normalise
 
 __all__ = ["on_the_line"]
@@ -67,8 +68,8 @@ def on_the_line(
     return Answer(
         log_z,
         error[None],
-        f"quadrature on {panels.n_nodes} nodes of its own",
-        f"A mode narrower than {width:.2g} without a datum may be missed.",
+        f"quadrature on {panels.n_nodes:,} nodes of its own",
+        f"A mode narrower than {number(width)} without a datum may be missed.",
     )
 
 

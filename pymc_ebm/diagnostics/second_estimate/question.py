@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from pymc_ebm.diagnostics.words.numbers import number
 from pymc_ebm.space.base import Space
 from pymc_ebm.space.box_map import BoxMap
 from pymc_ebm.space.coordinates import Coordinates
@@ -30,7 +31,7 @@ class TooLong(CannotTell):
 
     def __init__(self, n_dim: int, seconds: float):
         super().__init__(
-            f"Annealing events of {n_dim} numbers takes more than the {seconds:.2g} s that are "
+            f"Annealing events of {n_dim} numbers takes more than the {number(seconds)} s that are "
             "allowed. Give compute_reference_stats a larger second_estimate_seconds."
         )
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pytensor
 import pytensor.tensor as pt
 from numba.core.dispatcher import Dispatcher
 from numpy.typing import NDArray
@@ -21,6 +20,7 @@ from pymc_ebm.diagnostics.second_estimate.question import CannotTell, Question
 from pymc_ebm.distribution.energy_rv import EnergyRV
 from pymc_ebm.energy.energy import Energy
 from pymc_ebm.energy.split import VECTORISED
+from pymc_ebm.energy.tiered import tiered
 from pymc_ebm.reference.base import Reference
 
 __all__ = ["Integral", "Integrals"]
@@ -197,15 +197,13 @@ class _Energies:
 
     def __init__(self, split, values: list[NDArray], event: tuple[int, ...]):
         self._split, self._values, self._event = split, values, event
-        self._statistics = pytensor.function([split.x], split.statistics, mode=VECTORISED)
+        self._statistics = tiered([split.x], split.statistics)
         placeholders = [*split.params, *split.captured]
         batched = [pt.tensor(dtype=p.dtype, shape=(None, *p.type.shape)) for p in placeholders]
         value = split.value
         if batched:
             value = vectorize_graph(value, dict(zip(placeholders, batched, strict=True)))
-        self._function = pytensor.function(
-            [*split.slots, *batched], value, mode=VECTORISED, on_unused_input="ignore"
-        )
+        self._function = tiered([*split.slots, *batched], value)
         self._slope_function: Any = None
         self._seen: tuple[NDArray, list[NDArray]] | None = None
 
@@ -232,9 +230,7 @@ class _Energies:
                 gradient = pt.grad(paired.sum(), many)
             except (NotImplementedError, NullTypeGradError) as error:
                 raise CannotTell("The energy has no gradient in x.") from error
-            self._slope_function = pytensor.function(
-                [many, *batched], gradient, mode=VECTORISED, on_unused_input="ignore"
-            )
+            self._slope_function = tiered([many, *batched], gradient)
         values = [v[rows] for v in self._values]
         return np.asarray(self._slope_function(self._events(x), *values)).reshape(x.shape)
 

@@ -60,4 +60,4 @@ def _summed(question: Question, blocks: Iterable[NDArray], total: int) -> Answer
     for states in blocks:
         terms = question.log_densities(states.astype(float), rows)
         log_z = np.logaddexp(log_z, normalise(terms)[0])
-    return Answer(log_z, np.zeros((1, len(rows))), f"the sum over all {total} states")
+    return Answer(log_z, np.zeros((1, len(rows))), f"the sum over all {total:,} states")

@@ -4,6 +4,7 @@ import numpy as np
 import xarray as xr
 
 from pymc_ebm.diagnostics.words.element_name import element_name
+from pymc_ebm.diagnostics.words.numbers import number
 
 __all__ = ["worst_region"]
 
@@ -40,7 +41,7 @@ def worst_region(
     --------
     >>> dims, s = ("chain", "draw"), np.arange(100.0).reshape(1, -1)
     >>> worst_region(xr.Dataset({"s": (dims, s)}), xr.DataArray(s, dims=dims))
-    'It is worst around s = 97 (posterior 49.5 ± 28.9).'
+    'It is worst around s = 97 (posterior 49.5 ± 29).'
     """
     values = badness.transpose("chain", "draw").to_numpy().ravel()
     n_worst = max(int(share * values.size), 1)
@@ -53,7 +54,8 @@ def worst_region(
         mean, sd, there = flat.mean(axis=0), flat.std(axis=0), flat[worst].mean(axis=0)
         for i in np.flatnonzero(np.abs(there - mean) > elsewhere * sd):
             label = element_name(array[0, 0].rename(name), int(i))
-            text = f"{label} = {there[i]:.3g} (posterior {mean[i]:.3g} ± {sd[i]:.3g})"
+            at, usual = number(there[i], digits=3), number(mean[i], digits=3)
+            text = f"{label} = {at} (posterior {usual} ± {number(sd[i])})"
             found.append((abs(there[i] - mean[i]) / sd[i], text))
     if not found:
         return "It is no worse in one part of the posterior than in another."

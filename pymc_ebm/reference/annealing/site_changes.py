@@ -51,7 +51,7 @@ def sweep_by_changes(
                     if shares[2] > 0:
                         of_value += shares[2] * change(point, i, values[i, v], tables, *at_end)
                 weight[v] = np.inf if np.isnan(of_value) else of_value
-            new = draw_code(weight[:n], u[b, i])
+            new = draw_code(weight, n, u[b, i])
             if new != s[i]:
                 update(tables, point, i, values[i, new])
                 s[i] = new

@@ -129,15 +129,10 @@ class SitesByGibbs:
             self._sweep_by_energy(population, codes, beta, rng)
         else:
             start, end = self._terms[population.start], self._terms[population.end]
+            from pymc_ebm.space.pairwise_sweeps import sweep_once  # brings numba
+
             sweeps, width = self._compiled(start, end, beta)
-            nothing = np.empty((len(codes), 0, self.n_dim), self._sites.values.dtype)
-            changes = np.zeros(len(codes), dtype=np.int64)
-            # Numbers of uniforms made at once.
-            together = max(2**20 // width, 1)
-            for i in range(0, len(codes), together):
-                part = slice(i, i + together)
-                u = rng.random((1, len(codes[part]), width))
-                sweeps(codes[part], u, -1, 1, nothing[part], changes[part])
+            sweep_once(sweeps, codes, width, self._sites, rng)
         return population.at(codes), 1.0
 
     def _compiled(self, start, end, beta):

@@ -1,6 +1,7 @@
 """What two estimates say of a posterior, by findings made by hand."""
 
 from dataclasses import asdict
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -32,12 +33,12 @@ def words(draws_of, limits=None, **found):
 
 
 CASES = {
-    "equal": ({}, "notes"),
-    "a little, and known": ({"mean": (0.10, 0.02)}, "notes"),
+    "equal": ({}, "grounds"),
+    "a little, and known": ({"mean": (0.10, 0.02)}, "grounds"),
     "a little, and not known": ({"mean": (0.10, 0.03)}, "doubts"),
     "much, and not known": ({"mean": (0.5, 0.1)}, "doubts"),
     "much, and known": ({"mean": (-0.5, 0.05)}, "failures"),
-    "an sd a little": ({"log_sd": (0.05, 0.02)}, "notes"),
+    "an sd a little": ({"log_sd": (0.05, 0.02)}, "grounds"),
     "an sd a little, and not known": ({"log_sd": (0.09, 0.01)}, "doubts"),
     "an sd by much, and not known": ({"log_sd": (0.3, 0.1)}, "doubts"),
     "one parameter of two": ({"shifts": {"a": shift_of(), "b": shift_of((0.2, 0.0))}}, "doubts"),
@@ -49,7 +50,7 @@ CASES = {
     "an sd by much": ({"log_sd": (-0.3, 0.01)}, "failures"),
     "the change bounds all shifts": (
         {"mean": (0.1, 0.05), "change_sd": 0.1, "noise_sd": 0.02},
-        "notes",
+        "grounds",
     ),
     "the posterior lies elsewhere": ({"effective": 0.02, "change_sd": 20.0}, "failures"),
     "a higher maximum elsewhere": (
@@ -62,7 +63,7 @@ CASES = {
     ),
     "the second is in doubt itself": ({"mean": (1.0, 0.0), "doubts": ("Why.",)}, "doubts"),
     "another level": ({"levels": {"x": [0.4, 0.01]}}, "doubts"),
-    "a level that is not known": ({"levels": {"x": [0.4, 0.2]}}, "notes"),
+    "a level that is not known": ({"levels": {"x": [0.4, 0.2]}}, "grounds"),
     "another level and another posterior": (
         {"mean": (1.0, 0.0), "levels": {"x": [0.4, 0.01]}},
         "failures",
@@ -77,7 +78,7 @@ def test_the_word(case, draws_of):
     said = words(draws_of, **changed)
     for name in ("failures", "doubts"):
         assert len(getattr(said, name)) == (name == kind), said
-    assert bool(said.remedies) == (kind != "notes")
+    assert bool(said.remedies) == (kind != "grounds")
 
 
 @pytest.mark.parametrize(
@@ -97,15 +98,30 @@ def test_the_largest_shifts_are_named(draws_of):
         "b": shift_of((0.05, 0.06), (0.05, 0.00)),
         "c": shift_of((0.01, 0.00), (0.01, 0.00)),
     }
-    [note] = words(draws_of, shifts=shifts, change_sd=0.0, noise_sd=0.0).notes
-    assert "the mean of b moves by 0.05 ± 0.06" in note
-    assert "the sd of a by a factor of 1.02 ± 0.03" in note
+    [ground] = words(draws_of, shifts=shifts, change_sd=0.14, noise_sd=0.0).grounds
+    assert ground.startswith("Two estimates of the normalisers give the same posterior, to 0.14 ")
+    assert "the mean of b moves by 0.05 ± 0.06 of its sd" in ground
+    # expm1(0.02), and as much of the error.
+    assert "the sd of a by 2 ± 3%" in ground
+
+
+def test_no_digits_are_given_of_nothing(draws_of):
+    """Rounding errors of two exact sums are no shift."""
+    [ground] = words(draws_of, mean=(5e-15, 0.0), log_sd=(1e-13, 1e-12), change_sd=0.0).grounds
+    assert "to 0.001 of an sd" in ground and "no mean and no sd moves by a millionth" in ground
+
+
+def made_in(*seconds):
+    """Normalisers whose references took so long to make."""
+    return SimpleNamespace(references={s: SimpleNamespace(seconds=s) for s in seconds})
 
 
 @pytest.mark.parametrize(
-    ("given", "took", "expected"), [(3.0, 60.0, 3.0), (None, 60.0, 60.0), (None, None, 10.0)]
+    ("given", "took", "expected"), [(3.0, 60.0, 3.0), (None, 60.0, 67.0), (None, None, 10.0)]
 )
-def test_it_may_take_as_long_as_sampling_took(given, took, expected, draws_of, monkeypatch):
+def test_it_may_take_as_long_as_the_first_and_sampling(
+    given, took, expected, draws_of, monkeypatch
+):
     asked = []
 
     def second_estimate(posterior, normalisers, statistics, seconds, limits):
@@ -115,7 +131,7 @@ def test_it_may_take_as_long_as_sampling_took(given, took, expected, draws_of, m
     monkeypatch.setattr(estimated_twice, "second_estimate", second_estimate)
     draws = draws_of()
     draws.posterior.attrs |= {} if took is None else {"sampling_time": took}
-    assert EstimatedTwice(given).measure(None, draws)["made"]
+    assert EstimatedTwice(given).measure(made_in(5.0, 2.0), draws)["made"]
     assert asked == [(expected, Limits().shift)]
 
 
@@ -128,7 +144,8 @@ def test_points_that_add_much_are_measured_as_finely_as_they_should_be(draws_of,
 
     monkeypatch.setattr(estimated_twice, "second_estimate", second_estimate)
     for mcse in ((0.05, 0.0), (0.3, 0.0), (np.nan, 0.0)):
-        EstimatedTwice().measure(None, draws_of(np.resize([-1.0, 1.0], (2, 50)), mcse=mcse))
+        draws = draws_of(np.resize([-1.0, 1.0], (2, 50)), mcse=mcse)
+        EstimatedTwice().measure(made_in(), draws)
     assert asked == [Limits().shift, Limits().added_share, Limits().added_share]
 
 
@@ -161,7 +178,7 @@ def test_what_lies_elsewhere_is_said(draws_of):
 def test_a_selection_is_told_and_no_doubt(draws_of):
     """It is "ok" for as far as one estimate goes, and the headline says so."""
     said = words(draws_of, ways={}, given=("x",), shifts={})
-    assert "rests on the draws alone" in said.notes[0]
+    assert "rests on the draws alone" in said.grounds[0]
     assert not said.failures and not said.doubts
     seen = {"verdict": "covered", "reason": "", "misfits": 0, "n_data": 9, "halves_nats": 0.0,
             "halves_p": 1.0}  # fmt: skip
@@ -169,7 +186,10 @@ def test_a_selection_is_told_and_no_doubt(draws_of):
     measured = {"second_estimate": once, "coverage": {"x": seen}}
     report = judged(Record(draws_of(), measured, {}), CHECKS, None)
     assert report.status == "ok" and report.estimated_once == ("x",)
-    assert report.headline.endswith("ok by the draws of x alone, estimated once")
+    assert report.headline == (
+        "Estimated normalisers: ok by the draws of x alone, estimated once. The draws of x are "
+        "what a selection has left."
+    )
 
 
 SIGNS = {

@@ -54,7 +54,7 @@ def test_advice_aims_at_a_share(draws_of):
     """20% of the sd is to become 5%, or 2%: 16 or 100 times the draws."""
     [check] = [check for check in CHECKS if check.name == "added_error"]
     draws = draws_of(np.resize([-1.0, 1.0], (2, 50)), mcse=(0.2, 0.0))
-    for share, times in ((0.05, "16 times the draws (16,000 for x)"), (0.02, "1e+02 times")):
+    for share, times in ((0.05, "16 times the draws (16,000 for x)"), (0.02, "100 times")):
         assert times in check.judge(Finding(None, draws), Limits(aimed_share=share)).remedies[0]
 
 

@@ -30,7 +30,7 @@ def test_the_parameter_that_is_farthest_comes_first():
     s = np.arange(100.0).reshape(1, -1)
     posterior = xr.Dataset({"a": (DIMS, 1000 + s), "b": (DIMS, np.where(s < 95, 0.0, -1.0))})
     text = worst_region(posterior, xr.DataArray(s, dims=DIMS))
-    assert text.startswith("It is worst around b = -1 (posterior -0.05 ± 0.218), a = ")
+    assert text.startswith("It is worst around b = -1 (posterior -0.05 ± 0.22), a = 1,097 (")
 
 
 def test_undefined_values_are_the_worst():
