@@ -1,6 +1,7 @@
 """Tests mirror the package: what a module does is found in the test of its name."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,7 @@ def own_test(name: str) -> Path:
     return TESTS.joinpath(*folders, f"test_{stem.lstrip('_')}.py")
 
 
+@cache
 def parts_of(name: str) -> set[str]:
     """Modules of its room that a module imports."""
     found = set()

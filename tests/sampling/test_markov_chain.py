@@ -69,8 +69,8 @@ def test_double_well(step, line, seed):
     density = lambda x: np.exp(-0.3 * x + 2 * x**2 - x**4)
     moment = lambda k: integrate.quad(lambda x: x**k * density(x), -6, 6, epsabs=1e-12)[0]
     tree = markov_chain(
-        ebm.energies.polynomial, 0.3, -2.0, 0.0, 1.0, reference=line, step=step, draws=2000,
-        random_seed=seed, progressbar=False,
+        ebm.energies.polynomial, 0.3, -2.0, 0.0, 1.0, reference=line, step=step, draws=1000,
+        tune=500, random_seed=seed, progressbar=False,
     )  # fmt: skip
     x = tree["samples"]["x"].to_numpy()
     assert 100 < tree.attrs["ess"] < x.size
@@ -92,8 +92,9 @@ def test_bounded_supports(step, seed):
     space = ebm.reference.Reference(points, np.zeros(100), np.arange(100), (lower, upper))
     energy = lambda x, b: (b * x + x**2 / 2).sum(-1)
     tree = markov_chain(
-        energy, 1.0, reference=space, step=step, random_seed=seed, progressbar=False
-    )
+        energy, 1.0, reference=space, step=step, draws=600, tune=500, random_seed=seed,
+        progressbar=False,
+    )  # fmt: skip
     x = tree["samples"]["x"].to_numpy()
     assert space.support.contains(x, 1).all()
     density = lambda v: np.exp(-v - v**2 / 2)

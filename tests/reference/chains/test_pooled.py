@@ -65,11 +65,11 @@ def test_error_of_pooled_chains(rng):
     times leave out up to 10%. The first anchor's log Z is given, and has no error.
     """
     at = np.array([0.8, 1.0, 1.5, 2.0, 3.0, 4.0])
-    scales = (1.0, 2.0, 4.0)
+    scales, energy = (1.0, 2.0, 4.0), Energy(gaussian)  # which is compiled once
     found, variances = [], []
     for _ in range(120):
         q = ebm.reference.pooled(
-            gaussian,
+            energy,
             [(s,) for s in scales],
             draws=[s * autoregressive(rng, 4, 500, 0.8) for s in scales],
             log_partitions=[LOG_Z(1.0), None, None],
@@ -111,11 +111,11 @@ def test_posterior_error_by_a_chain(rng):
         sigma = pm.HalfFlat("sigma")
         first = ebm.reference.chain(gaussian, 2.2, draws=2.2 * rng.normal(size=(4, 500)))
         ebm.EBM("x", sigma, energy=gaussian, reference=first, observed=data)
-    problem = ebm.fitting.Problem(model)
+    problem, energy = ebm.fitting.Problem(model), Energy(gaussian)  # which are compiled once
     fits = []
     for _ in range(100):
         draws = 2.2 * autoregressive(rng, 4, 500, 0.5)
-        problem.set_reference(0, ebm.reference.chain(gaussian, 2.2, draws=draws))
+        problem.set_reference(0, ebm.reference.chain(energy, 2.2, draws=draws))
         fit = ebm.fitting.solve(problem, recenter=False)
         fits.append([float(fit.estimate["sigma"]), float(fit.mcse["sigma"])])
     estimates, mcse = np.array(fits).T
@@ -156,6 +156,9 @@ LATTICE_LOG_Z = {
 }
 
 
+ISING = Energy(ising)  # which is compiled once
+
+
 def lattice_estimate(side, draws, seed):
     """log Ẑ and its error at BETAS by chains from β = 0, denser towards the critical point."""
     rng = np.random.default_rng(seed)
@@ -163,7 +166,7 @@ def lattice_estimate(side, draws, seed):
     space = ebm.reference.from_draws(states, np.full(64, -(side**2) * np.log(2)))
     u = np.linspace(0, 1, 2 + 3 * side // 8)
     q = ebm.reference.pooled(
-        ising,
+        ISING,
         [(b,) for b in CRITICAL * u * (4 - u) / 3],
         sampler=partial(
             ebm.sampling.gibbs, reference=space, draws=draws, tune=200, clusters=True,
