@@ -31,9 +31,11 @@ lint: $(STAMP)  ## ruff and mypy
 # From nothing each time, so that every notebook runs and every warning shows. Notebooks run two at
 # once; one that fails here is run again by Sphinx, which says why.
 NOTEBOOK_CACHE := docs/_build/.jupyter_cache
+docs: export IPYTHONDIR := $(CURDIR)/docs/_build/ipython
 docs: $(STAMP)  ## build docs/_build/html; runs the notebooks, warnings are errors
 	@rm -rf docs/_build docs/api/generated docs/thumbnails
-	@mkdir -p docs/_build
+	@mkdir -p docs/_build/ipython/profile_default/startup
+	@cp docs/_kernel.py docs/_build/ipython/profile_default/startup/
 	@echo y | $(BIN)/jcache notebook -p $(NOTEBOOK_CACHE) add notebooks/*.ipynb > /dev/null
 	@OMP_NUM_THREADS=1 PYTENSOR_FLAGS=traceback__limit=0 $(BIN)/jcache project -p $(NOTEBOOK_CACHE) execute -e local-parallel -t 600
 	@OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -W --keep-going -n -q $(SPHINXOPTS) docs docs/_build/html
@@ -42,9 +44,9 @@ docs: $(STAMP)  ## build docs/_build/html; runs the notebooks, warnings are erro
 wheel: $(STAMP)  ## build build/wheel/*.whl and import it where only it is installed
 	@rm -rf build/wheel
 	@$(BIN)/python -m build --wheel --no-isolation --outdir build/wheel . > /dev/null
-	@$(BIN)/python -m venv build/wheel/venv
-	@build/wheel/venv/bin/python -m pip install -qq --no-compile --disable-pip-version-check \
-		build/wheel/*.whl
+	@$(BIN)/python -m venv --without-pip build/wheel/venv
+	@$(BIN)/python -m pip --python build/wheel/venv install -qq --no-compile \
+		--disable-pip-version-check build/wheel/*.whl
 	@cd build/wheel && venv/bin/python -c 'import pathlib, pymc_ebm; \
 		package = pathlib.Path(pymc_ebm.__file__).parent; \
 		assert "site-packages" in package.parts, package; \

@@ -31,8 +31,9 @@ WITH_BLOCKS = [p for p in PAGES if BLOCK.search(p.read_text(encoding="utf-8"))]
 @pytest.mark.parametrize("page", WITH_BLOCKS, ids=lambda p: str(p.relative_to(ROOT)))
 def test_blocks_run(page, monkeypatch):
     # The pages show PyMC's defaults; a few draws are enough to run them, too few to judge chains.
+    # nutpie compiles each model anew; of what PyMC's own sampler compiles, most is on disk.
     few = partial(pm.sample, draws=100, tune=150, chains=2, cores=1, random_seed=1)
-    quiet = partial(few, compute_convergence_checks=False, progressbar=False)
+    quiet = partial(few, compute_convergence_checks=False, progressbar=False, nuts_sampler="pymc")
     monkeypatch.setattr(pm, "sample", quiet)
     chain = partial(pymc_ebm.sampling.markov_chain, draws=200, tune=300)
     monkeypatch.setattr(pymc_ebm.sampling, "markov_chain", chain)
