@@ -37,7 +37,7 @@ docs: $(STAMP)  ## build docs/_build/html; runs the notebooks, warnings are erro
 	@mkdir -p docs/_build/ipython/profile_default/startup
 	@cp docs/_kernel.py docs/_build/ipython/profile_default/startup/
 	@echo y | $(BIN)/jcache notebook -p $(NOTEBOOK_CACHE) add notebooks/*.ipynb > /dev/null
-	@OMP_NUM_THREADS=1 PYTENSOR_FLAGS=traceback__limit=0 $(BIN)/jcache project -p $(NOTEBOOK_CACHE) execute -e local-parallel -t 600
+	@OMP_NUM_THREADS=1 $(BIN)/jcache project -p $(NOTEBOOK_CACHE) execute -e local-parallel -t 600
 	@OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -W --keep-going -n -q $(SPHINXOPTS) docs docs/_build/html
 
 # Imported from outside the checkout, or Python would import the source and not the wheel.

@@ -5,6 +5,7 @@ def _save_time():
     import gc
 
     import numba.np.arrayobj
+    import pytensor
     from numba.extending import overload
 
     def of_another_shape(source, place):
@@ -20,6 +21,8 @@ def _save_time():
     # The first assignment to a slice, which nutpie compiles, compiles the words of this error too:
     # with the shapes in them that takes two seconds in each kernel.
     numba.np.arrayobj.raise_with_shape_context = of_another_shape
+    # Where each variable was made, for PyTensor's errors, takes 8% of the time.
+    pytensor.config.traceback__limit = 0
     # Graphs are many small objects that live long: looking for garbage among them takes 5 to 10%.
     gc.set_threshold(50_000, 20, 100)
 

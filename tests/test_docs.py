@@ -32,9 +32,10 @@ WITH_BLOCKS = [p for p in PAGES if BLOCK.search(p.read_text(encoding="utf-8"))]
 def test_blocks_run(page, monkeypatch):
     # The pages show PyMC's defaults; a few draws are enough to run them, too few to judge chains.
     # nutpie compiles each model anew; of what PyMC's own sampler compiles, most is on disk.
-    few = partial(pm.sample, draws=100, tune=150, chains=2, cores=1, random_seed=1)
-    quiet = partial(few, compute_convergence_checks=False, progressbar=False, nuts_sampler="pymc")
-    monkeypatch.setattr(pm, "sample", quiet)
+    few = {"draws": 100, "tune": 150, "chains": 2, "cores": 1, "random_seed": 1}
+    quiet = {"compute_convergence_checks": False, "progressbar": False, "nuts_sampler": "pymc"}
+    whole = pm.sample
+    monkeypatch.setattr(pm, "sample", lambda *draws, **given: whole(**few | quiet | given))
     chain = partial(pymc_ebm.sampling.markov_chain, draws=200, tune=300)
     monkeypatch.setattr(pymc_ebm.sampling, "markov_chain", chain)
     judged = partial(pymc_ebm.compute_reference_stats, second_estimate_seconds=1.0)
