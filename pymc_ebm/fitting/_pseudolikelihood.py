@@ -1,20 +1,19 @@
 """Besag's pseudolikelihood, for discrete x."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pytensor
-import pytensor.tensor as pt
 from numpy.typing import NDArray
 
 from pymc_ebm.distribution.observed_ebm import ObservedEBM
+from pymc_ebm.energy.split import VECTORISED
 from pymc_ebm.fitting.alternatives import alternatives_of
 from pymc_ebm.fitting.energies_and_data import energies_and_data
-from pymc_ebm.fitting.loss import Loss
+from pymc_ebm.fitting.loss import SumOfLosses
 from pymc_ebm.fitting.minimise import inverse, minimise
 from pymc_ebm.fitting.problem import Problem
-from pymc_ebm.fitting.sandwich import compile_scores, sandwich
+from pymc_ebm.fitting.sandwich import sandwich
 from pymc_ebm.fitting.solution import Solution
 from pymc_ebm.sampling._gibbs import gibbs
 from pymc_ebm.space.sites import Sites
@@ -28,7 +27,7 @@ def pseudolikelihood(
     *,
     advance: Callable[[NDArray], None],
     random_seed=None,
-    simulations: int = 1000,
+    simulations: int = 500,
 ) -> Solution:
     r"""Maximise the product of every site's conditional probability given the other sites.
 
@@ -71,10 +70,10 @@ def pseudolikelihood(
     ----------
     J. Besag (1975), "Statistical analysis of non-lattice data", The Statistician 24, 179–195.
     """
-    neighbours, loss, scores = problem.once("pseudolikelihood", lambda: _compile(problem))
+    neighbours = problem.once("pseudolikelihood", lambda: _neighbours(problem))
     for one in neighbours:
         one.set_data(one.ebm.data())
-    minimum = minimise(loss, start, advance)
+    minimum = minimise(SumOfLosses([one.alternatives for one in neighbours]), start, advance)
     n_rows = sum(one.n_rows for one in neighbours)
     if all(one.ebm.event_ndim == 0 for one in neighbours):  # the likelihood itself
         covariance = inverse(minimum.hessian)
@@ -82,12 +81,9 @@ def pseudolikelihood(
         # Fewer observations than this for each parameter show too little of their own spread.
         if n_rows < 20 * problem.size:
             rng = np.random.default_rng(random_seed)
-            found = [
-                one.simulated_scores(score, minimum.u, simulations, rng)
-                for one, score in zip(neighbours, scores, strict=True)
-            ]
+            found = [one.simulated_scores(minimum.u, simulations, rng) for one in neighbours]
         else:
-            found = [score(minimum.u) for score in scores]
+            found = [one.alternatives.scores(minimum.u) for one in neighbours]
         covariance = np.sum(
             [
                 one.n_rows / len(s) * sandwich(minimum.hessian, s)
@@ -121,9 +117,9 @@ class _Neighbours:
             )
         self.ebm = ebm
         self.sites = Sites.among(ebm.reference.points)
-        self._params = pytensor.function([problem.u], ebm.params)
+        self._params = pytensor.function([problem.u], ebm.params, mode=VECTORISED)
         row = [] if ebm.batched else self._params(problem.start_at(None))
-        self.terms, self._fill = alternatives_of(ebm, self.sites, row)
+        self.alternatives = alternatives_of(ebm, self.sites, row, problem.u)
         self.x = np.zeros((0, *ebm.reference.event_shape), dtype="int64")
 
     @property
@@ -142,10 +138,10 @@ class _Neighbours:
                 f"{site}, which no point of the reference takes. Use a reference over all the "
                 "values."
             )
-        self._fill(x)
+        self.alternatives.fill(x)
         self.x = x
 
-    def simulated_scores(self, scores, u, simulations, rng) -> NDArray:
+    def simulated_scores(self, u, simulations, rng) -> NDArray:
         """Scores of draws from the model at u, ``(S, K)``; the data are put back afterwards."""
         ebm, data = self.ebm, self.x
         if ebm.batched:
@@ -162,19 +158,17 @@ class _Neighbours:
             chains=chains,
             random_seed=rng,
             progressbar=False,
+            initvals=np.resize(data, (chains, *ebm.reference.event_shape)),
+            tune=100,
             thin=5,
             return_inferencedata=False,
         )
         try:
             self.set_data(np.asarray(draws))
-            return scores(u)
+            return self.alternatives.scores(u)
         finally:
             self.set_data(data)
 
 
-def _compile(problem: Problem) -> tuple[Any, ...]:
-    neighbours = [
-        _Neighbours(ebm, problem) for ebm in energies_and_data(problem, "pseudolikelihood")
-    ]
-    loss = Loss(pt.add(*[one.terms.sum() for one in neighbours], 0.0), problem.u)
-    return neighbours, loss, [compile_scores(one.terms, problem.u) for one in neighbours]
+def _neighbours(problem: Problem) -> list[_Neighbours]:
+    return [_Neighbours(ebm, problem) for ebm in energies_and_data(problem, "pseudolikelihood")]

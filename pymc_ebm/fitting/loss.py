@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from typing import Any, Protocol
 
 import numpy as np
 import pytensor.tensor as pt
@@ -10,7 +11,7 @@ from pymc.pytensorf import compile
 from pytensor.gradient import pushforward
 from pytensor.graph.basic import Variable
 
-__all__ = ["Loss", "columns", "directional"]
+__all__ = ["Loss", "SmoothLoss", "SumOfLosses", "columns", "directional"]
 
 
 class Loss:
@@ -44,6 +45,32 @@ class Loss:
         """Exact second derivatives at u, ``(K, K)``."""
         columns = [self._times_hessian(u, e) for e in np.eye(len(u))]
         return (np.array(columns) + np.array(columns).T) / 2
+
+
+class SmoothLoss(Protocol):
+    """A loss with its derivatives."""
+
+    def value_and_gradient(self, u: NDArray, /) -> tuple[Any, NDArray]:
+        """The loss in nats and its gradient, ``(K,)``."""
+
+    def hessian(self, u: NDArray, /) -> NDArray:
+        """Second derivatives, ``(K, K)``."""
+
+
+class SumOfLosses:
+    """The sum of several losses of the same parameters."""
+
+    def __init__(self, losses: Sequence[SmoothLoss]):
+        self._losses = losses
+
+    def value_and_gradient(self, u: NDArray) -> tuple[float, NDArray]:
+        """Its value and gradient, ``(K,)``."""
+        values, gradients = zip(*(loss.value_and_gradient(u) for loss in self._losses), strict=True)
+        return float(np.sum(values)), np.sum(gradients, axis=0)
+
+    def hessian(self, u: NDArray) -> NDArray:
+        """Second derivatives, ``(K, K)``."""
+        return np.sum([loss.hessian(u) for loss in self._losses], axis=0)
 
 
 def directional(graphs: Sequence[Variable], u, v) -> list[Variable]:

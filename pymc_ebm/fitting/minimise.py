@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from scipy.optimize import minimize
 
-from pymc_ebm.fitting.loss import Loss
+from pymc_ebm.fitting.loss import SmoothLoss
 from pymc_ebm.fitting.recession import Recession, recession
 
 __all__ = ["Minimum", "inverse", "minimise", "newton_decrement"]
@@ -46,13 +46,13 @@ class Minimum(NamedTuple):
 
 
 def minimise(
-    loss: Loss, start: NDArray, callback: Callable[[NDArray], None] = lambda u: None
+    loss: SmoothLoss, start: NDArray, callback: Callable[[NDArray], None] = lambda u: None
 ) -> Minimum:
     """Minimise by BFGS, then polish by Newton's method with the exact Hessian.
 
     Parameters
     ----------
-    loss : Loss
+    loss : SmoothLoss
     start : ndarray
         ``(K,)``.
     callback : callable, optional

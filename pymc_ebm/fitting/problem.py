@@ -16,6 +16,7 @@ from pytensor.graph.traversal import ancestors
 
 from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
 from pymc_ebm.distributed import ShardedReference
+from pymc_ebm.energy.split import VECTORISED
 from pymc_ebm.fitting.loss import Loss, columns, directional
 from pymc_ebm.partition.op import LogPartition
 from pymc_ebm.reference.base import Reference
@@ -193,15 +194,18 @@ class Problem:
 
     @cached_property
     def _constrained(self):
-        return pytensor.function([self.u], list(self._reported.values()), on_unused_input="ignore")
+        return self._few_calls([self.u], list(self._reported.values()))
 
     @cached_property
     def _constrained_directional(self):
         v = pt.dvector("v")
         flat = pt.concatenate([g.ravel() for g in self._reported.values()])
-        return pytensor.function(
-            [self.u, v], *directional([flat], self.u, v), on_unused_input="ignore"
-        )
+        return self._few_calls([self.u, v], *directional([flat], self.u, v))
+
+    @staticmethod
+    def _few_calls(inputs, outputs):
+        """What is called a few times takes longer to compile than to run in Python."""
+        return pytensor.function(inputs, outputs, mode=VECTORISED, on_unused_input="ignore")
 
     def constrained(self, u: NDArray) -> dict[str, NDArray]:
         """Parameters and Deterministics by name at u."""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pymc_ebm.fitting.loss import Loss
+from pymc_ebm.fitting.loss import SmoothLoss
 
 __all__ = ["Recession", "recession"]
 
@@ -54,7 +54,7 @@ class Recession(NamedTuple):
 
 
 def recession(
-    loss: Loss,
+    loss: SmoothLoss,
     start: NDArray,
     u: NDArray,
     hessian: NDArray,
@@ -71,7 +71,7 @@ def recession(
 
     Parameters
     ----------
-    loss : Loss
+    loss : SmoothLoss
     start, u : ndarray
         Where a search began and ended, ``(K,)``.
     hessian : ndarray
