@@ -1,7 +1,7 @@
 # `make demo` and `make test` need nothing but a Python (see tools/find_python.sh): they build .venv themselves.
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help env demo test slow lint docs wheel notebooks bench others accuracy trust calibration mutants clean
+.PHONY: help env demo test slow lint docs wheel sdist notebooks bench others accuracy trust calibration mutants clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -52,6 +52,23 @@ wheel: $(STAMP)  ## build build/wheel/*.whl and import it where only it is insta
 		assert "site-packages" in package.parts, package; \
 		assert (package / "py.typed").exists(); \
 		print("wheel: pymc_ebm", pymc_ebm.__version__)'
+
+# The source that is unpacked loses its package, so that its tests see the wheel. SDIST_TESTS=tests
+# runs them all.
+SDIST_TESTS := tests/test_docs.py tests/test_troubleshooting.py tests/energy tests/space tests/weights \
+	tests/diagnostics/words tests/distribution/test_held_spec.py
+sdist: $(STAMP)  ## build build/sdist/*.tar.gz and its wheel, and run tests of the one with the other
+	$(eval FOUND := $(shell PYTHON='$(PYTHON)' sh tools/find_python.sh 2>&1))
+	$(if $(filter /%,$(FOUND)),,$(error $(FOUND)))
+	@rm -rf build/sdist
+	@$(BIN)/python -m build --no-isolation --outdir build/sdist . > /dev/null
+	@"$(FOUND)" -m venv build/sdist/venv
+	@build/sdist/venv/bin/python -m pip install -qq --no-compile --disable-pip-version-check \
+		"$$(echo build/sdist/*.whl)[dev]"
+	@mkdir build/sdist/source
+	@tar -xzf build/sdist/*.tar.gz -C build/sdist/source --strip-components 1
+	@rm -r build/sdist/source/pymc_ebm
+	@cd build/sdist/source && OMP_NUM_THREADS=1 ../venv/bin/python -m pytest -q -m "not slow" $(SDIST_TESTS)
 
 # Warnings name the file they come from, by its path on this machine.
 notebooks: $(STAMP)  ## execute the notebooks in place

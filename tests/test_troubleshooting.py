@@ -10,7 +10,7 @@ import pytest
 import pymc_ebm
 
 PACKAGE = Path(pymc_ebm.__file__).parent
-DOCS = PACKAGE.parent / "docs"
+DOCS = Path(__file__).parents[1] / "docs"
 REPORT = ["troubleshooting.md", "troubleshooting_points.md"]
 # Where the sentences of a report come from, and what there is no sentence of a report.
 SOURCES = [

@@ -1,14 +1,9 @@
 """A tenth of the posteriors of `make trust`: no wrong one is called ok, no sound one failed."""
 
-from pathlib import Path
-
 import numpy as np
 import pymc as pm
 import pytest
 from scipy.special import logsumexp
-
-if not (Path(__file__).parents[1] / "benchmarks").exists():
-    pytest.skip("the source distribution has no benchmarks", allow_module_level=True)
 
 from benchmarks import frontier, trust
 from benchmarks.trust import judge as judging

@@ -92,7 +92,11 @@ def check(
     if unusable := faults.energies(own_start, at_start):
         return _failed(*unusable)
     logps = normalisers.log_probabilities(own_start)
-    bad = {n: float(v) for n, v in logps.items() if not np.isfinite(v)}
+    bad = {
+        n: "not a number" if np.isnan(v) else number(v)
+        for n, v in logps.items()
+        if not np.isfinite(v)
+    }
     if bad:
         return _failed(
             [f"The log-probability of {n} is {v} at {at_start}." for n, v in bad.items()],

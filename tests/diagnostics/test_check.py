@@ -43,16 +43,16 @@ def test_verdicts(rng):
 
 
 def test_a_start_that_is_impossible(rng):
-    """The energy is +inf beyond σ, and the data reach beyond it at the start."""
-
-    def bounded(x, s):
-        return pt.switch(pt.abs(x) > s, np.inf, 0.0)
-
-    data = rng.uniform(-3, 3, 50)
-    reference = ebm.reference.independent(pm.Uniform.dist(-20, 20), 1000, random_seed=1)
-    found = ebm.check(model_of(data, reference, bounded, initval=1.0))
+    """A potential that is −inf below σ = 2, where the start is 1."""
+    data = rng.normal(0, 3, 50)
+    reference = ebm.reference.independent(pm.Normal.dist(0, 6), 1000, random_seed=1)
+    with pm.Model() as model:
+        s = pm.HalfNormal("s", 5, initval=1.0)
+        log_z = ebm.log_partition(gaussian, s, reference=reference)
+        pm.Potential("x", pt.switch(s > 2, -gaussian(data, s).sum() - 50 * log_z, -np.inf))
+    found = ebm.check(model)
     assert found.status == "failed"
-    assert any("of x is -inf at the start" in reason for reason in found.reasons)
+    assert "The log-probability of x is minus infinity at the start" in found.headline
     assert "initval" in found.remedies[0]
 
 
