@@ -23,7 +23,8 @@ def to_dyads(adjacency, *, directed: bool = False) -> np.ndarray:
     Parameters
     ----------
     adjacency : array_like
-        ``(*batch, n, n)`` of 0 and 1, zero on the diagonal; symmetric unless directed.
+        ``(*batch, n, n)`` of 0 and 1, zero on the diagonal; symmetric unless directed. NaN where
+        nobody knows, of which an `EBM` takes the likelihood of what was seen.
     directed : bool
         Entry ij is a tie from i to j, and need not equal entry ji.
 
@@ -31,7 +32,7 @@ def to_dyads(adjacency, *, directed: bool = False) -> np.ndarray:
     -------
     ndarray of int
         ``(*batch, n(n − 1)/2)``, in the order 01, 02, …, 12, 13, …; directed
-        ``(*batch, n(n − 1))``, in the order 01, 02, …, 10, 12, ….
+        ``(*batch, n(n − 1))``, in the order 01, 02, …, 10, 12, …. Of float where some are NaN.
 
     Raises
     ------
@@ -45,27 +46,33 @@ def to_dyads(adjacency, *, directed: bool = False) -> np.ndarray:
     array([1, 0, 1])
     >>> to_dyads([[0, 1, 0], [0, 0, 1], [0, 1, 0]], directed=True)
     array([1, 0, 0, 1, 0, 1])
+    >>> to_dyads([[0, 1, np.nan], [1, 0, 1], [np.nan, 1, 0]])
+    array([ 1., nan,  1.])
     """
     matrix = np.asarray(adjacency)
     if matrix.ndim < 2 or matrix.shape[-1] != matrix.shape[-2]:
         raise ValueError(
             f"The adjacency matrix has shape {matrix.shape}. Give square matrices, (*batch, n, n)."
         )
-    other = ~np.isin(matrix, (0, 1))
+    unknown = matrix != matrix
+    other = ~(np.isin(matrix, (0, 1)) | unknown)
     if other.any():
         raise ValueError(
             f"{other.sum()} of {matrix.size} entries are neither 0 nor 1, the first is "
-            f"{matrix[other][0]}. Give 1 where two nodes are tied and 0 elsewhere."
+            f"{matrix[other][0]}. Give 1 where two nodes are tied, NaN where nobody knows, and 0 "
+            "elsewhere."
         )
-    one_way = (matrix != np.swapaxes(matrix, -1, -2)).sum() // 2
+    both_unknown = unknown & np.swapaxes(unknown, -1, -2)
+    one_way = ((matrix != np.swapaxes(matrix, -1, -2)) & ~both_unknown).sum() // 2
     if one_way > 0 and not directed:
         raise ValueError(
             f"{one_way} pairs of nodes are tied in one direction only. Give symmetric matrices, "
             "such as np.maximum(a, a.T), or say directed=True."
         )
-    if (loops := np.trace(matrix, axis1=-2, axis2=-1).sum()) > 0:
+    if (loops := np.count_nonzero(np.diagonal(matrix, axis1=-2, axis2=-1))) > 0:
         raise ValueError(f"{loops} nodes are tied to themselves. Set the diagonal to 0.")
-    return matrix[(..., *places(matrix.shape[-1], directed))].astype(np.int64)
+    dyads = matrix[(..., *places(matrix.shape[-1], directed))]
+    return dyads.astype(np.float64 if unknown.any() else np.int64)
 
 
 def to_adjacency(dyads, *, directed: bool = False) -> np.ndarray:
