@@ -228,6 +228,7 @@ def test_reference_stats_are_those_of_one_machine(idata, model, reference):
         found["reference_mcse"]["sigma"], expected["reference_mcse"]["sigma"], rtol=1e-9
     )
     assert ebm.report(found).status == ebm.report(expected).status
+    assert "the first of 5 shards alone" in " ".join(ebm.report(found).reasons)
 
 
 def test_merged_groups_estimate_the_same_error(idata, model, reference, monkeypatch):

@@ -34,6 +34,7 @@ class Coverage(Check):
                 amplification = float(abs(draws.of(name)["amplification"]).mean())
                 words += _of_halves(name, found, amplification, limits)
                 words += _of_fit(name, found, limits)
+            words += _of_shards(name, draws.references[name].get("shards", 1))
         return words
 
 
@@ -73,6 +74,17 @@ def _of_halves(name, found, amplification, limits) -> Words:
             f"Run the chains of {name} longer and from several starts, or pool them over anchors "
             "at which they mix."
         ],
+    )
+
+
+def _of_shards(name, shards) -> Words:
+    if shards == 1:
+        return Words()
+    return Words(
+        notes=[
+            f"Data, modes and the hull of {name} were looked at with the points of the first of "
+            f"{shards} shards alone. Errors, ESS and k-hat are those of all."
+        ]
     )
 
 

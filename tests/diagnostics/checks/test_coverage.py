@@ -8,10 +8,11 @@ from pymc_ebm.diagnostics.checks.coverage import Coverage
 
 @pytest.fixture
 def judged(draws_of):
-    def judged(limits=None, amplification=100.0, **fields):
+    def judged(limits=None, amplification=100.0, reference=None, **fields):
         sound = {"verdict": "covered", "reason": "", "misfits": 0, "n_data": 100}
         sound |= {"halves_nats": 0.001, "halves_p": 0.5}
-        finding = Finding({"x": sound | fields}, draws_of(amplification=amplification))
+        draws = draws_of(amplification=amplification, reference=reference)
+        finding = Finding({"x": sound | fields}, draws)
         return Coverage().judge(finding, limits or Limits())
 
     return judged
@@ -35,6 +36,13 @@ def test_a_misfit_is_the_models_and_no_reason_to_doubt_the_reference(judged):
     found = judged(misfits=20)
     assert "misfit of the model" in found.notes[1]
     assert not (found.failures or found.doubts or found.remedies)
+
+
+@pytest.mark.parametrize("shards", [1, 5])
+def test_what_was_looked_at_of_shards_is_said(shards, judged):
+    """The machine that judges keeps a copy of the first, as `ShardedReference.describe` tells."""
+    notes = judged(reference={"shards": shards}).notes
+    assert any("of the first of 5 shards alone" in note for note in notes) == (shards == 5)
 
 
 @pytest.mark.parametrize("verdict", ["missed", "not checked", None])
