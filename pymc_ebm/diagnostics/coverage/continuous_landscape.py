@@ -63,7 +63,10 @@ class ContinuousLandscape:
         return np.where(np.isnan(energies), np.inf, energies)
 
     def descend(self, starts: NDArray, rng: np.random.Generator) -> NDArray:
-        """Minima below the starts; the ends of random walks where E has no gradient."""
+        """Minima below the starts; the ends of random walks where E has no gradient.
+
+        All go down together first, and of those that have met one goes on.
+        """
         starts = np.clip(starts, self._lower, self._upper)
         slope = self._slope
         if slope is None:
@@ -74,9 +77,31 @@ class ContinuousLandscape:
                 lambda x: (float(self._energy(x[None])[0]), slope(x[None])[0]),
                 start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 60},
             ).x
-            for start in starts
+            for start in self._distinct(self._down_together(starts, slope))
         ]  # fmt: skip
         return np.array(ends)
+
+    def _down_together(
+        self, x: NDArray, slope: Callable[[NDArray], NDArray], steps: int = 30
+    ) -> NDArray:
+        """Down the gradient by a length of each one's own, which grows as long as E falls."""
+        energies, gradients, length = self.energies(x), slope(x), np.full(len(x), 0.1)
+        for _ in range(steps):
+            along = gradients * self._scale
+            along = along / np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-300)
+            moved = np.clip(x - length[:, None] * self._scale * along, self._lower, self._upper)
+            of_moved = self.energies(moved)
+            falls = of_moved < energies
+            energies = np.where(falls, of_moved, energies)
+            x = np.where(falls[:, None], moved, x)
+            gradients = np.where(falls[:, None], slope(moved), gradients)
+            length *= np.where(falls, 1.6, 0.4)
+        return x
+
+    def _distinct(self, x: NDArray) -> NDArray:
+        """One of those that are equal to a hundredth of what is known."""
+        _, first = np.unique(np.round(x / self._scale, 2), axis=0, return_index=True)
+        return x[first]
 
     def path(self, start: NDArray, end: NDArray) -> NDArray:
         """A straight line."""
