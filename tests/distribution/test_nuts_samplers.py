@@ -34,7 +34,7 @@ def test_three_samplers_agree(rng, seed):
     found = {}
     for sampler in ("pymc", "nutpie", "numpyro"):
         posterior = pm.sample(
-            draws=600, tune=400, chains=2, cores=1, nuts_sampler=sampler, model=model,
+            draws=300, tune=300, chains=2, cores=1, nuts_sampler=sampler, model=model,
             random_seed=seed % 2**31, progressbar=False, quiet=True,
         ).posterior  # fmt: skip
         for name in ("b", "s"):

@@ -9,12 +9,12 @@ from scipy import stats
 import pymc_ebm as ebm
 from pymc_ebm.energies import ising
 
-SIDE, TRUTH = 16, 0.4
+SIDE, TRUTH = 12, 0.4
 
 
 @pytest.mark.slow
 def test_posterior_of_one_lattice_without_a_reference(kaufman, seed):
-    """16 × 16 spins: mean and sd on a grid within 4 of the errors that the reference is to add.
+    """12 × 12 spins: mean and sd on a grid within 4 of the errors that the reference is to add.
 
     It is the reference that `EBM` makes itself, and adds less than 3% of the posterior sd. The
     level, by annealing from independent spins, within 5 of its own standard errors.
@@ -54,8 +54,8 @@ def test_posterior_of_one_lattice_without_a_reference(kaufman, seed):
     stretch = np.sqrt((q * (coarse - mean - shift) ** 2).sum()) - sd
 
     # Quantiles of the exact posterior, in the order of chance.
-    draws = np.interp((np.arange(400) + 0.5) / 400, np.cumsum(p), grid)
-    idata = az.from_dict({"posterior": {"beta": rng.permutation(draws).reshape(2, 200)}})
+    draws = np.interp((np.arange(200) + 0.5) / 200, np.cumsum(p), grid)
+    idata = az.from_dict({"posterior": {"beta": rng.permutation(draws).reshape(2, 100)}})
     with model:
         ebm.compute_reference_stats(idata, checks=[], progressbar=False)
     added = idata["reference_mcse"]["beta"].to_numpy()

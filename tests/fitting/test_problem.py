@@ -36,8 +36,6 @@ def test_modes_spread_by_their_mcse(rng):
         mu, s = pm.Normal("mu", 0, 0.3), pm.Gamma("s", 30, 20)
         ebm.EBM("x", mu, s, energy=energy, reference=reference(), observed=data)
     problem = Problem(model, include_prior=True)
-    one = ebm.find_MLE(model=model, include_prior=True, recenter=False, progressbar=False)
-    same = solve(problem, recenter=False)
     scores = []
     for _ in range(200):
         problem.set_reference(0, reference())
@@ -48,6 +46,3 @@ def test_modes_spread_by_their_mcse(rng):
     lower, upper = stats.chi2(200).ppf([0.0005, 0.9995])
     found = np.square(scores).sum(axis=0)
     assert ((lower < found) & (found < upper)).all()
-    for name in prior:
-        np.testing.assert_allclose(same.estimate[name], one.estimate[name], rtol=1e-8)
-        np.testing.assert_allclose(same.mcse[name], one.mcse[name], rtol=1e-8)

@@ -17,7 +17,7 @@ SPREADS = [
 @pytest.mark.slow
 @pytest.mark.parametrize(("method", "case"), SPREADS, indirect=["case"])
 def test_se_is_the_spread_over_replicated_data(method, case, rng):
-    """150 data sets: a standard deviation has a standard error of 5.8%, and 19% are 3.3 of them.
+    """100 data sets: a standard deviation has a standard error of 7.1%, and 23% are 3.3 of them.
 
     The mean of the estimates lies within 4 of its standard errors, and one more for the bias of
     order 1/N, of the truth, which is the population optimum of both methods. Pseudolikelihoods are
@@ -26,7 +26,7 @@ def test_se_is_the_spread_over_replicated_data(method, case, rng):
     n = 400
     model, problem = case.build(rng, n)
     estimates, variances, mcse = [], [], []
-    for _ in range(150):
+    for _ in range(100):
         with model:
             pm.set_data({"data": case.simulate(rng, n)})
         fit = solve(problem, method, random_seed=rng)
@@ -34,6 +34,6 @@ def test_se_is_the_spread_over_replicated_data(method, case, rng):
         variances.append(case.vector(fit.se) ** 2)
         mcse.append(case.vector(fit.mcse))
     spread = np.std(estimates, axis=0, ddof=1)
-    np.testing.assert_allclose(np.sqrt(np.mean(variances, axis=0)), spread, rtol=0.19)
-    error = 5 * spread / np.sqrt(150) + 4 * np.mean(mcse, axis=0)
+    np.testing.assert_allclose(np.sqrt(np.mean(variances, axis=0)), spread, rtol=0.23)
+    error = 5 * spread / np.sqrt(100) + 4 * np.mean(mcse, axis=0)
     assert (np.abs(np.mean(estimates, axis=0) - case.truth) < error).all()

@@ -39,7 +39,7 @@ def stats(energy, q):
     options = dict(model=model, progressbar=False, extend_inferencedata=False)
     return lambda log_z=log_z: ebm.compute_reference_stats(idata, **options)
 
-few, many = reference(2000), reference(6_000_000)
+few, many = reference(1_100_000), reference(6_000_000)  # both come in blocks
 ballast = []
 for task in (gradient, stats):
     for energy in ENERGIES.values():

@@ -171,11 +171,11 @@ def test_no_particle_of_finite_energy_is_an_error(rng):
 
 @pytest.mark.slow
 def test_the_runs_spread_is_the_error(rng):
-    """Reported over true error, of log Z and of its derivative, over 40 seeds."""
+    """Reported over true error, of log Z and of its derivative, over 28 seeds."""
     n_dim, energy = 5, Energy(quartic)  # which is compiled once
     data = quartic_draws(rng, 200, n_dim)
     errors = []
-    for seed in range(40):
+    for seed in range(28):
         q = annealed(energy, 1.0, data=data, particles=64, random_seed=seed, progressbar=False)
         fourth = (q.points**4).sum(-1)
         weights = np.exp(q.log_weights - fourth)
@@ -186,5 +186,5 @@ def test_the_runs_spread_is_the_error(rng):
             (mean - n_dim / 4, np.sqrt(16 / 15 * (sums**2).sum())),
         ])  # fmt: skip
     true, reported = np.sqrt((np.array(errors) ** 2).mean(axis=0)).T
-    # The root mean square of 40 errors is known to 11%: three of these.
-    assert (abs(np.log(reported / true)) < 0.33).all()
+    # The root mean square of 28 errors is known to 13.4%: three of these.
+    assert (abs(np.log(reported / true)) < 0.4).all()
