@@ -23,8 +23,9 @@ def to_dyads(adjacency, *, directed: bool = False) -> np.ndarray:
     Parameters
     ----------
     adjacency : array_like
-        ``(*batch, n, n)`` of 0 and 1, zero on the diagonal; symmetric unless directed. NaN where
-        nobody knows, of which an `EBM` takes the likelihood of what was seen.
+        ``(*batch, n, n)`` of 0 and 1, zero on the diagonal; symmetric unless directed. NaN or
+        masked where nobody knows, of which an `EBM` takes the likelihood of what was seen; of an
+        undirected tie either entry tells.
     directed : bool
         Entry ij is a tie from i to j, and need not equal entry ji.
 
@@ -32,7 +33,8 @@ def to_dyads(adjacency, *, directed: bool = False) -> np.ndarray:
     -------
     ndarray of int
         ``(*batch, n(n − 1)/2)``, in the order 01, 02, …, 12, 13, …; directed
-        ``(*batch, n(n − 1))``, in the order 01, 02, …, 10, 12, …. Of float where some are NaN.
+        ``(*batch, n(n − 1))``, in the order 01, 02, …, 10, 12, …. Of float where some are NaN, a
+        masked array where some are masked.
 
     Raises
     ------
@@ -49,13 +51,19 @@ def to_dyads(adjacency, *, directed: bool = False) -> np.ndarray:
     >>> to_dyads([[0, 1, np.nan], [1, 0, 1], [np.nan, 1, 0]])
     array([ 1., nan,  1.])
     """
-    matrix = np.asarray(adjacency)
+    matrix, missing = np.array(np.ma.getdata(adjacency)), np.ma.getmaskarray(adjacency)
     if matrix.ndim < 2 or matrix.shape[-1] != matrix.shape[-2]:
         raise ValueError(
             f"The adjacency matrix has shape {matrix.shape}. Give square matrices, (*batch, n, n)."
         )
-    unknown = matrix != matrix
-    other = ~(np.isin(matrix, (0, 1)) | unknown)
+    if matrix.dtype.kind == "f":
+        missing = missing | np.isnan(matrix)
+    if missing.any():
+        there = np.swapaxes(matrix, -1, -2)
+        unknown = missing if directed else missing & np.swapaxes(missing, -1, -2)
+        matrix = np.where(unknown, 0, np.where(missing, there, matrix))
+        missing = unknown
+    other = ~np.isin(matrix, (0, 1))
     if other.any():
         raise ValueError(
             f"{other.sum()} of {matrix.size} entries are neither 0 nor 1, the first is "
@@ -71,8 +79,13 @@ def to_dyads(adjacency, *, directed: bool = False) -> np.ndarray:
         )
     if (loops := np.count_nonzero(np.diagonal(matrix, axis1=-2, axis2=-1))) > 0:
         raise ValueError(f"{loops} nodes are tied to themselves. Set the diagonal to 0.")
-    dyads = matrix[(..., *places(matrix.shape[-1], directed))]
-    return dyads.astype(np.float64 if unknown.any() else np.int64)
+    at = (..., *places(matrix.shape[-1], directed))
+    dyads, holes = matrix[at].astype(np.int64), missing[at]
+    if not holes.any():
+        return dyads
+    if np.ma.isMaskedArray(adjacency):
+        return np.ma.array(dyads, mask=holes)
+    return np.where(holes, np.nan, dyads)
 
 
 def to_adjacency(dyads, *, directed: bool = False) -> np.ndarray:

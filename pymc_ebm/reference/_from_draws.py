@@ -29,7 +29,8 @@ def from_draws(
     ----------
     points : array_like, shape ``(M, *event)``
         Draws of q, in the units of x. ``(R, M, *event)``, or a list of R arrays, are draws of each
-        row of parameters, as `rows` has them.
+        row of parameters, as `rows` has them; a function then tells the densities of lists of
+        different lengths.
     log_density : array_like, shape (M,), or callable
         log q(y_m) in nats, or a function that gives it for any places, ``(N, *event)`` to (N,).
         With the function the report can tell whether the draws reach the data. ``(R, M)``, or a
@@ -129,6 +130,10 @@ def from_draws(
 
 def _of_rows(points, log_density) -> tuple[list, list] | None:
     """Draws and log densities of each row, where each row has its own."""
+    if callable(log_density) and isinstance(points, (list, tuple)):
+        lengths = {len(p) if np.ndim(p) else 0 for p in points}
+        if len(lengths) > 1:
+            log_density = [log_density(np.asarray(p)) for p in points]
     ragged = isinstance(log_density, (list, tuple)) and len(log_density) and np.ndim(log_density[0])
     if callable(log_density) or not (ragged or np.ndim(log_density) == 2):
         return None
