@@ -8,10 +8,13 @@ import numpy as np
 import pytensor.tensor as pt
 from numpy.typing import NDArray
 from pymc.pytensorf import compile
+from pytensor import config
 from pytensor.gradient import pushforward
 from pytensor.graph.basic import Variable
+from pytensor.graph.traversal import ancestors
+from pytensor.link.jax.ops import JAXOp
 
-__all__ = ["Loss", "SmoothLoss", "SumOfLosses", "columns", "directional"]
+__all__ = ["Loss", "SmoothLoss", "SumOfLosses", "columns", "directional", "mode_of"]
 
 
 class Loss:
@@ -32,14 +35,15 @@ class Loss:
     def value_and_gradient(self) -> Callable[[NDArray], tuple[NDArray, NDArray]]:
         """Compiled function of u that gives the loss and its gradient, ``(K,)``."""
         # PyMC's compilation makes a parameter outside its domain a loss of inf, not an exception.
-        return compile([self.u], [self.graph, pt.grad(self.graph, self.u)])
+        outputs = [self.graph, pt.grad(self.graph, self.u)]
+        return compile([self.u], outputs, mode=mode_of(self.graph))
 
     @cached_property
     def _times_hessian(self):
-        v = pt.dvector("v")
+        v = self.u.type("v")
         gradient = pt.grad(self.graph, self.u)
         product = pt.grad((gradient * v).sum(), self.u, disconnected_inputs="ignore")
-        return compile([self.u, v], product, on_unused_input="ignore")
+        return compile([self.u, v], product, mode=mode_of(self.graph), on_unused_input="ignore")
 
     def hessian(self, u: NDArray) -> NDArray:
         """Exact second derivatives at u, ``(K, K)``."""
@@ -71,6 +75,15 @@ class SumOfLosses:
     def hessian(self, u: NDArray) -> NDArray:
         """Second derivatives, ``(K, K)``."""
         return np.sum([loss.hessian(u) for loss in self._losses], axis=0)
+
+
+def mode_of(graph: Variable) -> str | None:
+    """How to compile a graph, where PyTensor is not told: what calls JAX is not compiled around it.
+
+    numba would take seconds for what then waits for Python at each call.
+    """
+    calls_jax = any(isinstance(getattr(v.owner, "op", None), JAXOp) for v in ancestors([graph]))
+    return "FAST_COMPILE" if calls_jax and config.mode == "Mode" else None
 
 
 def directional(graphs: Sequence[Variable], u, v) -> list[Variable]:

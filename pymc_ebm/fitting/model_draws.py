@@ -1,9 +1,8 @@
 """J from draws of the model itself, with log Z replaced by a mean energy."""
 
 import inspect
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
 
 import numpy as np
 import pytensor
@@ -11,9 +10,14 @@ import pytensor.tensor as pt
 from numpy.typing import NDArray
 from pytensor.graph.replace import graph_replace
 
+from pymc_ebm.energy.energy import Energy
 from pymc_ebm.energy.parameters import signature_of
 from pymc_ebm.fitting.loss import directional
 from pymc_ebm.fitting.problem import Problem
+from pymc_ebm.reference._rows import RowsReference
+from pymc_ebm.reference.base import Reference
+from pymc_ebm.sampling._importance_resampling import importance_resampling
+from pymc_ebm.sampling.rows import resample_rows
 
 __all__ = ["ModelDraws"]
 
@@ -22,9 +26,14 @@ __all__ = ["ModelDraws"]
 class _Row:
     """A sampler's view of one normaliser: its energy as a function of x and the parameters."""
 
-    energy: Callable
-    signature: str
-    reference: Any
+    energy: Energy
+    reference: Reference
+
+    @cached_property
+    def references(self) -> list[Reference]:
+        """Of each row of parameters that has points of its own; one for all rows otherwise."""
+        q = self.reference
+        return [q.row(r) for r in range(q.n_rows)] if isinstance(q, RowsReference) else [q]
 
 
 class ModelDraws:
@@ -39,7 +48,7 @@ class ModelDraws:
 
     def __init__(self, problem: Problem):
         self.problem = problem
-        u, v = problem.u, pt.dvector("v")
+        u, v = problem.u, problem.u.type("v")
         self._rows, means, energies, self._points = [], {}, [], []
         for node in problem.nodes:
             op = node.op
@@ -57,9 +66,8 @@ class ModelDraws:
             means[node.outputs[0]] = -energy.mean(axis=-1)
             energies.append(energy)
             self._points.append(points)
-            self._rows.append(
-                _Row(_energy_of(op), signature_of([p.ndim for p in op.split.params]), op.reference)
-            )
+            signature = signature_of([p.ndim for p in op.split.params])
+            self._rows.append(_Row(Energy(_energy_of(op), signature), op.reference))
         surrogate = graph_replace(problem.loss.graph, means, strict=False)
         inputs = [u, *self._points]
         self._gradient = pytensor.function(inputs, pt.grad(surrogate, u), on_unused_input="ignore")
@@ -90,13 +98,21 @@ class ModelDraws:
         return self._amplifications(u, *levels)
 
     def _param_rows(self, u):
-        """Batch shape and parameters of each node."""
+        """Batch shape and parameters of each node, ``(*batch, *core)``."""
         values = iter(self._params(u))
         for node in self.problem.nodes:
             params = [np.asarray(next(values)) for _ in node.op.split.params]
-            batch_ndim = node.outputs[0].ndim
-            batch = max((p.shape[:batch_ndim] for p in params), default=())
-            yield batch, params
+            cores = [p.ndim for p in node.op.split.params]
+            batches = [p.shape[: p.ndim - n] for p, n in zip(params, cores, strict=True)]
+            own = node.op.reference.n_rows
+            batch = np.broadcast_shapes(*batches, () if own is None else (own,))
+            yield (
+                batch,
+                [
+                    np.broadcast_to(p, (*batch, *p.shape[p.ndim - n :]))
+                    for p, n in zip(params, cores, strict=True)
+                ],
+            )
 
     def check_linear(self, u: NDArray) -> None:
         """Raise ValueError where c depends on log Z."""
@@ -118,12 +134,19 @@ class ModelDraws:
         for i, (row, (batch, params)) in enumerate(
             zip(self._rows, self._param_rows(u), strict=True)
         ):
-            event = row.reference.event_shape
+            event, rows = row.reference.event_shape, row.references
+            if len(batch) == 1 and _resamples(sampler, row.reference):
+                # One draw after the other would evaluate the weights of all rows each time.
+                kinds = np.repeat(np.arange(*batch), draws)
+                points = resample_rows(row.energy, params, kinds, row.reference, rng)
+                found.append(points.reshape(*batch, draws, *event))
+                continue
             points = np.empty((*batch, draws, *event), dtype=row.reference.points.dtype)
             for index in np.ndindex(batch):
                 start = None if states is None else states[i][index]
                 one = [p[index] for p in params]
-                points[index] = _call(sampler, row, rng, draws, one, start)
+                reference = rows[index[-1]] if len(rows) > 1 else rows[0]
+                points[index] = _call(sampler, row.energy, reference, rng, draws, one, start)
             found.append(points)
         return found
 
@@ -153,12 +176,17 @@ def _energy_of(op):
     return lambda x, *params: op.energies(x, *params)
 
 
-def _call(sampler, row, rng, draws, params, start):
+def _resamples(sampler, reference: Reference) -> bool:
+    """Whether draws are points by their weights alone, which all rows have at once."""
+    return sampler is importance_resampling and not reference.follows_parameters
+
+
+def _call(sampler, energy: Energy, reference: Reference, rng, draws, params, start):
     """Draws from a function of `pymc_ebm.sampling` or from the user's own sampler."""
     more = {} if start is None else {"initvals": start}
     if "reference" not in inspect.signature(sampler).parameters:
         points = np.asarray(sampler(rng, draws, *params, **more))
-        expected = (draws, *row.reference.event_shape)
+        expected = (draws, *reference.event_shape)
         if points.shape != expected or not np.isfinite(points).all():
             raise ValueError(
                 f"The sampler gave an array of shape {points.shape} with "
@@ -169,10 +197,10 @@ def _call(sampler, row, rng, draws, params, start):
     # Chains that go on have one draw each; a fresh chain is as long as there are draws.
     chains = 1 if start is None else draws
     points = sampler(
-        row.energy,
+        energy,
         *params,
-        reference=row.reference,
-        signature=row.signature,
+        reference=reference,
+        signature=energy.signature,
         draws=draws // chains,
         chains=chains,
         random_seed=rng,
@@ -180,4 +208,4 @@ def _call(sampler, row, rng, draws, params, start):
         return_inferencedata=False,
         **more,
     )
-    return points.reshape(draws, *row.reference.event_shape)
+    return points.reshape(draws, *reference.event_shape)

@@ -83,8 +83,10 @@ class Problem:
                 f"{', '.join(unused)} do not enter the likelihood. Use include_prior=True, or take "
                 "them out of the model."
             )
-        self.u = pt.dvector("u")
         self.start = model.initial_point()
+        self.size = sum(self.start[value.name].size for value in model.value_vars)
+        # Of known length, as JAX needs the shapes of what is made of it.
+        self.u = pt.tensor("u", shape=(self.size,), dtype="float64")
         self._parts: dict[Variable, Variable] = {}
         first = 0
         for value in model.value_vars:
@@ -92,7 +94,6 @@ class Problem:
             part = self.u[first : first + int(np.prod(shape))].reshape(shape)
             self._parts[value] = value.type.filter_variable(part.astype(value.dtype))
             first += int(np.prod(shape))
-        self.size = first
         reported = [*self.free, *(d for d in model.deterministics if d.dtype.startswith("float"))]
         self._reported = dict(zip((v.name for v in reported), self.in_u(reported), strict=True))
         self._share_references(dict(zip(terms, self.in_u(factors), strict=True)))
@@ -198,7 +199,7 @@ class Problem:
 
     @cached_property
     def _constrained_directional(self):
-        v = pt.dvector("v")
+        v = self.u.type("v")
         flat = pt.concatenate([g.ravel() for g in self._reported.values()])
         return self._few_calls([self.u, v], *directional([flat], self.u, v))
 
@@ -260,7 +261,7 @@ class Problem:
         return self.references[i].amplified(c.ravel(), weights.reshape((-1, weights.shape[-1])))
 
     def _compile_influence(self, held: bool):
-        v = pt.dvector("v")
+        v = self.u.type("v")
         influences = [self._influence_graph(i, held) for i in range(len(self.nodes))]
         return pytensor.function(
             [self.u, v], directional(influences, self.u, v), on_unused_input="ignore"

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytensor
-import pytensor.tensor as pt
 from numpy.typing import NDArray
 
 from pymc_ebm.fitting.loss import columns, directional
@@ -26,7 +25,7 @@ def compile_scores(terms, u):
     callable
         Function of u that gives ∂term_n/∂u_k, ``(N, K)``.
     """
-    v = pt.dvector("v")
+    v = u.type("v")
     along = pytensor.function([u, v], *directional([terms.ravel()], u, v), on_unused_input="ignore")
     return lambda at: columns(along, at)
 

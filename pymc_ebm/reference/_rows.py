@@ -73,7 +73,7 @@ def rows(references: Sequence[Reference]) -> RowsReference:
                 raise ValueError(
                     f"The reference of row {r} has the {what.replace('_', ' ')} "
                     f"{getattr(reference, what)}, and that of row 0 {getattr(first, what)}. Give "
-                    "references of the same events; bounds of each row's own are support= of the EBM."
+                    "references of the same events; for bounds of each row's own give EBM support=."
                 )
     return rows_of_points(
         [r.points for r in references],

@@ -65,6 +65,24 @@ def test_missing_ties_of_a_network(network):
     assert sorted(float(v.sum()) for v in c.values()) == [-1, 1]
 
 
+@pytest.mark.parametrize("kind", ["NaN", "masked", "one side"])
+def test_missing_ties_of_a_matrix(kind):
+    """An adjacency matrix with ties 03 and 13 missing, as NaN or masked."""
+    a = np.array([[0, 1, 1, 0], [1, 0, 1, 0], [1, 1, 0, 0], [0, 0, 0, 0]], dtype=float)
+    holes = np.zeros((4, 4), dtype=bool)
+    holes[[0, 1, 3, 3], [3, 3, 0, 1]] = True
+    if kind == "one side":  # tie 01 is told by node 1, and nothing by a diagonal
+        holes[0, 1] = holes[2, 2] = True
+    given = np.ma.array(a, mask=holes) if kind == "masked" else np.where(holes, np.nan, a)
+    found = ebm.energies.to_dyads(given)
+    assert np.ma.isMaskedArray(found) == (kind == "masked")
+    assert np.ma.masked_invalid(found).tolist() == [1, 1, None, 1, None, 0]
+    there = np.ma.masked_invalid(ebm.energies.to_dyads(given, directed=True))
+    assert there.mask.sum() == (5 if kind == "one side" else 4)
+    found = ebm.energies.to_dyads(np.where(np.eye(4), np.nan, a))  # R has NA on the diagonal
+    assert not np.ma.isMaskedArray(found) and found.sum() == 3
+
+
 def test_report_and_imputed_ties(network):
     """Both sums are counted; imputed ties follow their conditional distribution (χ², p > 1e-6)."""
     verdict = ebm.check(network, progressbar=False)

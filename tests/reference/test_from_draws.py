@@ -45,3 +45,12 @@ def test_a_density_whose_integral_is_an_estimate(rng):
     for wrong in (np.nan, (1.0, -0.1), (1.0, np.inf)):
         with pytest.raises(ValueError, match="Give one number for all draws"):
             ref.from_draws(y, log_f, log_partition=wrong)
+
+
+def test_a_density_of_ragged_draws(rng):
+    """A function tells what arrays of its values tell."""
+    law, draws = stats.norm(0, 2), [rng.normal(0, 2, size=n) for n in (100, 50, 200)]
+    q = ref.from_draws(draws, law.logpdf)
+    same = ref.from_draws(draws, [law.logpdf(y) for y in draws])
+    assert q.n_rows == 3
+    np.testing.assert_array_equal(q.log_weights, same.log_weights)
