@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from pymc_ebm.diagnostics.words.numbers import number
-from pymc_ebm.diagnostics.words.printing import Printed, name_lines, table
+from pymc_ebm.diagnostics.words.printing import BAD, GOOD, Printed, name_lines, table
 
 __all__ = ["PointEstimate"]
 
@@ -98,7 +98,7 @@ class PointEstimate(Printed):
                 errors = [number(error[name][index]) for error in (self.se, self.mcse)]
                 rows.add_row(name_lines(label), number(value[index], digits=4), *errors)
         state = "converged" if self.converged else "NOT converged"
-        style = "bold green" if self.converged else "bold red"
+        style = GOOD if self.converged else BAD
         why = self.reason[:1].upper() + self.reason[1:]
         return Group(Text(f"{self.method}: {state}. {why}", style=style), "", rows)
 

@@ -111,7 +111,7 @@ def _answer(question: Question, made, runs: int) -> Answer:
     log_runs = log_runs_of(question.log_densities, question.n_rows, x, log_base, labels)
     return Answer.of_runs(
         log_runs,
-        f"{runs} runs of annealing from a law of known Z, with {len(x)} points",
+        f"{runs} runs of annealing from a law of known Z, with {len(x):,} points",
         "A part of the space that neither annealing nor the data enter may be missed.",
     )
 

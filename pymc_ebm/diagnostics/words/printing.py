@@ -8,8 +8,10 @@ from rich.console import Console, RenderableType
 from rich.table import Column, Table
 from rich.text import Text
 
-__all__ = ["Printed", "items", "name_lines", "table"]
+__all__ = ["BAD", "GOOD", "UNSURE", "Printed", "items", "name_lines", "table"]
 
+# Colours that are read on white and on black.
+GOOD, UNSURE, BAD = "bold #2e9e4f", "bold #b58900", "bold #d64545"
 # Columns of a terminal.
 _WIDTH = 80
 # Inline styles alone, so that marimo and the editor of VS Code need neither a script nor a network.

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pymc_ebm.diagnostics.words.numbers import number, percent
-from pymc_ebm.diagnostics.words.printing import Printed, items, name_lines, table
+from pymc_ebm.diagnostics.words.printing import BAD, GOOD, UNSURE, Printed, items, name_lines, table
 
 __all__ = ["ReferenceReport", "Status"]
 
@@ -67,9 +67,9 @@ class ReferenceReport(Printed):
 
     def __rich__(self) -> RenderableType:
         """Verdict, reasons and remedies, then the two tables."""
-        colour = {"ok": "green", "inconclusive": "yellow", "failed": "red"}[self.status]
+        style = {"ok": GOOD, "inconclusive": UNSURE, "failed": BAD}[self.status]
         lines: list[RenderableType] = [
-            Text(self.headline, style=f"bold {colour}"),
+            Text(self.headline, style=style),
             items([*self._first[1:], *self.reasons[1:]]),
         ]
         if self.remedies:
