@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pymc_ebm.energy.fingerprint import digest_of, function_identity
 from pymc_ebm.reference.chains.pool import Pool
-from pymc_ebm.reference.checks import check_shapes, check_values
+from pymc_ebm.reference.checks import check_all
 from pymc_ebm.reference.influences import Influences
 from pymc_ebm.reference.laws.proposal import Proposal
 from pymc_ebm.reference.moving import restricted_transport
@@ -82,8 +82,8 @@ class Reference(PointWeights, Influences, Words):
     Raises
     ------
     ValueError
-        Fewer than 25 points that are not exact; points that are not finite or lie outside the
-        support; a_m of NaN or +inf; shapes that disagree.
+        Fewer than 25 points that are not exact; points that are not finite, lie outside the
+        support or are wrongly said to be all of it; a_m of NaN or +inf; shapes that disagree.
 
     Examples
     --------
@@ -123,8 +123,7 @@ class Reference(PointWeights, Influences, Words):
             keep("edge", _frozen(self.edge, np.bool_))
         if self.coarse_log_weights is not None:
             keep("coarse_log_weights", _frozen(self.coarse_log_weights, np.float64))
-        check_shapes(self)
-        check_values(self)
+        check_all(self)
 
     @property
     def event_shape(self) -> tuple[int, ...]:

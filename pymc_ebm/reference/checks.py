@@ -6,10 +6,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pymc_ebm.space.guess import space_of
+
 if TYPE_CHECKING:
     from pymc_ebm.reference.base import Reference
 
-__all__ = ["check_shapes", "check_values"]
+__all__ = ["check_all"]
+
+
+def check_all(reference: Reference) -> None:
+    """Raise at the first fault of a reference."""
+    check_shapes(reference)
+    check_values(reference)
+    check_listed(reference)
 
 
 def check_shapes(reference: Reference) -> None:
@@ -69,4 +78,17 @@ def check_values(reference: Reference) -> None:
         raise ValueError(
             f"The groups run from {labels[0]} to {labels[-1]} with {len(labels)} values. "
             "Number them 0 to G-1 without gaps."
+        )
+
+
+def check_listed(reference: Reference) -> None:
+    """Raise where states are said to be all, and the support has more."""
+    if not (reference.whole and reference.discrete) or reference.n_rows is not None:
+        return
+    n_states = space_of(reference.points, reference.support).n_states
+    if reference.n_points < n_states < np.inf:
+        raise ValueError(
+            f"The reference lists {reference.n_points} states as all that there are, and the "
+            f"support {reference.support} has {n_states:.0f}. List the others too, say "
+            "complete=False if they are left out, or leave support= out."
         )

@@ -1,5 +1,7 @@
 """What a reference refuses, and in which words."""
 
+import itertools
+
 import numpy as np
 import pymc as pm
 import pytest
@@ -27,6 +29,20 @@ def test_reference_refuses():
         make(np.append(Y, np.inf))
     with pytest.raises(ValueError, match="shape"):
         make(log_weights=np.zeros(3))
+
+
+def test_states_that_are_said_to_be_all_are_all():
+    listed = ref.enumeration(np.arange(7), complete=True)
+    with pytest.raises(ValueError, match=r"lists 7 states.*has 8"):
+        listed.restricted_to((0, 7))
+    orders = np.array(list(itertools.permutations(range(4))))
+    with pytest.raises(ValueError, match=r"lists 18 states.*has 24"):
+        ref.enumeration(orders[orders[:, 0] > 0], complete=True, support="permutations")
+    assert listed.restricted_to((0, 6)).n_points == 7
+    assert listed.restricted_to((0, np.inf)).n_points == 7
+    assert ref.enumeration(np.arange(7)).restricted_to((0, 7)).n_points == 7
+    spins = ref.enumeration([-1, 1], shape=(2, 2), complete=True, support=(-1, 1))
+    assert spins.n_points == 16
 
 
 @pytest.mark.parametrize("support", ["odd", (1, 0), (0, np.nan), 3])
