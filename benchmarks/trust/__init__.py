@@ -2,10 +2,18 @@
 
 import numpy as np
 
-from benchmarks.trust import given, on_the_line, rows, spaces  # noqa: F401, fill the list
-from benchmarks.trust.setups import SETUPS, Setup
+from benchmarks.trust import (  # noqa: F401, fill the lists
+    given,
+    on_the_line,
+    rows,
+    spaces,
+    unseen,
+    unseen_spaces,
+    unseen_vectors,
+)
+from benchmarks.trust.setups import SETUPS, UNSEEN, Setup
 
-__all__ = ["SETUPS", "Setup", "tenth"]
+__all__ = ["SETUPS", "UNSEEN", "Setup", "tenth"]
 
 
 def tenth() -> list[Setup]:

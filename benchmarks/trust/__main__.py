@@ -3,6 +3,7 @@
     python -m benchmarks.trust                        # a tenth of the set-ups, of every family
     python -m benchmarks.trust --all                  # all of them
     python -m benchmarks.trust --all --held-out 300 --first 2000   # until 300 were called ok
+    python -m benchmarks.trust --unseen               # those written after the second estimate
 
 Each set-up has data, an energy, a reference good or bad, and an exact posterior that shares nothing
 with the package: closed forms, SciPy's quadrature, enumeration by NumPy. Seeds give it its data,
@@ -26,7 +27,7 @@ from itertools import count
 import numpy as np
 from scipy import stats
 
-from benchmarks.trust import SETUPS, tenth
+from benchmarks.trust import SETUPS, UNSEEN, tenth
 from benchmarks.trust.judge import TRUTHS, WORDS, Verdict, judge
 
 
@@ -34,14 +35,16 @@ def main():
     """Judge set-ups and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--all", action="store_true", help="every set-up, and not a tenth")
+    parser.add_argument("--unseen", action="store_true", help="set-ups nothing was developed with")
     parser.add_argument("--held-out", type=int, metavar="OKS", help="go on until so many are ok")
     parser.add_argument("--first", type=int, default=0, help="number of the first round of seeds")
     parser.add_argument("--rounds", type=int, default=1, help="seeds of each set-up")
     parser.add_argument("--only", default="", help="set-ups whose family or name has these words")
     parser.add_argument("--minutes", type=float, default=60, help="of processor time at most")
     options = parser.parse_args()
-    chosen = [s for s in (SETUPS if options.all or options.only else tenth())
-              if options.only in f"{s.family}: {s.name}"]  # fmt: skip
+    every = UNSEEN if options.unseen else SETUPS
+    chosen = every if options.unseen or options.all or options.only else tenth()
+    chosen = [s for s in chosen if options.only in f"{s.family}: {s.name}"]
     verdicts: list[Verdict] = []
     began = time.process_time()
     for setup, number in _in_turn(chosen, options):
