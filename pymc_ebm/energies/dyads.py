@@ -70,8 +70,7 @@ def to_dyads(adjacency, *, directed: bool = False) -> np.ndarray:
             f"{matrix[other][0]}. Give 1 where two nodes are tied, NaN where nobody knows, and 0 "
             "elsewhere."
         )
-    both_unknown = unknown & np.swapaxes(unknown, -1, -2)
-    one_way = ((matrix != np.swapaxes(matrix, -1, -2)) & ~both_unknown).sum() // 2
+    one_way = (matrix != np.swapaxes(matrix, -1, -2)).sum() // 2
     if one_way > 0 and not directed:
         raise ValueError(
             f"{one_way} pairs of nodes are tied in one direction only. Give symmetric matrices, "
