@@ -95,8 +95,8 @@ class EstimatedTwice(Check):
             words.grounds.append(
                 " ".join(
                     [
-                        "Two estimates of the normalisers give the same posterior, to "
-                        f"{number(max(furthest(found, limits), 1e-3))} of an sd. With the second "
+                        "Two estimates give the same posterior to "
+                        f"{number(max(furthest(found, limits), 1e-3))} sd. With the second "
                         f"({ways}) {moved}.",
                         *found["unseen"],
                     ]
@@ -104,7 +104,7 @@ class EstimatedTwice(Check):
             )
         elif contradicts(found, limits):
             words.failures.append(
-                f"Two estimates of the normalisers contradict each other. With the second ({ways}) "
+                f"Two estimates contradict each other. With the second ({ways}) "
                 f"{moved}.{_elsewhere(found, limits)}"
             )
             words.remedies.append(_remedy(found))
@@ -112,7 +112,7 @@ class EstimatedTwice(Check):
             words.doubts.append(
                 " ".join(
                     [
-                        "Two estimates of the normalisers do not settle the posterior. With the "
+                        "Two estimates do not settle the posterior. With the "
                         f"second ({ways}) {moved}.",
                         *found["doubts"],
                         *found["unseen"],
