@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from pymc_ebm.diagnostics.reference_stats import compute_reference_stats as _of_pymc
@@ -148,12 +149,47 @@ def compute_reference_stats(model, idata: xr.DataTree, **options) -> xr.DataTree
         ebm.families.compute_reference_stats(model, idata)
         print(ebm.report(idata))
     """
-    # As bambi itself does before it computes log-likelihoods.
-    own = model._re_center_intercept(idata)
+    own = idata.copy()
+    own["posterior"] = xr.DataTree(as_sampled(model, idata["posterior"].to_dataset()))
     stats = _of_pymc(own, model=model.backend.model, extend_inferencedata=False, **options)
     for name, group in stats.children.items():
         idata[name] = xr.DataTree(group.to_dataset())
     return idata
+
+
+def as_sampled(model, posterior: xr.Dataset) -> xr.Dataset:
+    """A posterior of bambi at the values of its PyMC model's own variables.
+
+    Intercepts are those of centred predictors there, and group effects are their offsets times
+    their scale.
+
+    Parameters
+    ----------
+    model : bambi.Model
+        With one response of no further dimensions.
+    posterior : xr.Dataset
+        As ``model.fit()`` gives it.
+
+    Returns
+    -------
+    xr.Dataset
+    """
+    found = posterior.copy()
+    for component in model.conditional_parameters.values() if model.center_predictors else ():
+        if component.intercept_term is None:
+            continue
+        intercept = component.intercept_term.alias or component.intercept_term.name
+        for term in component.common_terms.values():
+            slopes = posterior[term.alias or term.name]
+            centred = slopes * np.mean(term.data, axis=0)
+            found[intercept] = found[intercept] + centred.sum(
+                [d for d in slopes.dims if d not in ("chain", "draw")]
+            )
+    for variable in model.backend.model.free_RVs:
+        effect = variable.name.removesuffix("_offset")
+        if variable.name not in posterior and effect in posterior:
+            found[variable.name] = posterior[effect] / posterior[f"{effect}_sigma"]
+    return found
 
 
 class _Response:

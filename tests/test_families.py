@@ -2,6 +2,7 @@
 
 import csv
 
+import arviz as az
 import bambi
 import numpy as np
 import pandas
@@ -40,6 +41,34 @@ def test_counts_by_a_formula():
     again = counts.likelihood.dist.dist(mu=np.array([[0.5, 2.0]]), nu=np.array([[1.0, 1.0]]))
     assert again.owner.op.spec.reference is response.owner.op.spec.reference
     assert again.owner.op.spec.energy == energy and again.type.ndim == 2
+
+
+@pytest.mark.filterwarnings("ignore:For backward compatibility, 'str' dtypes")
+def test_a_posterior_at_the_values_that_were_sampled(rng):
+    """Intercept, slopes of a number and of categories, group effects, of what bambi reports."""
+    data = pandas.DataFrame(
+        {
+            "count": rng.poisson(3, size=30),
+            "dose": rng.normal(3, 1, size=30),
+            "drug": rng.choice(["a", "b", "c"], 30),
+            "clinic": rng.choice(["x", "y"], 30),
+        }
+    )
+    model = bambi.Model("count ~ dose + drug + (1|clinic)", data, family="poisson")
+    model.build()
+    one = lambda *shape: rng.normal(size=(1, 5, *shape))
+    drawn = {
+        "Intercept": one(), "dose": one(), "drug": one(2),
+        "1|clinic_sigma": np.abs(one()), "1|clinic_offset": one(2),
+    }  # fmt: skip
+    means = [(data.drug == level).mean() for level in "bc"]
+    centre = drawn["dose"] * data.dose.mean() + drawn["drug"] @ means
+    reported = drawn | {"Intercept": drawn["Intercept"] - centre}
+    reported["1|clinic"] = reported.pop("1|clinic_offset") * drawn["1|clinic_sigma"][..., None]
+    posterior = az.from_dict({"posterior": reported})["posterior"].to_dataset()
+    found = ebm.families.as_sampled(model, posterior)
+    for name, values in drawn.items():
+        np.testing.assert_allclose(found[name], values, rtol=1e-12)
 
 
 def test_posterior_stats_and_predictions_of_a_formula(rng):
