@@ -132,11 +132,15 @@ def wall_of(
 
 
 def moving_wall(
-    energies: Callable[[Row], NDArray], rows: Sequence[Row], halvings: int = 40
+    energies: Callable[[Row], NDArray],
+    rows: Sequence[Row],
+    halvings: int = 40,
+    nothing: float = 700.0,
 ) -> int | None:
     """The index of a point that turns impossible as parameters move, None where there is none.
 
-    An energy that becomes too large for floating point on the way is no wall.
+    It is no wall where the density is nothing on this side too: an energy, or a part of it such as
+    cosh(x) in log(cosh(x)), has only become too large for floating point.
 
     Parameters
     ----------
@@ -146,6 +150,8 @@ def moving_wall(
         Rows of parameters.
     halvings : int
         Of the way between two rows.
+    nothing : float
+        Nats above the least energy; exp(709) is the largest number there is.
     """
     with np.errstate(all="ignore"):
         known = [(row, energies(row)) for row in rows]
@@ -155,17 +161,17 @@ def moving_wall(
         changed = np.flatnonzero(np.isfinite(first) != np.isfinite(e))
         if not len(changed):
             continue
-        point = int(changed[len(changed) // 2])
+        point = int(changed[np.argmin(np.where(np.isfinite(first), first, e)[changed])])
         low, high = (here, row) if np.isfinite(first[point]) else (row, here)
-        last = np.inf
+        above = np.inf
         for _ in range(halvings):
             middle = [a + (b - a) / 2 for a, b in zip(low, high, strict=True)]
             with np.errstate(all="ignore"):
-                value = energies(middle)[point]
-            if np.isfinite(value):
-                low, last = middle, value
+                e = energies(middle)
+            if np.isfinite(e[point]):
+                low, above = middle, e[point] - np.nanmin(e)
             else:
                 high = middle
-        if abs(last) < 1e9:
+        if above < nothing:
             return point
     return None
