@@ -214,8 +214,8 @@ def test_network_against_enumeration_and_a_pooled_reference(seed):
             "x", theta, energy=energy, signature="(k)->(d)", reference=reference, observed=observed
         )
         step = ebm.ExchangeMetropolis(sweeps=50, S=sd)
-        exchanged = sample(step, draws=400, tune=200, chains=2, random_seed=seed)
-        some = exchanged.isel(draw=slice(None, None, 8))
+        exchanged = sample(step, draws=700, tune=200, chains=2, random_seed=seed)
+        some = exchanged.isel(draw=slice(None, None, 10))
         ebm.compute_reference_stats(some, checks=[], progressbar=False)
     x = to_adjacency(reference.points).astype(float)
     statistics = [x.sum((1, 2)) / 2, np.einsum("bij,bjk,bik->b", x, x, x) / 6]
