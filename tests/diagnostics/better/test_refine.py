@@ -23,7 +23,7 @@ from pymc_ebm.diagnostics.better._refine import smoothed_weights
 from pymc_ebm.diagnostics.normalisers.own_scale import on_own_scale
 
 pytestmark = pytest.mark.usefixtures("interpreted")
-DRAWS = 300
+DRAWS = 200
 # Normal quantiles with a root mean square of 1.754, which is all that the posterior depends on.
 DATA = st.norm.ppf((np.arange(100) + 0.5) / 100)
 DATA *= 1.754 / np.sqrt((DATA**2).mean())

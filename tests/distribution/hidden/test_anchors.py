@@ -110,8 +110,8 @@ def test_labels_of_an_image_of_64_spins(image):
 def test_sequences_of_a_hidden_markov_chain():
     """Two fields on a line with heavy tails, within 4 reported errors of the forward algorithm."""
     rng = np.random.default_rng(5)
-    states = np.cumsum(rng.random((2, 40)) < 0.15, axis=1) % 2
-    y = states + 0.5 * rng.standard_t(4, size=(2, 40))
+    states = np.cumsum(rng.random((2, 28)) < 0.15, axis=1) % 2
+    y = states + 0.5 * rng.standard_t(4, size=(2, 28))
     with pm.Model() as model:
         beta = pm.HalfNormal("beta", 1)
         mu = pm.Normal("mu", [0, 1], 0.5, shape=2)
