@@ -201,12 +201,19 @@ def place_anchors(
                 )
                 break
             _, theta = frontier.pop(0)
+            beside = likelihood.nearest(theta, near or likelihood.anchors)
             for _ in range(4):
                 if likelihood.add(likelihood.anchor(theta, draw(theta))):
                     break
-                theta = likelihood.halfway(theta)
+                theta = (theta + beside.theta) / 2
             else:
                 lost.append(theta)
+                continue
+            *others, height = (likelihood.height(k) for k in range(len(likelihood.anchors)))
+            least = max(*others, height) - threshold
+            if height < least:
+                # More improbable than the chains before had it: what lies between may be near.
+                frontier += likelihood.towards((theta + beside.theta) / 2, beside, near, least)
             bar.advance(task)
     if lost:
         warnings.warn(

@@ -125,28 +125,37 @@ class EstimatedLikelihood:
     def next_to(
         self, anchor: Anchor, anchors: Sequence[Anchor], least: float, lower, upper
     ) -> Iterator[tuple[float, NDArray]]:
-        """Parameters on both sides of an anchor along the axes of its G that none covers.
+        """Parameters one spacing from an anchor, on both sides along the axes of its G.
 
-        They are one spacing away, and nearer where that is more improbable than `least`, as G may
-        grow on the way: before a phase transition one spacing leads far beyond. Each comes with
-        its log likelihood.
+        Each with its log likelihood; those that one of the anchors covers are left out, and nearer
+        ones come as well where one spacing away is improbable, as `towards` has them.
         """
         for variance, axis in main_axes(anchor.metric):
             for side in (-1, 1):
-                for share in (1, 1 / 2, 1 / 4):
-                    step = side * share * self._spacing / np.sqrt(variance) * axis
-                    theta = np.clip(anchor.theta + step, lower, upper)
-                    if self.covered(theta, anchors):
-                        break
-                    height = self.log_likelihood(theta)
-                    yield height, theta
-                    if height >= least:
-                        break
+                step = side * self._spacing / np.sqrt(variance) * axis
+                whole = np.clip(anchor.theta + step, lower, upper)
+                yield from self.towards(whole, anchor, anchors, least)
 
-    def halfway(self, theta) -> NDArray:
-        """Between θ and the anchor next to it."""
-        nearest = min(self.anchors, key=lambda anchor: distance(theta, anchor))
-        return (theta + nearest.theta) / 2
+    def towards(
+        self, theta, anchor: Anchor, anchors: Sequence[Anchor], least: float
+    ) -> Iterator[tuple[float, NDArray]]:
+        """θ with its log likelihood, and halves of the way to it from an anchor.
+
+        They end with what is not more improbable than `least`, or covered. G may grow on the way:
+        before a phase transition one spacing leads far beyond.
+        """
+        for share in 0.5 ** np.arange(5):
+            place = anchor.theta + share * (theta - anchor.theta)
+            if self.covered(place, anchors):
+                return
+            height = self.log_likelihood(place)
+            yield height, place
+            if height >= least:
+                return
+
+    def nearest(self, theta, anchors: Sequence[Anchor]) -> Anchor:
+        """The anchor that is next to θ."""
+        return min(anchors, key=lambda anchor: distance(theta, anchor))
 
     def covered(self, theta, anchors: Sequence[Anchor]) -> bool:
         """Whether θ is near to one of the anchors, and enough of all points are effective there."""
