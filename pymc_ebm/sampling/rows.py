@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 
+import numba
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
@@ -16,7 +17,6 @@ from pymc_ebm.partition._log_partition import log_partition
 from pymc_ebm.reference._rows import RowsReference
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.sampling.compiled_energies import BLOCK, cached
-from pymc_ebm.weights.normalised import ess, normalise
 
 __all__ = ["resample_rows"]
 
@@ -62,14 +62,17 @@ def resample_rows(
     n_rows = int(kinds.max()) + 1 if len(kinds) else 0
     of_rows = isinstance(reference, RowsReference)
     at_once = n_rows if of_rows else max(BLOCK // reference.points_per_row, 1)
-    index = np.empty(len(kinds), dtype=np.int64)
+    # The draws of one row after those of another.
+    order = np.argsort(kinds, kind="stable")
+    ends = np.searchsorted(kinds[order], np.arange(n_rows), side="right")
+    uniforms, index = rng.random(len(kinds)), np.empty(len(kinds), dtype=np.int64)
     fewest = np.inf
     for low in range(0, n_rows, at_once):
-        mine = np.flatnonzero((kinds >= low) & (kinds < low + at_once))
-        log_z, weights = normalise(log_weights([v[low : low + at_once] for v in rows]))
-        _check(log_z, low)
-        fewest = min(fewest, float(ess(weights).min()))
-        index[mine] = _choose(weights, kinds[mine] - low, rng)
+        some = log_weights([v[low : low + at_once] for v in rows])
+        effective = np.empty(len(some))
+        _choose(some, order, ends, low, uniforms, index, effective)
+        _check(effective, low)
+        fewest = min(fewest, float(effective.min()))
     if fewest < least_effective and reference.level != "exact":
         # The same words at every posterior draw, so that Python shows them once.
         warnings.warn(
@@ -102,24 +105,43 @@ def _log_weights_of(
     return lambda some: np.reshape(function(*some), (-1, reference.points_per_row))
 
 
-def _check(log_z: NDArray, first: int) -> None:
-    empty = ~np.isfinite(log_z)
+def _check(effective: NDArray, first: int) -> None:
+    empty = np.isnan(effective)
     if empty.any():
         raise ValueError(
-            f"There are no draws of {empty.sum()} of {len(log_z)} rows, the first with index "
+            f"There are no draws of {empty.sum()} of {len(effective)} rows, the first with index "
             f"{first + int(empty.argmax())}: the weights of their points are all zero or not a "
             "number. Choose a reference that covers these parameter values."
         )
 
 
-def _choose(weights: NDArray, kinds: NDArray, rng: np.random.Generator) -> NDArray:
-    """A point for each draw, ``(N,)``, by the weights ``(R, M)`` of its row."""
-    n_rows, n_points = weights.shape
-    cumulative = weights.cumsum(axis=1)
-    cumulative /= cumulative[:, -1:]
-    # One row after the other, so that one search serves all.
-    cumulative += np.arange(n_rows)[:, None]
-    found = np.searchsorted(cumulative.ravel(), kinds + rng.random(len(kinds)), side="right")
-    # Rounding may go past the last point with weight.
-    last = n_points - 1 - (weights[:, ::-1] > 0).argmax(axis=1)
-    return np.minimum(found - kinds * n_points, last[kinds])
+@numba.njit(cache=True)
+def _choose(log_weights, order, ends, first, uniforms, index, effective):
+    """``index[n]`` by the weights ``(R, M)`` of its row, and each row's effective points.
+
+    The draws of row r of all are ``order[ends[r - 1] : ends[r]]``, and these are rows from `first`
+    on. NaN where the weights of a row are all zero or not a number.
+    """
+    n_points = log_weights.shape[1]
+    cumulative = np.empty(n_points)
+    for r in range(len(log_weights)):
+        top, number = -np.inf, True
+        for m in range(n_points):
+            number = number and not np.isnan(log_weights[r, m])
+            top = max(top, log_weights[r, m])
+        effective[r] = np.nan
+        if not (number and np.isfinite(top)):
+            continue
+        total, squares, last = 0.0, 0.0, 0
+        for m in range(n_points):
+            weight = np.exp(log_weights[r, m] - top)
+            total += weight
+            squares += weight**2
+            cumulative[m] = total
+            if weight > 0:
+                last = m  # rounding may go past it
+        effective[r] = total**2 / squares
+        row = first + r
+        for k in range(ends[row - 1] if row else 0, ends[row]):
+            found = np.searchsorted(cumulative, uniforms[order[k]] * total, side="right")
+            index[order[k]] = min(found, last)
