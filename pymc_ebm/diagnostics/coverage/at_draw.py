@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import pytensor
 import pytensor.tensor as pt
 from numpy.typing import NDArray
 from pytensor.gradient import NullTypeGradError
@@ -18,6 +17,8 @@ from pymc_ebm.diagnostics.coverage.modes import Mode
 from pymc_ebm.diagnostics.coverage.modes_reached import ModesReached, modes_reached
 from pymc_ebm.diagnostics.normalisers.find import Normaliser
 from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
+from pymc_ebm.energy.split import VECTORISED
+from pymc_ebm.energy.tiered import tiered
 from pymc_ebm.kernels.routes import choose
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.weights.normalised import ess, normalise
@@ -87,7 +88,8 @@ class CoverageSearch:
         self._data, self._component = normalisers.data.get(normaliser.name), normaliser.row
         self._cores = [p.ndim for p in split.params]
         params, captured, constants = normaliser.inputs
-        self._values = normalisers.compile([*params, *captured])
+        # Of a few draws: what is compiled here takes longer than it runs.
+        self._values = normalisers.compile([*params, *captured], mode=VECTORISED)
         arrays = [array.data for array in constants]
         # Every k-th point of very many stands for all; where arrays are not by point, all do.
         self._every = max(self.reference.n_points // _MOST_POINTS, 1)
@@ -99,15 +101,15 @@ class CoverageSearch:
             slots = [pt.tensor(dtype=a.dtype, shape=(None, *a.shape[1:])) for a in arrays]
         types = [*(v.type() for v in (*params, *captured)), *slots]
         log_weights = node.op.log_weights(*types)
-        self._log_weights = pytensor.function(types, log_weights, on_unused_input="ignore")
+        self._log_weights = tiered(types, log_weights)
         self._flexible = split.x.type.shape[0] is None
         inputs, energy = [split.x, *split.params, *split.captured], split.at(split.x)
-        self._energy = pytensor.function(inputs, energy, on_unused_input="ignore")
+        self._energy = tiered(inputs, energy)
         self._slope = None
         if not self.reference.discrete and self._flexible:
             slope = _gradient(energy, split.x)
             if slope is not None:
-                self._slope = pytensor.function(inputs, slope, on_unused_input="ignore")
+                self._slope = tiered(inputs, slope)
         self._row: int | None = None
         self._seen: list[NDArray] = []
 

@@ -1,5 +1,6 @@
 """Whether an estimated likelihood has a maximum: data inside the convex hull of the points."""
 
+import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -155,6 +156,9 @@ def in_hull(point: ArrayLike, points: ArrayLike) -> bool:
     return hull_margin(point, points) >= 1 - _TOLERANCE
 
 
+_VERDICTS: weakref.WeakKeyDictionary[Normalisers, dict] = weakref.WeakKeyDictionary()
+
+
 def check_hull(
     model: pm.Model | None = None, *, references: Mapping[str, Reference] | None = None
 ) -> dict[str, HullVerdict]:
@@ -208,7 +212,9 @@ def check_hull(
 def hull_verdicts(
     normalisers: Normalisers, references: Mapping[str, Reference] | None = None
 ) -> dict[str, HullVerdict]:
-    """`check_hull` of a model whose normalisers have been found."""
+    """`check_hull` of a model whose normalisers have been found; once for its own references."""
+    if references is None and normalisers in _VERDICTS:
+        return _VERDICTS[normalisers]
     found = {}
     for normaliser in normalisers:
         name, data = normaliser.name, normalisers.data.get(normaliser.name)
@@ -218,6 +224,8 @@ def hull_verdicts(
                 found[name] = _verdict(normalisers, normaliser, data.values, reference)
             except (NotApplicable, ArithmeticError) as reason:
                 found[name] = HullVerdict("not applicable", np.nan, str(reason))
+    if references is None:
+        _VERDICTS[normalisers] = found
     return found
 
 

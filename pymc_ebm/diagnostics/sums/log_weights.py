@@ -11,6 +11,7 @@ import pytensor.tensor as pt
 from numpy.typing import NDArray
 
 from pymc_ebm.diagnostics.normalisers.find import Normaliser
+from pymc_ebm.energy.tiered import tiered
 from pymc_ebm.kernels.routes import choose
 from pymc_ebm.memory import check_memory
 from pymc_ebm.reference.base import Reference
@@ -52,7 +53,7 @@ class LogWeights:
         if normaliser.row is not None:
             log_weights = log_weights[..., normaliser.row, :]
         self._graph = inputs, log_weights
-        self._function = pytensor.function(inputs, log_weights, on_unused_input="ignore")
+        self._function = tiered(inputs, log_weights)
         self._batch_ndim = node.op.batch_ndim
         self._cores = [p.ndim for p in node.op.split.params]
 
