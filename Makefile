@@ -32,6 +32,9 @@ lint: $(STAMP)  ## ruff and mypy
 # once; one that fails here is run again by Sphinx, which says why.
 NOTEBOOK_CACHE := docs/_build/.jupyter_cache
 docs: export IPYTHONDIR := $(CURDIR)/docs/_build/ipython
+# What glibc has given back to the system, and gets again, is filled with zeros each time.
+docs: export MALLOC_MMAP_THRESHOLD_ := 1073741824
+docs: export MALLOC_TRIM_THRESHOLD_ := 1073741824
 docs: $(STAMP)  ## build docs/_build/html; runs the notebooks, warnings are errors
 	@rm -rf docs/_build docs/api/generated docs/thumbnails
 	@mkdir -p docs/_build/ipython/profile_default/startup
