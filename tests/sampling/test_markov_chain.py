@@ -69,7 +69,7 @@ def test_double_well(step, line, seed):
     density = lambda x: np.exp(-0.3 * x + 2 * x**2 - x**4)
     moment = lambda k: integrate.quad(lambda x: x**k * density(x), -6, 6, epsabs=1e-12)[0]
     tree = markov_chain(
-        ebm.energies.polynomial, 0.3, -2.0, 0.0, 1.0, reference=line, step=step, draws=1000,
+        ebm.energies.polynomial, 0.3, -2.0, 0.0, 1.0, reference=line, step=step, draws=2000,
         tune=500, random_seed=seed, progressbar=False,
     )  # fmt: skip
     x = tree["samples"]["x"].to_numpy()
