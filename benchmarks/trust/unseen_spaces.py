@@ -182,7 +182,7 @@ def directions(rng, what):
     return plain(which, which.draw(rng, k, 40), q, 0.01, 20 * k, support="sphere")
 
 
-@unseen(SPACES, 2, 4, 10)
+@unseen(SPACES, 2, 4)
 def angles_that_follow_one_another(rng, d):
     which = law(
         lambda xp, x, k: -k * xp.cos(x[..., 1:] - x[..., :-1]).sum(-1),
