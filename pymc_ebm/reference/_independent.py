@@ -13,7 +13,7 @@ from pymc.distributions.multivariate import MvNormalRV, MvStudentTRV
 from pymc.distributions.shape_utils import change_dist_size
 from pytensor.graph.basic import Variable
 
-from pymc_ebm.energy.split import evaluate
+from pymc_ebm.energy.split import VECTORISED, evaluate
 from pymc_ebm.memory import check_memory
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.reference.laws.distribution_law import DistributionLaw
@@ -113,7 +113,8 @@ def _draw(dist, draws, rng):
         many = change_dist_size(dist, (draws,), expand=True)
     except NotImplementedError:  # a function of random variables has none of its own
         return pm.draw(dist, draws=draws, random_seed=rng)
-    return pm.draw(many, random_seed=rng)
+    # Once: numba would compile it first, or warn of what it cannot.
+    return pm.draw(many, random_seed=rng, mode=VECTORISED)
 
 
 def _remake(dist, support, scramblings, signature, draws, random_seed, model_draws):

@@ -95,7 +95,11 @@ class DistributionLaw:
         many = graph_replace(many, dict(zip(shared, generators, strict=True)))
         states = [pytensor.In(g, mutable=True) for g in generators]
         function = pytensor.function(
-            [*states, draws, *inputs], many, mode=VECTORISED, on_unused_input="ignore"
+            [*states, draws, *inputs],
+            many,
+            # In place, so that a generator goes on from call to call.
+            mode=VECTORISED.including("random_make_inplace"),
+            on_unused_input="ignore",
         )
         return function, len(generators), at_once
 
