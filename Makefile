@@ -18,10 +18,10 @@ demo: $(STAMP)  ## fit the Old Faithful geyser
 
 # Two workers, one BLAS thread each: more threads than cores only wait for each other.
 test: $(STAMP)  ## run the tests, docstring examples too, but for long statistics
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q -m "not slow"
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not slow"
 
 slow: $(STAMP)  ## run the tests of long statistics, which `make test` leaves out
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q -m slow $$(grep -rl --include=*.py mark.slow tests)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -q -m slow $$(grep -rl --include=*.py mark.slow tests)
 
 lint: $(STAMP)  ## ruff and mypy
 	$(BIN)/ruff check

@@ -56,8 +56,8 @@ def by_moves(
         Particles of the pilot.
     runs : int
     first, largest : int
-        Particles of a run, in the first answer and at most in the last; each answer has four times
-        the particles of the one before.
+        Particles of a run, in the first answer and at most in the last; each answer adds as many as
+        there were.
     draws : int
         States kept of each particle at each anchor.
     seconds : float
@@ -85,35 +85,35 @@ def by_moves(
     since = time.thread_time()
     asked.deadline = since + seconds
     nothing = lambda part: None
-    particles = first
+    particles, n_points, log_runs = 0, 0, np.full((runs, question.n_rows), -np.inf)
     try:
         legs = schedule(asked, len(chosen), pilot, rng, nothing)
-        while particles <= largest:
-            began = time.thread_time()
-            made = run(asked, legs, runs, particles, draws, rng, nothing)
-            answer = _answer(question, log_weights(asked, made), runs)
+        while particles < largest:
+            # As many as there are, so that both halves count alike.
+            more, began = particles or first, time.thread_time()
+            made = run(asked, legs, runs, more, draws, rng, nothing)
+            states, log_base, labels = log_weights(asked, made)
+            # Points of all anchors together.
+            log_new = log_runs_of(
+                question.log_densities, question.n_rows, states.astype(float), log_base, labels
+            )
+            log_runs = np.logaddexp(log_runs, log_new) - np.log(2 if particles else 1)
+            particles, n_points = particles + more, n_points + len(states)
+            answer = Answer.of_runs(
+                log_runs,
+                f"{runs} runs of annealing from a law of known Z, with {n_points:,} points",
+                "A part of the space that neither annealing nor the data enter may be missed.",
+            )
             now = time.thread_time()
             # The first answer alone has a pilot, which compiles as well.
-            yield replace(answer, growth=4 * (now - began) / (now - since))
+            growth = (now - began) * particles / more / (now - since)
+            yield replace(answer, growth=growth)
             since = time.thread_time()
-            particles *= 4
     except NoWay as error:
         raise CannotTell(f"The second estimate found no way to the model. {error}") from error
     except _TooLate as late:
-        if particles == first:
+        if not particles:
             raise TooLong(asked.n_dim, seconds) from late
-
-
-def _answer(question: Question, made, runs: int) -> Answer:
-    """Of the points of all anchors together."""
-    states, log_base, labels = made
-    x = states.astype(float)
-    log_runs = log_runs_of(question.log_densities, question.n_rows, x, log_base, labels)
-    return Answer.of_runs(
-        log_runs,
-        f"{runs} runs of annealing from a law of known Z, with {len(x):,} points",
-        "A part of the space that neither annealing nor the data enter may be missed.",
-    )
 
 
 class _TooLate(Exception):
