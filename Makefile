@@ -20,8 +20,9 @@ demo: $(STAMP)  ## fit the Old Faithful geyser
 test: $(STAMP)  ## run the tests, docstring examples too, but for long statistics
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not slow"
 
+# Behind the docs where both run: those end in a minute of one process.
 slow: $(STAMP)  ## run the tests of long statistics, which `make test` leaves out
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -q -m slow $$(grep -rl --include=*.py mark.slow tests)
+	@OMP_NUM_THREADS=1 nice $(BIN)/python -m pytest -n 2 --dist worksteal -q -m slow $$(grep -rl --include=*.py mark.slow tests)
 
 lint: $(STAMP)  ## ruff and mypy
 	$(BIN)/ruff check

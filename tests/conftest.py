@@ -1,6 +1,7 @@
 """Fixtures that every test may use."""
 
 import gc
+import importlib
 import zlib
 
 import numpy as np
@@ -37,6 +38,9 @@ def interpreted():
 @pytest.fixture
 def short_chains(monkeypatch):
     """Default references of chains from a thousand sweeps: what is made, and not how well."""
+    # These take the function's name when they are imported, whichever test that is in.
+    for name in ("exchange.auxiliary_data", "fitting._pseudolikelihood"):
+        importlib.import_module(f"pymc_ebm.{name}")
     from pymc_ebm.sampling import _gibbs
 
     short = lambda *args, draws, thin, **kwargs: whole(*args, draws=1000, **kwargs)
