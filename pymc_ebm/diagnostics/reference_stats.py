@@ -104,8 +104,8 @@ def compute_reference_stats(
         and at least 10 s.
     draws : int, optional
         Posterior draws at which to look, at least, evenly thinned in each chain. By default all;
-        or as many as make 2 × 10⁷ sums of a point in a row, and no fewer than 400, which estimate
-        the added errors within a few hundredths of themselves.
+        or as many as make 2 × 10⁷ sums of a point in a row, and no fewer than 200, which estimate
+        the added errors within about a tenth of themselves.
 
     Returns
     -------
@@ -207,7 +207,7 @@ def _thinned(
     wanted: int | None,
     *,
     most_sums: float = 2e7,
-    fewest: int = 400,
+    fewest: int = 200,
 ) -> xr.Dataset:
     """The posterior with every k-th draw of each chain, so that at least the wanted are left."""
     chains, length = posterior.sizes["chain"], posterior.sizes["draw"]

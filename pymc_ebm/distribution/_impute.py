@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pymc as pm
-import pytensor
 import xarray as xr
 from numpy.typing import NDArray
 
 from pymc_ebm.distribution.conditional_draws import add_to_predictive, posterior_points
 from pymc_ebm.distribution.energy_rv import EnergyRV
 from pymc_ebm.distribution.missing import Completions
+from pymc_ebm.energy.compiled import compiled
 from pymc_ebm.energy.parameters import without_unit_batch
 from pymc_ebm.energy.split import VECTORISED
 from pymc_ebm.given import datatree_given, model_given
@@ -82,7 +82,7 @@ def impute(idata: xr.DataTree, *, model: pm.Model | None = None, random_seed=Non
             given = group.params(params, rv.owner.op.ndims_params)
             node = log_partition(group.energy, *given, reference=group.reference).owner
             groups.append(node.op.log_weights(*node.inputs))
-        log_weights = pytensor.function(inputs, groups, mode=VECTORISED, on_unused_input="ignore")
+        log_weights = compiled(inputs, groups, VECTORISED)
         drawn = np.broadcast_to(missing.filled, (*shape, *missing.filled.shape)).copy()
         for index, values in points:
             of_draw = log_weights(*values)

@@ -23,6 +23,7 @@ from pytensor.tensor.random.op import RandomVariable
 from pytensor.tensor.random.type import RandomGeneratorType
 from pytensor.tensor.variable import TensorVariable
 
+from pymc_ebm.energy.compiled import compiled
 from pymc_ebm.energy.energy import Energy
 from pymc_ebm.energy.initial_values import initial_values
 from pymc_ebm.energy.split import RUN_ONCE, evaluate
@@ -146,7 +147,7 @@ class MovingSupport:
         x = self.place(v, self.params)
         x = x if lower is None else pt.maximum(x, lower)
         x = x if upper is None else pt.minimum(x, upper)
-        return pytensor.function([v, *self.params], x, mode=RUN_ONCE, on_unused_input="ignore")
+        return compiled([v, *self.params], x, RUN_ONCE)
 
     def numbers(self, data: NDArray, params: Sequence[TensorVariable]) -> NDArray | None:
         """What v the data have where a model starts, ``(*batch, *event)``; None without a start.

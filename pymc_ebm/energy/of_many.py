@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-import pytensor
 import pytensor.tensor as pt
 from numpy.typing import NDArray
 from pytensor.compile.mode import Mode
@@ -14,6 +13,8 @@ from pytensor.graph.replace import vectorize_graph
 from pytensor.graph.traversal import toposort
 from pytensor.tensor.elemwise import CAReduce, DimShuffle, Elemwise
 from pytensor.tensor.subtensor import Subtensor
+
+from pymc_ebm.energy.compiled import compiled
 
 __all__ = ["of_many"]
 
@@ -57,13 +58,13 @@ def of_many(
         inputs = [pt.tensor(dtype=v.type.dtype, shape=(None, *v.type.shape)) for v in many]
         graphs = vectorize_graph(graphs, dict(zip(many, inputs, strict=True)))
         graphs = [g if g.ndim > v.ndim else g[None] for g, v in zip(graphs, outputs, strict=True)]
-    compiled = pytensor.function([*once, *inputs], graphs, mode=mode, on_unused_input="ignore")
+    at_values = compiled([*once, *inputs], graphs, mode)
 
     def function(of_once, columns):
         if at_once:
-            return compiled(*of_once, *columns)
+            return at_values(*of_once, *columns)
         n_values = len(columns[0]) if columns else 1
-        each = [compiled(*of_once, *(c[j] for c in columns)) for j in range(n_values)]
+        each = [at_values(*of_once, *(c[j] for c in columns)) for j in range(n_values)]
         return [np.stack(found) for found in zip(*each, strict=True)]
 
     return function, at_once

@@ -29,6 +29,7 @@ from pytensor.tensor.elemwise import DimShuffle, Elemwise
 from pytensor.tensor.symbolic import FusibleSymbolicOp
 from pytensor.tensor.variable import TensorVariable
 
+from pymc_ebm.energy.compiled import compiled
 from pymc_ebm.energy.fingerprint import function_identity
 from pymc_ebm.energy.hoisting import depends, expand, x_only_parts
 
@@ -128,7 +129,7 @@ class SplitEnergy:
 
     @functools.cached_property
     def _statistics(self) -> Callable[[np.ndarray], list[np.ndarray]]:
-        return pytensor.function([self.x], self.statistics, mode=RUN_ONCE, on_unused_input="ignore")
+        return compiled([self.x], self.statistics, RUN_ONCE)
 
     def at(self, x) -> TensorVariable:
         """E(x | θ), ``(B,)``, at `x` and the parameter placeholders."""

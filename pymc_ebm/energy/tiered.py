@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-import pytensor
 from numba.core.errors import NumbaError
 from pytensor.graph.basic import Variable
 from pytensor.scan.op import Scan
 from pytensor.tensor.blockwise import Blockwise
 from pytensor.tensor.variable import TensorVariable
 
+from pymc_ebm.energy.compiled import compiled
 from pymc_ebm.energy.split import VECTORISED
 
 __all__ = ["tiered"]
@@ -58,9 +58,7 @@ class _Tiered:
 
     def __init__(self, inputs, outputs, numbers: int):
         self._graph = inputs, outputs
-        self._function = pytensor.function(
-            inputs, outputs, mode=VECTORISED, on_unused_input="ignore"
-        )
+        self._function = compiled(inputs, outputs, VECTORISED)
         # What Python does row by row.
         nodes = self._function.maker.fgraph.apply_nodes
         by_row = any(isinstance(node.op, Blockwise | Scan) for node in nodes)
@@ -75,7 +73,7 @@ class _Tiered:
         self._left = None
         inputs, outputs = self._graph
         try:
-            function = pytensor.function(inputs, outputs, on_unused_input="ignore")
+            function = compiled(inputs, outputs)
             found = function(*values)
         except (NotImplementedError, NumbaError):  # an operation that NumPy alone has
             return self._function(*values)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pytensor.graph.replace import graph_replace
 
 from pymc_ebm.distribution.observed_ebm import ObservedEBM
+from pymc_ebm.energy.compiled import compiled
 from pymc_ebm.fitting.energies_and_data import energies_and_data
 from pymc_ebm.fitting.loss import Loss
 from pymc_ebm.fitting.minimise import inverse, minimise
@@ -114,7 +115,7 @@ class _Contest:
         self.problem, self.ebm = problem, ebm
         [self.index] = problem.nodes_of[ebm.name]
         node = problem.nodes[self.index]
-        self._log_partition = pytensor.function([problem.u], node.outputs[0])
+        self._log_partition = compiled([problem.u], node.outputs[0])
         # log q(x_n) + log M; the points carry theirs, a_m = −log q(y_m) − log M.
         self.log_qm = pytensor.shared(np.zeros(1), shape=(None,), name="log_qm_of_data")
         log_n = pt.log(self.log_qm.shape[0])

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 
 import numpy as np
-import pytensor
 from numpy.typing import NDArray
 
 from pymc_ebm.distribution.observed_ebm import ObservedEBM
+from pymc_ebm.energy.compiled import compiled
 from pymc_ebm.energy.split import VECTORISED
 from pymc_ebm.fitting.alternatives import alternatives_of
 from pymc_ebm.fitting.energies_and_data import energies_and_data
@@ -117,7 +117,7 @@ class _Neighbours:
             )
         self.ebm = ebm
         self.sites = Sites.among(ebm.reference.points)
-        self._params = pytensor.function([problem.u], ebm.params, mode=VECTORISED)
+        self._params = compiled([problem.u], ebm.params, VECTORISED)
         row = [] if ebm.batched else self._params(problem.start_at(None))
         self.alternatives = alternatives_of(ebm, self.sites, row, problem.u)
         self.x = np.zeros((0, *ebm.reference.event_shape), dtype="int64")

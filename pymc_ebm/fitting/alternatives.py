@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pytensor.graph.basic import Variable
 
 from pymc_ebm.distribution.observed_ebm import ObservedEBM
+from pymc_ebm.energy.compiled import compiled
 from pymc_ebm.energy.split import VECTORISED
 from pymc_ebm.fitting.loss import Loss
 from pymc_ebm.fitting.sandwich import compile_scores
@@ -97,11 +98,10 @@ class _ByChanges:
         inside = pt.constant(np.array(True))
         for condition in ebm.conditions:
             inside = pt.and_(inside, pt.all(pt.as_tensor(condition)))
-        self._of_u = pytensor.function(
+        self._of_u = compiled(
             [u, weights, along],
             [theta, pulled, bent, inside],
-            mode=VECTORISED,
-            on_unused_input="ignore",
+            VECTORISED,
         )
 
     def fill(self, events: NDArray) -> None:

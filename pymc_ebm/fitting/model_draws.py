@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import pytensor
 import pytensor.tensor as pt
 from numpy.typing import NDArray
 from pytensor.graph.replace import graph_replace
 
+from pymc_ebm.energy.compiled import compiled
 from pymc_ebm.energy.energy import Energy
 from pymc_ebm.energy.parameters import signature_of
 from pymc_ebm.fitting.loss import directional
@@ -70,25 +70,19 @@ class ModelDraws:
             self._rows.append(_Row(Energy(_energy_of(op), signature), op.reference))
         surrogate = graph_replace(problem.loss.graph, means, strict=False)
         inputs = [u, *self._points]
-        self._gradient = pytensor.function(inputs, pt.grad(surrogate, u), on_unused_input="ignore")
+        self._gradient = compiled(inputs, pt.grad(surrogate, u))
         product = pt.grad((pt.grad(surrogate, u) * v).sum(), u, disconnected_inputs="ignore")
-        self._times_hessian = pytensor.function(
-            [u, v, *self._points], product, on_unused_input="ignore"
-        )
-        self._energies_along = pytensor.function(
-            [u, v, *self._points], directional(energies, u, v), on_unused_input="ignore"
-        )
-        self._params = pytensor.function(
+        self._times_hessian = compiled([u, v, *self._points], product)
+        self._energies_along = compiled([u, v, *self._points], directional(energies, u, v))
+        self._params = compiled(
             [u],
             [p for n in problem.nodes for p in n.op.split_inputs(n.inputs).params],
-            on_unused_input="ignore",
         )
         levels = [node.outputs[0].type() for node in problem.nodes]
         by_level = dict(zip([n.outputs[0] for n in problem.nodes], levels, strict=True))
-        self._amplifications = pytensor.function(
+        self._amplifications = compiled(
             [u, *levels],
             graph_replace(problem.amplification_graphs, by_level, strict=False),
-            on_unused_input="ignore",
         )
 
     def _c(self, u, rng=None):

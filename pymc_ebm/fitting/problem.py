@@ -16,6 +16,7 @@ from pytensor.graph.traversal import ancestors
 
 from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
 from pymc_ebm.distributed import ShardedReference
+from pymc_ebm.energy.compiled import compiled
 from pymc_ebm.energy.split import VECTORISED
 from pymc_ebm.fitting.loss import Loss, columns, directional
 from pymc_ebm.partition.op import LogPartition
@@ -206,7 +207,7 @@ class Problem:
     @staticmethod
     def _few_calls(inputs, outputs):
         """What is called a few times takes longer to compile than to run in Python."""
-        return pytensor.function(inputs, outputs, mode=VECTORISED, on_unused_input="ignore")
+        return compiled(inputs, outputs, VECTORISED)
 
     def constrained(self, u: NDArray) -> dict[str, NDArray]:
         """Parameters and Deterministics by name at u."""
@@ -263,14 +264,12 @@ class Problem:
     def _compile_influence(self, held: bool):
         v = self.u.type("v")
         influences = [self._influence_graph(i, held) for i in range(len(self.nodes))]
-        return pytensor.function(
-            [self.u, v], directional(influences, self.u, v), on_unused_input="ignore"
-        )
+        return compiled([self.u, v], directional(influences, self.u, v))
 
     @cached_property
     def _log_weights(self):
         graphs = [node.op.log_weights(*node.inputs) for node in self.nodes]
-        return pytensor.function([self.u], graphs)
+        return compiled([self.u], graphs)
 
     def weights(self, u: NDArray) -> list[NDArray]:
         """Normalised weights of each node's points at u, ``(*batch, M)``."""

@@ -1,9 +1,9 @@
 """Godambe's sandwich: the sampling covariance of estimates that minimise no likelihood."""
 
 import numpy as np
-import pytensor
 from numpy.typing import NDArray
 
+from pymc_ebm.energy.compiled import compiled
 from pymc_ebm.fitting.loss import columns, directional
 from pymc_ebm.fitting.minimise import inverse
 
@@ -26,7 +26,7 @@ def compile_scores(terms, u):
         Function of u that gives ∂term_n/∂u_k, ``(N, K)``.
     """
     v = u.type("v")
-    along = pytensor.function([u, v], *directional([terms.ravel()], u, v), on_unused_input="ignore")
+    along = compiled([u, v], *directional([terms.ravel()], u, v))
     return lambda at: columns(along, at)
 
 

@@ -18,6 +18,7 @@ from pytensor.graph.traversal import ancestors, toposort
 from pytensor.graph.utils import MissingInputError
 from pytensor.raise_op import CheckAndRaise
 
+from pymc_ebm.energy.compiled import compiled
 from pymc_ebm.energy.fingerprint import digest_of
 from pymc_ebm.energy.parameters import core_ndims
 from pymc_ebm.memory import check_memory
@@ -206,7 +207,7 @@ def _event_shape(dist, params) -> tuple[int, ...]:
         return dist.type.shape
     # Matrices are roots or covariances.
     ones = [np.eye(*p.type.shape) if p.ndim == 2 else np.ones(p.type.shape) for p in params]
-    shape = pytensor.function(params, dist.shape, on_unused_input="ignore")(*ones)
+    shape = compiled(params, dist.shape)(*ones)
     return tuple(int(n) for n in shape)
 
 

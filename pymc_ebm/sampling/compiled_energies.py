@@ -6,10 +6,10 @@ import weakref
 from collections.abc import Callable, Sequence
 
 import numpy as np
-import pytensor
 import pytensor.tensor as pt
 from pytensor.compile.mode import Mode
 
+from pymc_ebm.energy.compiled import compiled
 from pymc_ebm.energy.energy import Energy
 from pymc_ebm.energy.split import VECTORISED
 from pymc_ebm.partition._log_partition import log_partition
@@ -54,7 +54,7 @@ def energy_function(
         x = pt.tensor("x", dtype=reference.points.dtype.name, shape=(None, *reference.event_shape))
         params = _placeholders(energy, row)
         value = energy.of_data(x, params, reference.event_shape)
-        return pytensor.function([x, *params], value, mode=mode, on_unused_input="ignore")
+        return compiled([x, *params], value, mode)
 
     function = cached(energy, reference, ("energy", mode, _types(row)), make)
     rows_at_once = max(BLOCK // max(int(np.prod(reference.event_shape)), 1), 1)
@@ -81,7 +81,7 @@ def weights_function(
         outputs = [node.op.log_weights(*node.inputs)]
         if reference.follows_parameters:
             outputs.append(reference.at(params)[0])
-        return pytensor.function(params, outputs, mode=VECTORISED, on_unused_input="ignore")
+        return compiled(params, outputs, VECTORISED)
 
     function = cached(energy, reference, ("weights", _types(row)), make)
     log_weights, *moved = function(*row)

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-import pytensor
 
+from pymc_ebm.energy.compiled import compiled
 from pymc_ebm.energy.linearity import common_slopes, slopes
 from pymc_ebm.energy.split import VECTORISED
 from pymc_ebm.sampling.compiled_energies import cached
@@ -92,7 +92,7 @@ def _statistics(energy, reference, sites, row, rng) -> _Statistics | None:
     of_statistics = slopes(split)
     if of_statistics is None:
         return None
-    function = pytensor.function([split.x], split.statistics, mode=VECTORISED)
+    function = compiled([split.x], split.statistics, VECTORISED)
 
     def samples(codes):
         return function(sites.points(codes))
@@ -107,7 +107,5 @@ def _statistics(energy, reference, sites, row, rng) -> _Statistics | None:
     return _Statistics(
         decompose(evaluate, sites.n_values, rng, sites.event_shape),
         some,
-        pytensor.function(
-            [*split.params, *split.slots], of_statistics, mode=VECTORISED, on_unused_input="ignore"
-        ),
+        compiled([*split.params, *split.slots], of_statistics, VECTORISED),
     )

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 
 import numba
 import numpy as np
-import pytensor
 import pytensor.tensor as pt
 from numpy.typing import NDArray
 
+from pymc_ebm.energy.compiled import compiled
 from pymc_ebm.energy.energy import Energy
 from pymc_ebm.energy.split import VECTORISED
 from pymc_ebm.partition._log_partition import log_partition
@@ -96,10 +96,7 @@ def _log_weights_of(
     def make():
         placeholders = [pt.tensor(dtype=dtype, shape=shape) for dtype, shape in types]
         node = log_partition(energy, *placeholders, reference=reference).owner
-        return pytensor.function(
-            placeholders, node.op.log_weights(*node.inputs), mode=VECTORISED,
-            on_unused_input="ignore",
-        )  # fmt: skip
+        return compiled(placeholders, node.op.log_weights(*node.inputs), VECTORISED)
 
     function = cached(energy, reference, ("rows", *types), make)
     return lambda some: np.reshape(function(*some), (-1, reference.points_per_row))

@@ -1,12 +1,12 @@
 """Coefficients of an energy that is linear in statistics, and the directions they move in."""
 
 import numpy as np
-import pytensor
 from numpy.typing import NDArray
 from pytensor.graph.replace import graph_replace, vectorize_graph
 
 from pymc_ebm.diagnostics.normalisers.find import Normaliser
 from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
+from pymc_ebm.energy.compiled import compiled
 from pymc_ebm.energy.linearity import common_slopes, slopes
 from pymc_ebm.energy.split import VECTORISED, SplitEnergy
 
@@ -55,9 +55,7 @@ class EnergyCoefficients:
         order = np.argsort(statistics, axis=0)
         probed = np.unique(np.concatenate([order[0], order[-1], np.arange(32)]))
         probed = statistics[probed[probed < len(statistics)]]
-        self._function = pytensor.function(
-            [*values, *split.slots], gradients, mode=VECTORISED, on_unused_input="ignore"
-        )
+        self._function = compiled([*values, *split.slots], gradients, VECTORISED)
         self._slots = _slot_values(split, probed)
         self._n_statistics = statistics.shape[1]
         self._start = model.initial_point()

@@ -6,11 +6,11 @@ import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-import pytensor
 import pytensor.tensor as pt
 from numpy.typing import NDArray
 
 from pymc_ebm.diagnostics.normalisers.find import Normaliser
+from pymc_ebm.energy.compiled import compiled
 from pymc_ebm.energy.tiered import tiered
 from pymc_ebm.kernels.routes import choose
 from pymc_ebm.memory import check_memory
@@ -101,7 +101,7 @@ class LogWeights:
         inputs, log_weights = self._graph
         params = [p for p in inputs[: len(self.parameters)] if p.dtype.startswith("float")]
         slopes = pt.grad(log_weights.sum(), params, disconnected_inputs="ignore")
-        function = pytensor.function(inputs, slopes, on_unused_input="ignore")
+        function = compiled(inputs, slopes)
 
         def any_between(low: int, high: int) -> bool:
             found = function(*values, *[a[low:high] for a in self._arrays])

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pymc as pm
-import pytensor
 import xarray as xr
 from numpy.typing import NDArray
 
@@ -14,6 +13,7 @@ from pymc_ebm.distribution.conditional_draws import add_to_predictive, posterior
 from pymc_ebm.distribution.hidden.field import FieldGivenData, HiddenField
 from pymc_ebm.distribution.hidden.gibbs_of_field import GibbsOfField
 from pymc_ebm.distribution.hidden.hidden_rv import HiddenRV
+from pymc_ebm.energy.compiled import compiled
 from pymc_ebm.energy.split import VECTORISED
 from pymc_ebm.given import datatree_given, model_given
 from pymc_ebm.space.sites import Sites
@@ -92,9 +92,7 @@ def hidden_states(
         params = rv.owner.op.dist_params(rv.owner)
         theta, phi = params[: field.n_params], params[field.n_params :]
         table = field.emission.log_densities(model.rvs_to_values[rv], phi)
-        function = pytensor.function(
-            inputs, [*theta, table], mode=VECTORISED, on_unused_input="ignore"
-        )
+        function = compiled(inputs, [*theta, table], VECTORISED)
         ways = [
             _exactly(given, [*theta, table], rng)
             if given.reference.states is not None

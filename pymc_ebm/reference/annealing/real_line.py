@@ -11,6 +11,7 @@ import pytensor.tensor as pt
 from numpy.typing import NDArray
 from pytensor.gradient import NullTypeGradError
 
+from pymc_ebm.energy.compiled import compiled
 from pymc_ebm.energy.split import VECTORISED
 from pymc_ebm.reference.annealing import trajectories
 from pymc_ebm.reference.annealing.population import Population
@@ -137,11 +138,9 @@ def _compiled(energy, event_shape, row: Sequence[NDArray]):
         pass
     try:
         # Fused loops: half the time of NumPy on large populations, and powers a hundredth.
-        function = pytensor.function([x, *params], outputs, on_unused_input="ignore")
+        function = compiled([x, *params], outputs)
     except NotImplementedError:
-        function = pytensor.function(
-            [x, *params], outputs, mode=VECTORISED, on_unused_input="ignore"
-        )
+        function = compiled([x, *params], outputs, VECTORISED)
     return function, len(outputs) == 2
 
 

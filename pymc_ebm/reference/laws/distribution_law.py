@@ -14,6 +14,7 @@ from pymc.pytensorf import find_rng_nodes
 from pytensor.graph.basic import Variable
 from pytensor.graph.replace import graph_replace
 
+from pymc_ebm.energy.compiled import compiled
 from pymc_ebm.energy.split import VECTORISED
 
 __all__ = ["DistributionLaw"]
@@ -107,7 +108,5 @@ class DistributionLaw:
         points = pt.tensor("points", dtype=dist.dtype, shape=(None, *self.event_shape))
         log_q = pm.logp(dist, points)
         log_q = log_q.sum(axis=tuple(range(1, log_q.ndim)))
-        function = pytensor.function(
-            [points, *inputs], log_q, mode=VECTORISED, on_unused_input="ignore"
-        )
+        function = compiled([points, *inputs], log_q, VECTORISED)
         return function, dist.dtype

@@ -1,0 +1,97 @@
+"""Functions of graphs: equal graphs share one, as compiling takes longer than most calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from functools import lru_cache
+
+import pytensor
+from pytensor.compile.mode import Mode
+from pytensor.graph.basic import Constant, Variable
+from pytensor.graph.traversal import toposort
+from pytensor.tensor.variable import TensorConstant
+
+__all__ = ["compiled"]
+
+
+def compiled(
+    inputs: Sequence[Variable],
+    outputs: Variable | Sequence[Variable],
+    mode: Mode | str | None = None,
+) -> Callable:
+    """``pytensor.function`` that makes one function for all graphs that compute the same.
+
+    A second model of the same energy, or twenty normalisers of one, compile what one does.
+
+    Parameters
+    ----------
+    inputs : sequence of Variable
+        May have some that the outputs do not use.
+    outputs : Variable or sequence of Variable
+    mode : Mode or str, optional
+        How PyTensor compiles.
+
+    Returns
+    -------
+    callable
+        Takes the values of `inputs`.
+
+    Examples
+    --------
+    >>> import pytensor.tensor as pt
+    >>> x, y = pt.dscalars("x", "y")
+    >>> compiled([x], x**2) is compiled([y], y**2)
+    True
+    """
+    graph = _Graph(inputs, outputs)
+    # What has no key is equal to nothing, and is not worth keeping.
+    return (_function if graph.key is not None else _function.__wrapped__)(graph, mode)
+
+
+@lru_cache(maxsize=256)
+def _function(graph: _Graph, mode) -> Callable:
+    return pytensor.function(graph.inputs, graph.outputs, mode=mode, on_unused_input="ignore")
+
+
+class _Graph:
+    """A graph that is equal to those with the same operations on the same inputs and constants."""
+
+    def __init__(self, inputs, outputs):
+        self.inputs, self.outputs = list(inputs), outputs
+        self.key = _key(self.inputs, outputs)
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __eq__(self, other) -> bool:
+        return isinstance(other, _Graph) and self.key == other.key
+
+
+def _key(inputs: Sequence[Variable], outputs, most_bytes: int = 2**16) -> Hashable | None:
+    """What equal graphs share; None with constants that are too large to keep and compare."""
+    several = isinstance(outputs, Sequence)
+    ends = list(outputs) if several else [outputs]
+    numbers = {variable: i for i, variable in enumerate(inputs)}
+    key: list[Hashable] = [several, tuple(v.type for v in inputs)]
+
+    def number(variable: Variable) -> int:
+        if variable not in numbers:
+            if isinstance(variable, TensorConstant) and variable.data.nbytes > most_bytes:
+                raise OverflowError
+            # Shared variables are themselves alone.
+            key.append(variable.signature() if isinstance(variable, Constant) else variable)
+            numbers[variable] = len(numbers)
+        return numbers[variable]
+
+    try:
+        for node in toposort(ends, blockers=inputs):
+            key.append((node.op, tuple(map(number, node.inputs))))
+            for variable in node.outputs:
+                key.append(variable.type)
+                numbers[variable] = len(numbers)
+        key.append(tuple(map(number, ends)))
+        found = tuple(key)
+        hash(found)
+    except (OverflowError, TypeError):  # constants too large, or an operation without a hash
+        return None
+    return found
