@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from functools import lru_cache
 
 import pytensor
+from pytensor.compile.executor import Function
 from pytensor.compile.mode import Mode
 from pytensor.graph.basic import Constant, Variable
 from pytensor.graph.traversal import toposort
@@ -18,7 +19,7 @@ def compiled(
     inputs: Sequence[Variable],
     outputs: Variable | Sequence[Variable],
     mode: Mode | str | None = None,
-) -> Callable:
+) -> Function:
     """``pytensor.function`` that makes one function for all graphs that compute the same.
 
     A second model of the same energy, or twenty normalisers of one, compile what one does.
@@ -33,7 +34,7 @@ def compiled(
 
     Returns
     -------
-    callable
+    pytensor.compile.executor.Function
         Takes the values of `inputs`.
 
     Examples
@@ -49,7 +50,7 @@ def compiled(
 
 
 @lru_cache(maxsize=256)
-def _function(graph: _Graph, mode) -> Callable:
+def _function(graph: _Graph, mode) -> Function:
     return pytensor.function(graph.inputs, graph.outputs, mode=mode, on_unused_input="ignore")
 
 
