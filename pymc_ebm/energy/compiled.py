@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Sequence
 from functools import lru_cache
 
@@ -12,7 +13,7 @@ from pytensor.graph.basic import Constant, Variable
 from pytensor.graph.traversal import toposort
 from pytensor.tensor.variable import TensorConstant
 
-__all__ = ["compiled"]
+__all__ = ["compiled", "graph_key"]
 
 
 def compiled(
@@ -59,7 +60,8 @@ class _Graph:
 
     def __init__(self, inputs, outputs):
         self.inputs, self.outputs = list(inputs), outputs
-        self.key = _key(self.inputs, outputs)
+        # Constants beyond this would fill the memory that functions are kept in.
+        self.key = graph_key(self.inputs, outputs, most_bytes=2**16)
 
     def __hash__(self) -> int:
         return hash(self.key)
@@ -68,8 +70,24 @@ class _Graph:
         return isinstance(other, _Graph) and self.key == other.key
 
 
-def _key(inputs: Sequence[Variable], outputs, most_bytes: int = 2**16) -> Hashable | None:
-    """What equal graphs share; None with constants that are too large to keep and compare."""
+def graph_key(inputs: Sequence[Variable], outputs, most_bytes: float = math.inf) -> Hashable | None:
+    """What graphs that compute the same share, and no others; within one session.
+
+    Operations are compared as PyTensor does that merges equal nodes, constants by their values and
+    shared variables by what they are.
+
+    Parameters
+    ----------
+    inputs : sequence of Variable
+    outputs : Variable or sequence of Variable
+    most_bytes : float
+        Of a constant.
+
+    Returns
+    -------
+    hashable or None
+        None where an operation has no hash, or a constant is larger.
+    """
     several = isinstance(outputs, Sequence)
     ends = list(outputs) if several else [outputs]
     numbers = {variable: i for i, variable in enumerate(inputs)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from pytensor.graph.replace import graph_replace, vectorize_graph
 from pytensor.tensor.variable import TensorVariable
 
 from pymc_ebm.energy.calling import call, returned
+from pymc_ebm.energy.fingerprint import function_identity
 from pymc_ebm.energy.linearity import is_linear
 from pymc_ebm.energy.parameters import as_parameter, core_ndims
 from pymc_ebm.energy.point_energies import PointEnergies
@@ -77,6 +79,11 @@ class Energy:
     def __call__(self, x, *params) -> TensorVariable:
         """What the user's function gives."""
         return returned(self.function, x, params)
+
+    @cached_property
+    def identity(self) -> str:
+        """Text that two energies share only if their functions do the same."""
+        return function_identity(self.function)
 
     # Parameters
 

@@ -1,10 +1,7 @@
 """An energy as a function of statistics of x and of the parameters."""
 
 import functools
-import hashlib
 import math
-import re
-import types
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -30,7 +27,7 @@ from pytensor.tensor.symbolic import FusibleSymbolicOp
 from pytensor.tensor.variable import TensorVariable
 
 from pymc_ebm.energy.compiled import compiled
-from pymc_ebm.energy.fingerprint import function_identity
+from pymc_ebm.energy.fingerprint import graph_digest
 from pymc_ebm.energy.hoisting import depends, expand, x_only_parts
 
 __all__ = ["SplitEnergy", "evaluate", "split_value"]
@@ -144,25 +141,7 @@ class SplitEnergy:
     @property
     def fingerprint(self) -> str:
         """SHA-256 of the graph of E(x | θ): equal for equal energies, in any session."""
-        digest = hashlib.sha256()
-        numbers: dict[Variable, int] = {}
-        for variable in (self.x, *self.params, *self.captured):
-            numbers[variable] = len(numbers)
-        energy = self.at(self.x)
-        for node in toposort([energy], blockers=list(numbers)):
-            for variable in node.inputs:
-                if variable not in numbers:
-                    numbers[variable] = len(numbers)
-                    digest.update(_constant_bytes(variable))
-            # An address in an Op's name differs from session to session.
-            digest.update(re.sub(r"0x[0-9a-f]+", "", str(node.op)).encode())
-            for function in _functions_of(node.op):
-                digest.update(function_identity(function).encode())
-            digest.update(str([numbers[i] for i in node.inputs]).encode())
-            for variable in node.outputs:
-                numbers.setdefault(variable, len(numbers))
-        digest.update(str(numbers.get(energy)).encode())
-        return digest.hexdigest()
+        return graph_digest([self.x, *self.params, *self.captured], [self.at(self.x)])
 
 
 def evaluate(outputs: Sequence[Variable], givens: dict | None = None) -> list[np.ndarray]:
@@ -260,13 +239,3 @@ def _bare(variable) -> Variable:
     while variable.owner is not None and isinstance(variable.owner.op, DimShuffle):
         variable = variable.owner.inputs[0]
     return variable
-
-
-def _functions_of(op) -> list[Callable]:
-    """Functions that an Op calls, as those of JAX: its text does not tell what they do."""
-    values = [getattr(op, name, None) for name in getattr(op, "__props__", None) or ()]
-    return [v for v in values if isinstance(v, (types.FunctionType, functools.partial))]
-
-
-def _constant_bytes(variable) -> bytes:
-    return variable.data.tobytes() if hasattr(getattr(variable, "data", None), "tobytes") else b""

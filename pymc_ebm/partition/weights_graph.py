@@ -2,7 +2,7 @@
 
 import math
 import weakref
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from functools import singledispatch
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ from pytensor.graph.replace import graph_replace, vectorize_graph
 from pytensor.graph.traversal import graph_inputs
 from pytensor.tensor.variable import TensorVariable
 
+from pymc_ebm.energy.compiled import graph_key
 from pymc_ebm.energy.split import SplitEnergy
 from pymc_ebm.memory import check_memory
 from pymc_ebm.partition.op import NodeInputs, batch_ndim
@@ -22,7 +23,7 @@ from pymc_ebm.reference.base import Reference
 __all__ = ["WeightsGraph", "weights_graph"]
 
 # PyMC builds the graph of a log-probability anew whenever it is asked for one.
-_STATISTICS: weakref.WeakKeyDictionary[Reference, dict[str, list[weakref.ref]]] = (
+_STATISTICS: weakref.WeakKeyDictionary[Reference, dict[Hashable, list[weakref.ref]]] = (
     weakref.WeakKeyDictionary()
 )
 
@@ -127,8 +128,8 @@ def _of_rows(
 
 def _statistics(split: SplitEnergy, reference: Reference) -> list[np.ndarray]:
     """Statistics at the points of a reference, in memory once for all graphs that use them."""
-    kept = _STATISTICS.setdefault(reference, {})
-    found = [alive() for alive in kept.get(split.fingerprint, [])]
+    kept, key = _STATISTICS.setdefault(reference, {}), _key(split)
+    found = [alive() for alive in kept.get(key, [])]
     arrays = [a for a in found if a is not None]
     if not arrays or len(arrays) < len(found):
         shapes = [s.type.shape[1:] for s in split.statistics]
@@ -139,14 +140,14 @@ def _statistics(split: SplitEnergy, reference: Reference) -> list[np.ndarray]:
             "energy that sums over the event.",
         )
         arrays = [_points_last_in_memory(a) for a in split.statistics_at(reference.points)]
-        kept[split.fingerprint] = [weakref.ref(a) for a in arrays]
+        kept[key] = [weakref.ref(a) for a in arrays]
     return arrays
 
 
 def _statistics_of_rows(split: SplitEnergy, reference: RowsReference) -> list[np.ndarray]:
     """Log base weights and statistics by row, ``(R, M, ...)``, once for all graphs."""
-    held = _STATISTICS.setdefault(reference, {})
-    found = [alive() for alive in held.get(split.fingerprint, [])]
+    held, key = _STATISTICS.setdefault(reference, {}), _key(split)
+    found = [alive() for alive in held.get(key, [])]
     arrays = [a for a in found if a is not None]
     if not arrays or len(arrays) < len(found):
         flat = [
@@ -159,7 +160,7 @@ def _statistics_of_rows(split: SplitEnergy, reference: RowsReference) -> list[np
             np.moveaxis(np.ascontiguousarray(np.moveaxis(reference.by_row(s), 1, -1)), -1, 1)
             for s in flat
         ]
-        held[split.fingerprint] = [weakref.ref(a) for a in arrays]
+        held[key] = [weakref.ref(a) for a in arrays]
     return arrays
 
 
@@ -182,3 +183,8 @@ def _refuse_captured(*graphs, known) -> None:
             f"The function for q(y|θ) uses {', '.join(sorted(names))} besides its arguments. Make "
             "it a parameter of the energy and of that function."
         )
+
+
+def _key(split: SplitEnergy) -> Hashable:
+    """What energies of the same statistics share."""
+    return graph_key([split.x], split.statistics) or object()

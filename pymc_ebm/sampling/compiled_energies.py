@@ -105,7 +105,8 @@ def cached(energy: Energy, reference: Reference, key: tuple, make: Callable):
         known = _COMPILED.setdefault(energy.function, weakref.WeakKeyDictionary())
     except TypeError:  # a callable without hash or weak references
         return make()
-    kept, key = known.setdefault(reference, {}), (energy.signature, *key)
+    # What a function does may change with what it uses.
+    kept, key = known.setdefault(reference, {}), (energy.identity, energy.signature, *key)
     if key not in kept:
         kept[key] = make()
     return kept[key]

@@ -10,7 +10,7 @@ import pytensor.tensor as pt
 import pytest
 
 import pymc_ebm as ebm
-from pymc_ebm.energy.fingerprint import function_identity
+from pymc_ebm.energy.fingerprint import function_identity, graph_digest
 from pymc_ebm.reference.base import Reference
 
 FACTOR = 2.0
@@ -170,3 +170,10 @@ def test_replacing_a_map_by_another_one_of_a_vector():
     points = {"v": np.array([0.3, -0.2])}
     values = [m.compile_logp()(points) for m in (model, other)]
     assert values[0] != values[1]
+
+
+def test_digests_tell_graphs_apart(different):
+    x, y = pt.dvectors("x", "y")
+    one, other = (make(x) for make in different)
+    assert graph_digest([x], [one]) != graph_digest([x], [other])
+    assert graph_digest([x], [one]) == graph_digest([y], [different[0](y)])

@@ -141,18 +141,17 @@ def test_impossible_and_undefined_energies(sampler, spins):
 
 @every_sampler
 def test_repeated_calls_compile_once_and_leave_nothing(sampler):
-    calls = []
-
     def energy(s, b):
-        calls.append(1)
+        energy.calls += 1
         return -b * s.sum(-1)
 
+    energy.calls = 0
     spins = ebm.reference.enumeration([-1, 1], shape=3, complete=True)
     options = dict(draws=5, progressbar=False, random_seed=1)
     sampler(energy, 0.1, reference=spins, **options)
-    first = len(calls)
+    first = energy.calls
     sampler(energy, 0.2, reference=spins, **options)
-    assert len(calls) == first
+    assert energy.calls == first
     gone = [weakref.ref(energy), weakref.ref(spins)]
     del energy, spins
     gc.collect()
@@ -171,3 +170,22 @@ def test_first_states(sampler, spins):
     np.testing.assert_array_equal(found, np.repeat(start[:, None], 3, axis=1))
     with pytest.raises(ValueError, match=r"initvals have shape \(3, 3\)"):
         sampler(ising, 0.3, reference=spins, chains=2, initvals=start[0])
+
+
+COUPLING = 1.0
+
+
+def coupled(s, b):
+    return COUPLING * ising(s, b)
+
+
+@every_sampler
+def test_energies_that_use_a_global_follow_it(sampler, spins, monkeypatch):
+    """The sign of the coupling is that of neighbours, 0.5 sites of 9 by chance: 20 sds."""
+    for coupling in (1.0, -1.0):
+        monkeypatch.setitem(globals(), "COUPLING", coupling)
+        x = sampler(
+            coupled, 0.3, reference=spins, draws=500, random_seed=1, progressbar=False,
+            return_inferencedata=False,
+        )  # fmt: skip
+        assert np.sign((x * np.roll(x, 1, -1)).mean()) == coupling
