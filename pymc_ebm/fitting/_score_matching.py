@@ -14,6 +14,7 @@ from pymc_ebm.fitting.loss import Loss
 from pymc_ebm.fitting.minimise import minimise
 from pymc_ebm.fitting.problem import Problem
 from pymc_ebm.fitting.sandwich import compile_scores, sandwich
+from pymc_ebm.fitting.smoothness import Smoothness
 from pymc_ebm.fitting.solution import Solution
 
 __all__ = ["score_matching"]
@@ -49,15 +50,19 @@ def score_matching(
     ------
     ValueError
         A model that is not all EBMs; discrete data; a bounded support, where the integration by
-        parts leaves a boundary term.
+        parts leaves a boundary term; an energy that jumps or has a kink between data, as of
+        ``abs(x)``, ``pt.maximum`` or a ReLU, whose second derivative lacks what the kink adds.
 
     References
     ----------
     A. Hyvärinen (2005), "Estimation of non-normalized statistical models by score matching",
     JMLR 6, 695–709.
     """
-    loss, scores = problem.once("score_matching", lambda: _compile(problem))
+    loss, scores, smoothness = problem.once("score_matching", lambda: _compile(problem))
+    # A kink may have no weight at the start, and be beyond the data at other parameters.
+    _check_smooth(smoothness, start + np.random.default_rng(0).normal(size=start.shape))
     minimum = minimise(loss, start, advance)
+    _check_smooth(smoothness, minimum.u)
     covariance = sandwich(minimum.hessian, np.concatenate([s(minimum.u) for s in scores]))
     return Solution(
         minimum.u,
@@ -72,9 +77,22 @@ def score_matching(
 
 
 def _compile(problem: Problem) -> tuple[Any, ...]:
-    terms = [_terms(ebm) for ebm in energies_and_data(problem, "score_matching")]
+    ebms = energies_and_data(problem, "score_matching")
+    terms = [_terms(ebm) for ebm in ebms]
     loss = Loss(pt.add(*[t.sum() for t in terms], 0.0), problem.u)
-    return loss, [compile_scores(t, problem.u) for t in terms]
+    scores = [compile_scores(t, problem.u) for t in terms]
+    return loss, scores, [Smoothness(ebm, problem.u) for ebm in ebms]
+
+
+def _check_smooth(smoothness: list[Smoothness], u: NDArray) -> None:
+    for one in smoothness:
+        jumping = one.jump(u)
+        if jumping:
+            raise ValueError(
+                f"Score matching needs an energy that is smooth in x, and that of {one.ebm.name} "
+                f"has a jump of its {jumping} between data, as abs(x), a ReLU or a step has. Use "
+                'method="geyer".'
+            )
 
 
 def _terms(ebm: ObservedEBM):
