@@ -61,8 +61,9 @@ def pseudolikelihood(
     Raises
     ------
     ValueError
-        A model that is not all EBMs; continuous data; a value that the reference never takes at
-        its site.
+        A model that is not all EBMs; continuous data; a space in which one site alone cannot
+        change, as of permutations, or of states that are not all combinations of their sites'
+        values; a value that the reference never takes at its site.
     MemoryError
         More changed states, N × sites × values, than fit in memory.
 
@@ -116,7 +117,7 @@ class _Neighbours:
                 'continuous. Use method="score_matching".'
             )
         self.ebm = ebm
-        self.sites = Sites.among(ebm.reference.points)
+        self.sites = _sites_of(ebm)
         self._params = compiled([problem.u], ebm.params, VECTORISED)
         row = [] if ebm.batched else self._params(problem.start_at(None))
         self.alternatives = alternatives_of(ebm, self.sites, row, problem.u)
@@ -168,6 +169,17 @@ class _Neighbours:
             return self.alternatives.scores(u)
         finally:
             self.set_data(data)
+
+
+def _sites_of(ebm: ObservedEBM) -> Sites:
+    """Values of each site, all combinations of which are in the space."""
+    try:
+        return ebm.reference.space.sites(ebm.reference.points)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"Pseudolikelihood changes one site at a time, and {ebm.name} is of a space where that "
+            f'leads out of it, {ebm.reference.space}. Use method="geyer".'
+        ) from None
 
 
 def _neighbours(problem: Problem) -> list[_Neighbours]:

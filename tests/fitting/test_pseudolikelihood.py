@@ -1,5 +1,7 @@
 """Conditional likelihoods of sites against the likelihood, and their standard errors."""
 
+from itertools import permutations, product
+
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
@@ -98,3 +100,35 @@ def test_pseudolikelihood_needs_the_sandwich(lattices, coupling, ratio, rng):
             score = (all_field * (np.tanh(b * all_field) - STATES.points)).sum((1, 2))
             variance = 8 * (q @ score**2 - (q @ score) ** 2)
             np.testing.assert_allclose(found, np.sqrt(variance / hessian), rtol=0.1)
+
+
+TWO_OF_FIVE = np.array([s for s in product([0, 1], repeat=5) if sum(s) == 2])
+TIES = np.array([[[0, a, b], [a, 0, c], [b, c, 0]] for a, b, c in product([0, 1], repeat=3)])
+
+
+@pytest.mark.usefixtures("interpreted")
+@pytest.mark.parametrize(
+    ("states", "statistic"),
+    [
+        (TWO_OF_FIVE, lambda s: s[..., 1:] * s[..., :-1]),
+        (TIES, lambda s: s[..., 0] * s[..., 1]),
+        (np.array(list(permutations(range(4)))), lambda s: s[..., :2]),
+    ],
+    ids=["two of five", "symmetric", "permutations"],
+)
+def test_states_that_one_site_leads_out_of_are_refused(states, statistic, rng):
+    """Conditionals over states that there are not gave −0.408 ± 0.022 for 1."""
+    energy = lambda s, b: -b * statistic(s).sum(-1)
+    theta = 0.5
+    weight = statistic(states).sum(-1)
+    p = np.exp(theta * weight) / np.exp(theta * weight).sum()
+    data = states[rng.choice(len(states), 2000, p=p)]
+    reference = ebm.reference.enumeration(states, complete=True)
+    with pm.Model():
+        ebm.EBM("s", pm.Flat("b"), energy=energy, reference=reference, observed=data)
+        with pytest.raises(ValueError, match=r's is of a space .* Use method="geyer"'):
+            ebm.find_MLE("pseudolikelihood", progressbar=False)
+        fit = ebm.find_MLE("geyer", progressbar=False)
+    # Four standard errors of 2000 observations of an exponential family.
+    se = 1 / np.sqrt(2000 * (p @ weight**2 - (p @ weight) ** 2))
+    np.testing.assert_allclose(fit.estimate["b"], theta, atol=4 * se)
