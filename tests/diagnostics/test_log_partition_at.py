@@ -5,7 +5,7 @@ import pymc as pm
 import pytensor.tensor as pt
 import pytest
 from scipy import stats
-from scipy.special import ndtri
+from scipy.special import logsumexp, ndtri
 
 import pymc_ebm as ebm
 from pymc_ebm.energy.energy import Energy
@@ -76,3 +76,57 @@ def test_graphs_are_refused():
     q = ebm.reference.quadrature(-9, 9)
     with pytest.raises(TypeError, match="Parameter 0 is a graph"):
         ebm.log_partition_at(gaussian, pt.scalar("s"), reference=q)
+
+
+@pytest.mark.usefixtures("interpreted")
+def test_points_of_rows_own(rng):
+    """Three choice sets at two rows of a vector, and draws of three rows at scalars."""
+    offers = [rng.normal(size=(n, 2)) for n in (2, 3, 4)]
+    sets = ebm.reference.rows([ebm.reference.enumeration(o, complete=True) for o in offers])
+    utility = lambda x, b: -(x * b[None]).sum(-1)
+    beta = rng.normal(size=(2, 1, 2))
+    truth = [[logsumexp(o @ b[0]) for o in offers] for b in beta]
+    found = ebm.log_partition_at(utility, beta, reference=sets, signature="(k)")
+    np.testing.assert_allclose(found.log_partition, truth)
+    assert not found.mcse.any()
+    alone = ebm.log_partition_at(utility, beta[0, 0], reference=sets, signature="(k)")
+    np.testing.assert_allclose(alone.log_partition, truth[0])
+
+    mean = np.array([[-1.0], [0.0], [1.0]])
+    y = rng.normal(mean, 3, (3, 200))
+    drawn = ebm.reference.from_draws(y, stats.norm(mean, 3).logpdf(y))
+    one_for_all = ebm.log_partition_at(gaussian, 2.0, reference=drawn)
+    s = np.array([1.0, 2.0, 4.0])
+    for found, sigma in (one_for_all, 2.0), (ebm.log_partition_at(gaussian, s, reference=drawn), s):
+        assert found.mcse.shape == (3,)
+        # Five standard errors: six estimates.
+        assert (np.abs(found.log_partition - log_z(sigma)) < 5 * found.mcse).all()
+        for r in range(3):
+            q = drawn.row(r)
+            own = ebm.log_partition_at(gaussian, np.broadcast_to(sigma, 3)[r], reference=q)
+            # Of 600 groups G/(G - 1) is less than of 200.
+            np.testing.assert_allclose((found[0][r], found[1][r]), own, rtol=3e-3)
+
+
+def test_every_row_is_looked_at():
+    """Not the first one alone, of which the others' NaN says nothing."""
+    q = ebm.reference.independent(pm.Normal.dist(0, 4), 100, random_seed=1)
+    rows = ebm.reference.rows([q, q, q])
+    at = lambda *values, energy=gaussian, q=q, **kw: ebm.log_partition_at(
+        energy, *values, reference=q, **kw
+    )
+    of_two = lambda x, a, b: a * x**2 + b
+    with pytest.raises(ValueError, match=r"Parameter 0 is \[ 1. nan\], shape \(2,\)"):
+        at([1.0, np.nan])
+    with pytest.raises(ValueError, match="The energy is NaN at"):
+        at([1.0, -1.0], energy=lambda x, s: x**2 * pt.sqrt(s))
+    with pytest.raises(ValueError, match=r"\[\(2,\), \(3,\)\], do not fit together"):
+        at(np.ones(2), np.ones(3), energy=of_two)
+    with pytest.raises(ValueError, match=r"\[\(2,\)\], do not .* points of 3 rows"):
+        at(np.ones(2), q=rows)
+    with pytest.raises(ValueError, match=r"shape \(0,\)"):
+        at([])
+    with pytest.raises(ValueError, match="has 0 dimensions, but the signature"):
+        at(1.0, signature="(k)")
+    with pytest.raises(TypeError, match="not a Reference"):
+        at(1.0, q=pm.Normal.dist())
