@@ -11,6 +11,7 @@ from pymc_ebm.energy.energy import Energy, EnergyFunction, as_energy
 from pymc_ebm.memory import check_memory
 from pymc_ebm.progress import progress
 from pymc_ebm.reference.base import Reference
+from pymc_ebm.sampling.checks import check_sampling
 from pymc_ebm.sampling.compiled_energies import (
     BLOCK,
     cached,
@@ -107,11 +108,11 @@ def gibbs(
     Raises
     ------
     TypeError
-        A continuous reference; a `local_change` that numba has not compiled.
+        No reference, or a continuous one; a `local_change` that numba has not compiled.
     ValueError
         An energy of NaN or −inf; a `local_change` that the energy does not confirm; no state of
         finite energy found; values that do not fit; states that are not all combinations of site
-        values; several rows of parameters.
+        values; several rows of parameters or a reference of rows; numbers below the least.
 
     References
     ----------
@@ -139,6 +140,7 @@ def gibbs(
     >>> squared.local_change = change
     >>> draws = ebm.sampling.gibbs(squared, 0.2, reference=spins, random_seed=1, progressbar=False)
     """
+    check_sampling(reference, draws=draws, chains=chains, tune=tune, thin=thin)
     rng = np.random.default_rng(random_seed)
     energy = as_energy(energy, signature)
     row = energy.row(params)

@@ -11,6 +11,7 @@ import xarray as xr
 from pymc_ebm.energy.energy import Energy, EnergyFunction, as_energy
 from pymc_ebm.memory import check_memory
 from pymc_ebm.reference.base import Reference
+from pymc_ebm.sampling.checks import check_sampling
 from pymc_ebm.sampling.compiled_energies import energy_function, spell, weights_function
 from pymc_ebm.sampling.output import datatree
 from pymc_ebm.weights.normalised import ess, normalise
@@ -70,7 +71,10 @@ def importance_resampling(
     Raises
     ------
     ValueError
-        All weights zero or one NaN; several rows of parameters; an unknown method.
+        All weights zero or one NaN; several rows of parameters or a reference of rows; numbers
+        below the least; an unknown method.
+    TypeError
+        No reference.
 
     Warns
     -----
@@ -87,6 +91,7 @@ def importance_resampling(
     >>> draws["samples"]["x"].sizes["draw"], 1000 < draws.attrs["ess"] < 4096
     (1000, True)
     """
+    check_sampling(reference, draws=draws, chains=chains)
     rng = np.random.default_rng(random_seed)
     energy = as_energy(energy, signature)
     row = energy.row(params)

@@ -13,6 +13,7 @@ from pymc_ebm.energy.energy import Energy, EnergyFunction, as_energy
 from pymc_ebm.memory import check_memory
 from pymc_ebm.progress import progress
 from pymc_ebm.reference.base import Reference
+from pymc_ebm.sampling.checks import check_sampling
 from pymc_ebm.sampling.compiled_energies import BLOCK, energy_function, spell, start_points
 from pymc_ebm.sampling.output import chain_ess, datatree
 from pymc_ebm.weights.normalised import normalise
@@ -81,7 +82,10 @@ def independent_metropolis(
     ------
     ValueError
         A reference without proposals, or with too few; an energy of NaN or −inf; no state of
-        finite energy found; several rows of parameters.
+        finite energy found; several rows of parameters or a reference of rows; numbers below the
+        least.
+    TypeError
+        No reference.
 
     Examples
     --------
@@ -93,6 +97,7 @@ def independent_metropolis(
     >>> 0.5 < draws["sample_stats"]["acceptance_rate"].mean().item() < 0.7
     True
     """
+    check_sampling(reference, draws=draws, chains=chains, tune=tune)
     rng = np.random.default_rng(random_seed)
     energy = as_energy(energy, signature)
     row = energy.row(params)

@@ -16,6 +16,7 @@ import xarray as xr
 from pymc_ebm.energy.energy import Energy, EnergyFunction, as_energy
 from pymc_ebm.memory import check_memory
 from pymc_ebm.reference.base import Reference
+from pymc_ebm.sampling.checks import check_sampling
 from pymc_ebm.sampling.compiled_energies import (
     cached,
     energy_function,
@@ -88,10 +89,11 @@ def markov_chain(
     Raises
     ------
     TypeError
-        A discrete reference; a step method that is not callable.
+        No reference, or a discrete one; a step method that is not callable.
     ValueError
         An energy of NaN or ±inf at first states, or of −inf later; no point of the reference with
-        weight; first states of another shape or outside the support; several rows of parameters.
+        weight; first states of another shape or outside the support; several rows of parameters or
+        a reference of rows; numbers below the least.
 
     Warns
     -----
@@ -113,6 +115,7 @@ def markov_chain(
     >>> draws["samples"]["x"].shape
     (4, 1000)
     """
+    check_sampling(reference, draws=draws, chains=chains, tune=tune)
     if reference.discrete:
         raise TypeError(
             f"The reference has points of dtype {reference.points.dtype}, and step methods here "
