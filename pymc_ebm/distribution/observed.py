@@ -107,6 +107,7 @@ def check_values(data, reference, moving=None):
     flat = data.reshape((-1, *event_shape))
     if reference.states is None:
         check_inside(reference.space, flat)
+        _check_drawn(flat, reference)
         return
     unknown = ~np.ravel(reference.space.contains(data))
     if unknown.any():
@@ -115,6 +116,24 @@ def check_values(data, reference, moving=None):
             f"{unknown.sum()} of {len(flat)} observations are not among the "
             f"{reference.n_points} states that the reference enumerates, the first with index "
             f"{first}: {flat[first].tolist()}. Correct the data, or enumerate their states too."
+        )
+
+
+def _check_drawn(data, reference):
+    """Refuse states ``(N, *event)`` that the law behind the points can never draw."""
+    if not reference.discrete or reference.follows_parameters or reference.n_rows is not None:
+        return
+    points = reference.points
+    beyond = (data < points.min(axis=0)) | (data > points.max(axis=0))
+    which = np.flatnonzero(beyond.reshape(len(data), -1).any(axis=1))
+    # Elsewhere as well states may be impossible; a second estimate finds these.
+    log_base = reference.log_base(data[which].astype(points.dtype)) if len(which) else None
+    never = which[:0] if log_base is None else which[np.isposinf(log_base)]
+    if len(never):
+        raise ValueError(
+            f"{len(never)} of {len(data)} observations have probability 0 under the law that the "
+            f"points were drawn from, the first with index {never[0]}: "
+            f"{data[never[0]].tolist()}. Give a reference that reaches all that the data may be."
         )
 
 

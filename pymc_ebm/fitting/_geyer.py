@@ -202,10 +202,11 @@ def _refit(reference, weights, draws, rng) -> Reference:
 
 
 def _space(reference: Reference, weights: NDArray) -> Space | None:
-    """The space of a new reference: counts begin where the old points do.
+    """The space of a new reference: counts begin at 0.
 
     Integers without a stated support may end at the last point, as colours do, or go on, as counts
-    do. It makes no difference where p is negligible at the end; elsewhere only the user can tell.
+    do, and may begin at a first above 0. It makes no difference where p is negligible at the end;
+    elsewhere only the user can tell.
     """
     if reference.space != WholeNumbers():
         return reference.support
@@ -213,7 +214,7 @@ def _space(reference: Reference, weights: NDArray) -> Space | None:
     if states is not None:
         return states
     values = np.unique(reference.points)
-    last = np.isin(reference.points, values[-1:] if values[0] >= 0 else values[[0, -1]])
+    last = np.isin(reference.points, values[-1:] if values[0] == 0 else values[[0, -1]])
     share = weights @ last.reshape(len(last), -1).any(axis=1)
     # A truncation there changes nothing below.
     if share > 1e-3:
@@ -221,9 +222,9 @@ def _space(reference: Reference, weights: NDArray) -> Space | None:
             f"The reference has no stated support, its points run from {values[0]} to "
             f"{values[-1]}, and {100 * share:.3g}% of the model is at the end, so a new reference "
             f"would need to know whether the values go on. Give the reference support="
-            f'({values[0]}, {values[-1]}) or "nonnegative", or use recenter=False.'
+            f"({values[0]}, {values[-1]}) or ({values[0]}, np.inf), or use recenter=False."
         )
-    return Support(float(values[0]), np.inf) if values[0] >= 0 else None
+    return Support(0.0, np.inf) if values[0] >= 0 else None
 
 
 def _power_of_two(draws: float, most: int) -> int:

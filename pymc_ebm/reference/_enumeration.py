@@ -10,6 +10,8 @@ import numpy as np
 from pymc_ebm.memory import check_memory
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.reference.laws.law_by_uniforms import LawByUniforms
+from pymc_ebm.space.box import Support
+from pymc_ebm.space.named import normalise_support
 from pymc_ebm.space.states import EqualStates, States, state_keys
 
 REMEDY = "Use draws: pymc_ebm.reference.independent, or fewer values per coordinate."
@@ -28,8 +30,8 @@ def enumeration(values, *, shape=None, complete: bool = False, support=None) -> 
         Shape of an event whose sites all take `values`.
     complete : bool
         Whether these are all states. Otherwise the states with a coordinate at its largest value,
-        or at its smallest if that is negative (counts begin at 0), are the edge, and weight there
-        counts as a failure.
+        or at its smallest if that is not 0 (where counts begin), are the edge, and weight there
+        counts against the reference; a bound of `support` is none.
     support : optional
         As in `Reference`; the whole line by default.
 
@@ -65,7 +67,7 @@ def enumeration(values, *, shape=None, complete: bool = False, support=None) -> 
         support=support,
         exact=True,
         complete=complete,
-        edge=None if complete else _edge(points),
+        edge=None if complete else _edge(points, support),
         description="enumeration",
         proposal=LawByUniforms(EqualStates(States(points)), points.shape[1:]) if complete else None,
     )
@@ -143,8 +145,14 @@ def _product(coordinates: list[np.ndarray]) -> np.ndarray:
     return points
 
 
-def _edge(points: np.ndarray) -> np.ndarray:
-    largest = points.max(axis=0)
-    smallest = points.min(axis=0)
-    at_edge = (points == largest) | ((points == smallest) & (smallest < 0))
-    return at_edge.reshape(len(points), -1).any(axis=1)
+def _edge(points: np.ndarray, support) -> np.ndarray:
+    rows, box = points.reshape(len(points), -1), normalise_support(support)
+    n_dim = rows.shape[1]
+    lower, upper = np.full(n_dim, -np.inf), np.full(n_dim, np.inf)
+    if type(box) is Support:
+        lower, upper = box.of_events(points.shape[1:]).bounds_of(n_dim)
+    largest, smallest = rows.max(axis=0), rows.min(axis=0)
+    cut_above = largest < np.floor(upper)
+    cut_below = (smallest > np.ceil(lower)) & (smallest != 0)
+    at_edge = ((rows == largest) & cut_above) | ((rows == smallest) & cut_below)
+    return at_edge.any(axis=1)

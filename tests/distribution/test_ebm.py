@@ -418,6 +418,23 @@ def test_data_that_no_state_equals(states, observed, message):
     assert [v.name for v in model.basic_RVs] == ["b"]
 
 
+@pytest.mark.parametrize(
+    "law", [pm.Geometric, pm.DiscreteUniform], ids=["a law from 1 on", "a law between bounds"]
+)
+def test_data_that_the_points_can_never_be(law):
+    """Zeros have exp(−rate) of a Poisson law, and neither law ever draws one."""
+    dist = law.dist(0.3) if law is pm.Geometric else law.dist(3, 40)
+    q = ebm.reference.independent(dist, 500, random_seed=1)
+    energy = lambda x, rate: pt.gammaln(x + 1.0) - x * pt.log(rate)
+    with pm.Model():
+        rate = pm.Gamma("rate", 2, 1)
+        with pytest.raises(ValueError, match=r"1 of 2 observations have probability 0.* index 1"):
+            ebm.EBM("x", rate, energy=energy, reference=q, observed=[5, 0])
+        # What is merely larger than all of few points is drawn by others.
+        wide = ebm.reference.independent(pm.Poisson.dist(4), 500, random_seed=1)
+        ebm.EBM("y", rate, energy=energy, reference=wide, observed=[5, 40])
+
+
 def test_vector_parameter_needs_a_signature(data):
     with pm.Model(), pytest.raises(ValueError, match="signature"):
         a = pm.Normal("a", shape=3)

@@ -165,3 +165,21 @@ def test_recentring_needs_the_space_of_integers(rng):
     truth = np.log(data.mean() / (1 - data.mean()))
     assert fit.converged
     assert abs(fit.estimate["b"] - truth) < 5 * fit.mcse["b"]
+
+
+def test_recentring_asks_where_counts_begin(rng):
+    """Counts from 1 on or from 0, of E = −bx: log Z is b − log(1 − e^b) or −log(1 − e^b)."""
+    data = rng.geometric(0.4, 100)
+    law = pm.Geometric.dist(0.3)
+    for support in (None, (1, np.inf)):
+        q = ebm.reference.independent(law, 400, support=support, random_seed=1)
+        with pm.Model():
+            b = pm.TruncatedNormal("b", 0, 10, upper=0, initval=-0.5)
+            ebm.EBM("x", b, energy=lambda x, b: -b * x, reference=q, observed=data)
+            if support is None:
+                with pytest.raises(ValueError, match=r"from 1 to.*or \(1, np.inf\)"):
+                    ebm.find_MLE(mcse_share=0.02, progressbar=False)
+            else:
+                fit = ebm.find_MLE(mcse_share=0.02, random_seed=rng, progressbar=False)
+    assert fit.converged
+    assert abs(fit.estimate["b"] - np.log(1 - 1 / data.mean())) < 5 * fit.mcse["b"]

@@ -18,7 +18,10 @@ def test_ising_enumeration():
 def test_enumeration_forms():
     product = ref.enumeration([[0, 1, 2], [5, 7]])
     assert product.points.tolist() == [[0, 5], [0, 7], [1, 5], [1, 7], [2, 5], [2, 7]]
-    assert product.edge.tolist() == [False, True, False, True, True, True]
+    assert product.edge.all()  # 5 as well: counts begin at 0
+    within = ref.enumeration([[0, 1, 2], [5, 7]], support=([0, 5], [np.inf, 9]))
+    assert within.edge.tolist() == [False, True, False, True, True, True]
+    assert not ref.enumeration(range(3, 6), support=(3, 5)).edge.any()
     assert ref.enumeration(np.array([[0, 1], [1, 0]])).event_shape == (2,)
     assert ref.enumeration(iter([(0, 1), (1, 0), (1, 1)])).n_points == 3
     assert ref.enumeration([-1, 0, 1]).edge.tolist() == [True, False, True]

@@ -86,9 +86,14 @@ class EstimatedTwice(Check):
                 f"{give_or_take(d, se)} nats for {n}" for n, (d, se) in levels.items()
             )
             words.doubts.append(
-                f"Two estimates of the level of log Z differ, by {of_each}. The points miss a part "
-                f"of the model, and log-likelihoods and predictive draws with it; with the second "
-                f"({ways}) {moved}."
+                " ".join(
+                    [
+                        f"Two estimates of the level of log Z differ, by {of_each}. The points "
+                        "miss a part of the model, and log-likelihoods and predictive draws with "
+                        f"it; with the second ({ways}) {moved}.",
+                        *found["doubts"],
+                    ]
+                )
             )
             words.remedies.append(_remedy(found))
         elif agrees(found, limits):

@@ -144,7 +144,7 @@ class Integrals:
         if reference.transport is not None:
             points = np.empty((0, *event))
         every = max(len(points) // _MOST_STARTS, 1)
-        lower, upper = _bounds(reference)
+        lower, upper = _bounds(reference, flattened)
         energies = _Energies(op.split, [v[first] for v in flat], event)
         question = Question(
             energies.energy,
@@ -177,7 +177,7 @@ def _rows(values: list[NDArray], cores: list[int], batch: tuple[int, ...]) -> li
     return found
 
 
-def _bounds(reference: Reference) -> tuple[NDArray, NDArray]:
+def _bounds(reference: Reference, data: NDArray) -> tuple[NDArray, NDArray]:
     """The stated space, ``(D,)`` twice: a truncated rule that does not say complete is not it."""
     event = reference.event_shape
     lower, upper = reference.support.of_events(event).bounds_of(int(np.prod(event)))
@@ -186,9 +186,11 @@ def _bounds(reference: Reference) -> tuple[NDArray, NDArray]:
         if not reference.discrete:
             lower[both], upper[both] = -np.inf, np.inf
     if reference.discrete:
-        # Counts begin where the smallest value is, unless that is negative.
+        # Counts begin at 0, unless something is negative: where the points begin, another estimate
+        # would repeat what the first has missed.
         smallest = reference.points.reshape(reference.n_points, -1).min(axis=0)
-        lower = np.where(smallest >= 0, np.maximum(lower, smallest), lower)
+        smallest = np.minimum(smallest, data.min(axis=0, initial=np.inf))
+        lower = np.where(smallest >= 0, np.maximum(lower, 0), lower)
     return lower, upper
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -50,15 +50,18 @@ def answers_to(
     CannotTell
         Where there is no way; the message says why.
     """
-    space, name = _stated(integral.reference), integral.names[0]
+    space, name = _stated(integral.reference, question, integral.names[0]), integral.names[0]
     if isinstance(space, Support) and not space.discrete:
         return by_annealing(question, rng) if question.n_dim > 1 else iter([on_the_line(question)])
     if isinstance(space, WholeNumbers):
         if question.n_dim == 1:
-            return iter([over_counts(question)])
-        _check_free(question, name)
-        check_convergence(question)
-        return _first(over_range(question), by_moves(question, space, rng, seconds=seconds))
+            over = lambda q: iter([over_counts(q)])
+        else:
+            over = over_range
+            _check_free(question, name)
+            check_convergence(question)
+        sums = _from_where(question, integral.reference, over, name)
+        return _first(sums, by_moves(question, space, rng, seconds=seconds))
     if isinstance(space, States):
         return iter([over_listed(question, space.points.reshape(-1, question.n_dim))])
     if not isinstance(space, Sites):
@@ -77,26 +80,64 @@ def answers_to(
     return _first(over_sites(question, rng, seconds=seconds), by_changes)
 
 
-def _stated(reference: Reference) -> Space:
+def _stated(reference: Reference, question: Question, name: str) -> Space:
     """What the reference says Z sums over: a truncated sum that is not complete is not all."""
-    space = reference.space
+    space, points = reference.space, reference.points
+    if not reference.discrete:
+        return space
+    known = points
+    if not reference.exact:
+        # Of an enumeration all data are states.
+        data = question.data.reshape(-1, *reference.event_shape).astype(points.dtype)
+        known = np.concatenate([points, data])
+    sites = Sites.looks_like(known) if points.ndim > 1 else None
     if isinstance(space, WholeNumbers):
         # Chains go nowhere else.
         if reference.pool is not None:
-            return Sites.among(reference.points)
-        return _looks_like_sites(reference) or space
-    if not (reference.discrete and reference.exact) or reference.complete:
+            return Sites.among(known)
+        return sites or space
+    if not reference.exact or reference.complete:
         return space
     if type(reference.support) is not Support:
         return reference.support
-    return _looks_like_sites(reference) or WholeNumbers(
+    # Spins leave a number out, and end for sure; counts may go on beyond 1.
+    if sites is not None and 0 in known and not np.isfinite(question.upper).all():
+        raise CannotTell(
+            f"The states of {name} are 0 and 1, and nothing says that there are no others. State "
+            "complete=True if there are none."
+        )
+    return sites or WholeNumbers(
         reference.support.lower, reference.support.upper, reference.event_shape
     )
 
 
-def _looks_like_sites(reference: Reference) -> Sites | None:
-    points = reference.points
-    return Sites.looks_like(points) if reference.discrete and points.ndim > 1 else None
+def _from_where(
+    question: Question,
+    reference: Reference,
+    over: Callable[[Question], Iterator[Answer]],
+    name: str,
+    *,
+    most_nats: float = 0.01,
+) -> Iterator[Answer]:
+    """Sums from 0, in doubt where values below all points and data have weight, and nothing tells.
+
+    At most `most_nats` of the log-likelihood may such values carry.
+    """
+    own, _ = reference.support.of_events(reference.event_shape).bounds_of(question.n_dim)
+    least = reference.points.reshape(reference.n_points, -1).min(axis=0)
+    above = np.isinf(own) & np.isfinite(question.lower) & (least > question.lower)
+    for answer in over(question):
+        doubt = ""
+        if above.any() and (question.data >= np.where(above, least, -np.inf)).all():
+            begun = replace(question, lower=np.where(above, least, question.lower))
+            nats = (answer.log_z - next(over(begun)).log_z) * max(len(question.data), 1)
+            if nats.max() > most_nats:
+                first = int(least[above].max())
+                doubt = (
+                    f"The points of {name} begin at {first}, and nothing says whether its counts "
+                    f"do. Give the reference support=({first}, np.inf) if they do."
+                )
+        yield replace(answer, doubt=answer.doubt or doubt)
 
 
 def _first(way: Iterator[Answer], other: Iterator[Answer]) -> Iterator[Answer]:

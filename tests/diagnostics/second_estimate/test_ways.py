@@ -50,12 +50,12 @@ def poisson(x, rate):
     return (gammaln(x + 1) - x * np.log(rate)).sum(axis=1)
 
 
-def answer(reference, energy=poisson, lower=0.0):
+def answer(reference, energy=poisson, lower=0.0, data=PAIRS):
     n_dim = reference.points[0].size
     ask = lambda x, chosen: np.stack([energy(x, RATES[i]) for i in chosen])
     question = Question(
         ask, RATES[:, None], np.full(n_dim, lower), np.full(n_dim, np.inf),
-        PAIRS[:, :n_dim].astype(float), reference.points.reshape(-1, n_dim).astype(float),
+        data[:, :n_dim].astype(float), reference.points.reshape(-1, n_dim).astype(float),
     )  # fmt: skip
     integral = SimpleNamespace(reference=reference, names=["x"])
     return next(answers_to(question, integral, np.random.default_rng(1), 60.0))
@@ -92,3 +92,38 @@ def test_a_sum_that_diverges_cannot_be_told():
     given = ebm.reference.from_draws(np.tile(PAIRS, (10, 1)), np.zeros(40))
     with pytest.raises(CannotTell, match="does not converge"):
         answer(given, lambda x, b: b * (x[:, 0] == x[:, 1]))
+
+
+@pytest.mark.parametrize("n_dim", [1, 2])
+def test_counts_begin_at_zero_wherever_the_points_begin(n_dim):
+    """log Z of a Poisson law is its rate. Points from 1 on miss exp(−rate) of it: that the data do
+    not begin below leaves open which was meant, and one datum of 0 does not."""
+    points = np.indices([40] * n_dim).reshape(n_dim, -1).T + 1
+    points = np.random.default_rng(1).permutation(points[:, 0] if n_dim == 1 else points)
+    given = ebm.reference.from_draws(points, np.zeros(len(points)))
+    open_, told = answer(given), answer(given, data=np.append(PAIRS, [[0, 0]], axis=0))
+    for found in (open_, told):
+        np.testing.assert_allclose(found.log_z, n_dim * RATES, atol=1e-9)
+    assert "support=(1, np.inf)" in open_.doubt and not told.doubt
+
+
+def test_points_that_begin_late_by_chance_leave_nothing_open():
+    """Of a Poisson law of rate 2 to 4 the counts above 60 have 1e-60."""
+    far = lambda x, rate: poisson(np.maximum(x - 60, 0), rate) + 40 * np.maximum(60 - x[:, 0], 0)
+    points = np.arange(55, 100)
+    found = answer(ebm.reference.from_draws(points, np.zeros(45)), far, data=PAIRS + 60)
+    assert not found.doubt
+
+
+def test_states_that_are_cut_off_at_one_have_no_second_estimate():
+    """Over 0 and 1 alone the second would repeat the first."""
+    with pytest.raises(CannotTell, match="complete=True"):
+        answer(ebm.reference.enumeration(range(2), shape=2), data=np.array([[0, 1], [1, 1]]))
+
+
+def test_data_beyond_the_points_belong_to_the_space():
+    """Points are 0 and 1, and one datum is 3: the sum is over all counts, 2 rate."""
+    states = np.indices([2, 2]).reshape(2, -1).T
+    given = ebm.reference.from_draws(np.tile(states, (10, 1)), np.zeros(40))
+    found = answer(given, data=np.array([[0, 1], [1, 3], [2, 0]]))
+    np.testing.assert_allclose(found.log_z, 2 * RATES, atol=1e-9)
