@@ -27,6 +27,7 @@ ELSEWHERE = {
     "diagnostics.error.other_references": "diagnostics/better/test_refine.py",
     "diagnostics.second_estimate": "diagnostics/second_estimate/test_line.py",  # a folder: its face
     "energies.change_graphs": "energies/test_ergm.py",
+    "energy.captured": "reference/test_independent.py",
     "energy.in_python": "distribution/test_held_spec.py",
     "energy.initial_values": "distribution/test_default_reference.py",
     "kernels.exponential": "kernels/test_vector_functions.py",  # it makes exp, log and the others

@@ -11,7 +11,6 @@ import pytensor.tensor as pt
 from pymc.distributions.distribution import Distribution
 
 from pymc_ebm.distribution.bounds import moving_support
-from pymc_ebm.distribution.captured import captured_names
 from pymc_ebm.distribution.default_reference import fit_reference
 from pymc_ebm.distribution.energy_rv import EnergyRV, Spec, importance_resampling
 from pymc_ebm.distribution.events import event_shape
@@ -27,6 +26,7 @@ from pymc_ebm.distribution.observed import (
     observed_values,
 )
 from pymc_ebm.distribution.whole_data import keep_whole
+from pymc_ebm.energy.captured import captured_names
 from pymc_ebm.energy.energy import Energy, EnergyFunction, as_energy
 from pymc_ebm.energy.initial_values import initial_values
 from pymc_ebm.energy.parameters import as_parameter, signature_of

@@ -16,6 +16,7 @@ from pytensor.graph.basic import Variable
 from pymc_ebm.energy.split import VECTORISED, evaluate
 from pymc_ebm.memory import check_memory
 from pymc_ebm.reference.base import Reference
+from pymc_ebm.reference.checks import check_captured
 from pymc_ebm.reference.laws.distribution_law import DistributionLaw
 from pymc_ebm.reference.transported import standard_points, transported
 from pymc_ebm.reference.uniforms import balanced, check_draws, uniforms
@@ -61,7 +62,8 @@ def independent(
     Raises
     ------
     ValueError
-        Draws that do not divide into pairs or scramblings, and what `Reference` refuses.
+        Draws that do not divide into pairs or scramblings, parameters of `dist` that are random or
+        data of a model, and what `Reference` refuses.
     NotImplementedError
         A distribution without a quantile function where one is needed.
     MemoryError
@@ -94,7 +96,9 @@ def independent(
         points, groups = np.reshape(points, (draws, *event_shape)), np.arange(draws)
     else:
         points, groups = _by_uniforms(dist, event_shape, draws, method, rng, scramblings)
-    [log_q] = evaluate([pm.logp(dist, pt.constant(points))])
+    log_q = pm.logp(dist, pt.constant(points), warn_rvs=False)
+    check_captured([log_q], [])
+    [log_q] = evaluate([log_q])
     log_q = log_q.reshape(draws, -1).sum(axis=1)
     return Reference(
         points=points,

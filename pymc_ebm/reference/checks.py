@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from pytensor.graph.basic import Variable
 
+from pymc_ebm.energy.captured import captured_names
 from pymc_ebm.space.guess import space_of
 
 if TYPE_CHECKING:
     from pymc_ebm.reference.base import Reference
 
-__all__ = ["check_all"]
+__all__ = ["check_all", "check_captured"]
 
 
 def check_all(reference: Reference) -> None:
@@ -19,6 +22,16 @@ def check_all(reference: Reference) -> None:
     check_shapes(reference)
     check_values(reference)
     check_listed(reference)
+
+
+def check_captured(graphs: Sequence[Variable], known: Sequence[Variable]) -> None:
+    """Raise where points or log q depend on what is random, or data of a model: it would change."""
+    if names := captured_names(graphs, known):
+        raise ValueError(
+            f"log q depends on {', '.join(sorted(names))}, random or of a model, and would not be "
+            "that of the points. Give numbers, or a function of the energy's parameters: "
+            "reference.independent(lambda mu: pm.Normal.dist(mu, 3))."
+        )
 
 
 def check_shapes(reference: Reference) -> None:

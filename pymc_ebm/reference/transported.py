@@ -23,6 +23,7 @@ from pymc_ebm.energy.fingerprint import digest_of
 from pymc_ebm.energy.parameters import core_ndims
 from pymc_ebm.memory import check_memory
 from pymc_ebm.reference.base import Reference
+from pymc_ebm.reference.checks import check_captured
 from pymc_ebm.reference.laws.distribution_law import DistributionLaw
 from pymc_ebm.reference.uniforms import uniforms
 
@@ -230,6 +231,7 @@ def _check_derivatives(transport, points, params):
             f"The distribution of y given {', '.join(p.name for p in params)} has no quantile "
             f"function in PyMC. {REMEDY}"
         ) from error
+    check_captured([y, log_weights], params)
     for param in params:
         try:
             pytensor.grad(y.sum() + log_weights.sum(), param, disconnected_inputs="ignore")

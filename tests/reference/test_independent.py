@@ -6,6 +6,7 @@ import pytest
 from scipy import stats
 from scipy.special import gamma, gammaln, logsumexp
 
+from pymc_ebm import log_partition_at
 from pymc_ebm import reference as ref
 
 
@@ -66,3 +67,34 @@ def test_independent_batched_mixture_and_positive(seed):
     q = ref.independent(pm.Poisson.dist(3.0), 16384, random_seed=seed, support="nonnegative")
     assert q.discrete
     assert_close(q, lambda k: -k * np.log(2) + gammaln(k + 1), 2.0)
+
+
+@pytest.mark.parametrize("method", ["iid", "antithetic", "sobol"])
+def test_laws_whose_parameters_are_random_are_refused(method):
+    """Points and log q were of different draws of mu: log Z was -13 for 0.8."""
+    with pm.Model():
+        mu, sigma, place = pm.Normal("mu", 0, 2), pm.HalfNormal("sigma"), pm.Data("place", 0.5)
+    mixture = lambda mean: pm.Mixture.dist([0.5, 0.5], pm.Normal.dist([0.0, mean], 1.0))
+    wrong = {
+        "mu": pm.Normal.dist(2 * mu, 3),
+        "sigma": pm.Normal.dist(0, sigma),
+        "place": pm.Normal.dist(place, 3),
+        "normal_rv": pm.Normal.dist(pm.Normal.dist(), 1),
+        "mu, place": pm.Normal.dist(mu, 3 + place),
+    }
+    if method == "iid":
+        wrong["mu"] = mixture(mu)
+        ref.independent(mixture(3.0), 64, method)  # its components are random, its density known
+    for name, dist in wrong.items():
+        with pytest.raises(ValueError, match=rf"log q depends on {name}.*lambda mu"):
+            ref.independent(dist, 64, method)
+    with pytest.raises(ValueError, match="log q depends on mu"):
+        ref.independent(lambda s: pm.Normal.dist(mu, s), 64, method)
+
+
+def test_a_law_that_follows_the_parameters(rng):
+    """The remedy: N(mu, 1) by N(mu, 3) has log Z = log(2π)/2 at every mu."""
+    q = ref.independent(lambda mu: pm.Normal.dist(mu, 3), 4096, random_seed=rng)
+    for mu in (0.0, 40.0):
+        found = log_partition_at(lambda x, mu: (x - mu) ** 2 / 2, mu, reference=q)
+        assert abs(found.log_partition - np.log(2 * np.pi) / 2) < 5 * found.mcse

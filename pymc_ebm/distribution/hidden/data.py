@@ -9,11 +9,11 @@ import numpy as np
 import pytensor.tensor as pt
 from numpy.typing import NDArray
 
-from pymc_ebm.distribution.captured import captured_names
 from pymc_ebm.distribution.hidden.emission import IMPOSSIBLE, Emission, Layout
 from pymc_ebm.distribution.missing import CODE
 from pymc_ebm.distribution.of_free_values import OfFreeValues, Unforeseeable
 from pymc_ebm.energy.calling import in_short
+from pymc_ebm.energy.captured import captured_names
 from pymc_ebm.energy.initial_values import initial_values
 from pymc_ebm.reference.base import Reference
 
