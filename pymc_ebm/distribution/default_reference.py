@@ -98,7 +98,8 @@ def fit_reference(
     events = events_of(energy, params, data, support)
     if support is None and isinstance(events.space, WholeNumbers) and events.event_ndim:
         _tell_of_counts(data)
-    rows = [] if events.space.discrete else prior_rows(energy, params)
+    endless = not events.space.discrete or isinstance(events.space, WholeNumbers)
+    rows = prior_rows(energy, params) if endless else []
     check_convergence(energy, params, events, rows)
     wanted = _Wanted(energy, params, events, progressbar, seen)
     reference = next(found for way in WAYS if (found := way(wanted)) is not None)

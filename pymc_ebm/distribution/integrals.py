@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pymc as pm
@@ -14,6 +14,7 @@ from pytensor.tensor.variable import TensorVariable
 from pymc_ebm.distribution.events import Events
 from pymc_ebm.energy.energy import Energy
 from pymc_ebm.reference.base import Reference
+from pymc_ebm.space.base import Space
 
 __all__ = ["check_convergence", "moving_wall", "prior_rows", "wall_of"]
 
@@ -41,39 +42,44 @@ def check_convergence(
 ) -> None:
     """Refuse an energy that does not grow towards infinity, such as one that is periodic.
 
-    An integral over a line converges only where E grows faster than log |x|. Looked at are places
-    so far out that no scale of a periodic energy reaches log |x|, 10³⁰ to 10⁶⁰ times as far as the
-    data in double precision, at draws of the prior: the energy has to be too low in some direction
-    at each of these draws.
+    An integral along a line, or a sum, converges only where E grows faster than log |x|. Looked at
+    are places so far out that no scale of a periodic energy reaches log |x|, 10³⁰ to 10⁶⁰ times as
+    far as the data in double precision, along each coordinate, along all of them together, and
+    along a slope of them, which energies of differences do not see: at draws of the prior, the
+    energy has to be too low in some direction at each of these draws.
 
     Raises
     ------
     ValueError
     """
     flat, space = events.flat, events.space
-    lower, upper = space.bounds_of(max(flat[0].size, 1))
+    n_dim = max(flat[0].size, 1)
+    lower, upper = space.bounds_of(n_dim)
     if not rows or (np.isfinite(lower) & np.isfinite(upper)).all():
         return
     centre = flat.reshape(len(flat), -1).mean(axis=0)
     scale = np.abs(flat).max() + 1.0
     # Even in log x, and not round numbers, at which a periodic energy might do the same.
-    reach = np.log(np.finfo(flat.dtype).max) / 5
+    largest = np.finfo(flat.dtype).max if flat.dtype.kind == "f" else np.iinfo(flat.dtype).max
+    reach = np.log(largest) / (5 if flat.dtype.kind == "f" else 1.5)
     far = scale * np.exp(np.linspace(reach / 2, reach, 12)) * np.sqrt(2)
     try:
         at = energy.of_points(flat.shape[1:], flat.dtype, params)
     except (ValueError, MissingInputError):  # one that takes one number of points
         return
     diverges, towards = np.zeros(len(rows), dtype=bool), set()
-    for i in range(len(centre)):
+    for direction, name in _directions(n_dim):
         low = np.zeros((2, len(rows)), dtype=bool)
         falls = low.copy()
-        for side, (sign, bound) in enumerate(((-1, lower[i]), (1, upper[i]))):
-            if np.isfinite(bound):
+        for side, sign in enumerate((-1, 1)):
+            bounds = np.where(sign * direction > 0, upper, lower)
+            if np.isfinite(bounds[direction != 0]).any():
                 continue
             places = np.tile(centre, (len(far) + 1, 1))
-            places[1:, i] += sign * far
+            places[1:] += sign * far[:, None] * direction
+            places = places.reshape(-1, *flat.shape[1:]).astype(flat.dtype)
             with np.errstate(all="ignore"):
-                energies = at.at_rows(places.reshape(-1, *flat.shape[1:]))(rows)
+                energies = at.at_rows(places)(rows)
                 changes = energies[:, 1:] - energies[:, :1]
             finite = np.isfinite(changes).all(axis=1)
             low[side] = finite & ((np.abs(changes) < 0.9 * np.log(far)).mean(axis=1) > 0.25)
@@ -81,16 +87,38 @@ def check_convergence(
         # One that falls on both sides has another fault: it is a log density, with its sign.
         low |= falls & ~falls.all(axis=0)
         diverges |= low.any(axis=0)
-        towards |= {
-            name for name, of in zip(("−infinity", "infinity"), low, strict=True) if of.any()
-        }
+        towards |= {name[side] for side in range(2) if low[side].any()}
         if diverges.all():
             raise ValueError(
                 f"the energy does not grow towards x = {' or '.join(sorted(towards))}, so the "
-                f"integral over {space} diverges. If x is an angle or periodic otherwise, say "
-                'support="circle", or ebm.space.circle(low, high) for another period; if x has a '
-                "least or a largest value, say support=(low, high); if not, correct the energy."
+                f"{'sum' if space.discrete else 'integral'} over {space} diverges. "
+                + _remedy(direction, space)
             )
+
+
+def _directions(n_dim: int) -> Iterator[tuple[NDArray, tuple[str, str]]]:
+    """Where to look for an energy that does not grow, and what the two ways are called."""
+    for axis in np.eye(n_dim):
+        yield axis, ("−infinity", "infinity")
+    if n_dim > 1:
+        yield np.ones(n_dim), ("−(1, …, 1) · infinity", "(1, …, 1) · infinity")
+        slope = np.linspace(-1, 1, n_dim)
+        yield slope, ("(1, …, −1) · infinity", "(−1, …, 1) · infinity")
+
+
+def _remedy(direction: NDArray, space: Space) -> str:
+    if np.count_nonzero(direction) > 1:
+        return (
+            "Add a term that grows there, such as (x**2).sum(-1) times a small number, or write "
+            "the energy of the differences that it depends on."
+        )
+    if space.discrete:
+        return "If x has a largest value, say support=(low, high); if not, correct the energy."
+    return (
+        'If x is an angle or periodic otherwise, say support="circle", or '
+        "ebm.space.circle(low, high) for another period; if x has a least or a largest value, say "
+        "support=(low, high); if not, correct the energy."
+    )
 
 
 def wall_of(

@@ -78,6 +78,11 @@ def test_reports_of_data_on_a_bound(support, rng):
     assert ebm.check(model, progressbar=False).status == "ok"
 
 
+def differences(x, k):
+    """Steps of a walk whose level is free."""
+    return k * ((x[..., 1:] - x[..., :-1]) ** 2).sum(-1)
+
+
 @pytest.mark.parametrize(
     "energy, observed, kwargs, words",
     [
@@ -89,6 +94,9 @@ def test_reports_of_data_on_a_bound(support, rng):
         (lambda x, k: (k - 1) * x, 50, {}, "towards x = infinity or −infinity.* diverges"),
         (lambda x, k: pt.switch(x < k, np.inf, normal(x, 1.0)), 200, {}, "space of x moves"),
         (normal, 20, {"support": (np.arange(20) - 9.0, np.inf)}, "outside their bounds"),
+        # Of differences alone: improper along (1, …, 1), in a plane and beyond.
+        (differences, (60, 2), {}, r"\(1, …, 1\) · infinity.* diverges. Add a term"),
+        (differences, (60, 5), {}, r"\(1, …, 1\) · infinity.* diverges. Add a term"),
     ],
 )
 def test_words(energy, observed, kwargs, words, rng):
@@ -117,6 +125,28 @@ def test_sound_integrals_are_left_alone(energy, rng):
     check_convergence(noun, params, events_of(noun, params, data, "real"), rows)
     far = np.linspace(-1e4, 1e4, 2001)
     assert moving_wall(noun.of_points((), "float64", params).at(far), rows) is None
+
+
+def test_a_term_on_the_level_makes_differences_proper(rng):
+    with pm.Model() as model:
+        ebm.EBM(
+            "x", pm.HalfNormal("k", 5), observed=rng.normal(size=(60, 2)),
+            energy=lambda x, k: differences(x, k) + 1e-3 * (x**2).sum(-1),
+        )  # fmt: skip
+    assert ebm.check(model, progressbar=False).status == "ok"
+
+
+def test_sums_that_diverge_are_refused(rng):
+    """Σ_k exp(bk) has no value at any b above 0; Σ_k exp(−bk) has."""
+    counts = rng.poisson(3, 100)
+    with pm.Model(), pytest.raises(ValueError, match=r"towards x = infinity, so the sum over"):
+        ebm.EBM("x", pm.HalfNormal("b", 1), energy=lambda k, b: -b * k, observed=counts)
+    with pm.Model() as model:
+        b = pm.HalfNormal("b", 1)
+        ebm.EBM("x", b, energy=lambda k, b: b * k, observed=counts)
+    geometric = counts.size * np.log1p(-np.exp(-0.5)) - 0.5 * counts.sum()
+    found = model.compile_logp(vars=[model["x"]], sum=True)({"b_log__": np.log(0.5)})
+    np.testing.assert_allclose(found, geometric, rtol=1e-9)
 
 
 def test_a_wall_in_the_energy_of_a_given_reference_is_refused(rng):
