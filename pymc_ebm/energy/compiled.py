@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Sequence
 from functools import lru_cache
+from threading import Lock
 
 import pytensor
 from pytensor.compile.executor import Function
@@ -13,14 +14,14 @@ from pytensor.graph.basic import Constant, Variable
 from pytensor.graph.traversal import toposort
 from pytensor.tensor.variable import TensorConstant
 
-__all__ = ["compiled", "graph_key"]
+__all__ = ["OneAtATime", "compiled", "graph_key"]
 
 
 def compiled(
     inputs: Sequence[Variable],
     outputs: Variable | Sequence[Variable],
     mode: Mode | str | None = None,
-) -> Function:
+) -> OneAtATime:
     """``pytensor.function`` that makes one function for all graphs that compute the same.
 
     A second model of the same energy, or twenty normalisers of one, compile what one does.
@@ -35,7 +36,7 @@ def compiled(
 
     Returns
     -------
-    pytensor.compile.executor.Function
+    callable
         Takes the values of `inputs`.
 
     Examples
@@ -50,9 +51,24 @@ def compiled(
     return (_function if graph.key is not None else _function.__wrapped__)(graph, mode)
 
 
+class OneAtATime:
+    """A function that threads share, whose storage each call fills."""
+
+    def __init__(self, function: Function):
+        self.function = function
+        self._lock = Lock()
+
+    def __call__(self, *values):
+        """What the function gives."""
+        with self._lock:
+            return self.function(*values)
+
+
 @lru_cache(maxsize=256)
-def _function(graph: _Graph, mode) -> Function:
-    return pytensor.function(graph.inputs, graph.outputs, mode=mode, on_unused_input="ignore")
+def _function(graph: _Graph, mode) -> OneAtATime:
+    return OneAtATime(
+        pytensor.function(graph.inputs, graph.outputs, mode=mode, on_unused_input="ignore")
+    )
 
 
 class _Graph:

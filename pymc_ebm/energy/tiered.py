@@ -60,7 +60,7 @@ class _Tiered:
         self._graph = inputs, outputs
         self._function = compiled(inputs, outputs, VECTORISED)
         # What Python does row by row.
-        nodes = self._function.maker.fgraph.apply_nodes
+        nodes = self._function.function.maker.fgraph.apply_nodes
         by_row = any(isinstance(node.op, Blockwise | Scan) for node in nodes)
         self._left: int | None = 0 if by_row else numbers
 

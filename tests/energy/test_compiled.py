@@ -1,5 +1,7 @@
 """Equal graphs share a function, and no other two do."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
@@ -50,3 +52,13 @@ def test_shared_variables_of_one_value_are_two():
     one, other = (compiled([x], x * value) for value in values)
     values[1].set_value(3.0)
     assert (one(1.0), other(1.0)) == (2.0, 3.0)
+
+
+def test_threads_take_turns():
+    """Without, one finds the storage that another has emptied."""
+    x = pt.dvector("x")
+    function = compiled([x], pt.exp(pt.log(x) * 2.0).sum(), "FAST_COMPILE")
+    values = [np.full(50_000, i + 1.0) for i in range(40)]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(function, values))
+    np.testing.assert_allclose(found, [50_000 * v[0] ** 2 for v in values])

@@ -10,7 +10,7 @@ from pymc_ebm.energy.tiered import tiered
 
 
 def compiled(function) -> bool:
-    return function._function.maker.mode is not VECTORISED
+    return function._function.function.maker.mode is not VECTORISED
 
 
 def test_compiled_once_many_numbers_have_been_given():
@@ -28,7 +28,9 @@ def test_compiled_once_many_numbers_have_been_given():
 def test_what_python_does_by_row_is_compiled_at_once():
     x = pt.dtensor3("x")
     function = tiered([x], pt.linalg.det(x))
-    assert any(isinstance(n.op, Blockwise) for n in function._function.maker.fgraph.apply_nodes)
+    assert any(
+        isinstance(n.op, Blockwise) for n in function._function.function.maker.fgraph.apply_nodes
+    )
     np.testing.assert_allclose(function(np.array([[[3.0, 1.0], [1.0, 2.0]]])), 5.0)
     assert compiled(function)
 
