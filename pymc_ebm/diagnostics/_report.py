@@ -103,6 +103,10 @@ def report(
 
 def judged(record: Record, checks: Sequence[Check], limits: Limits | None) -> ReferenceReport:
     """The report that checks make of a record."""
+    if not isinstance(limits, Limits | None):
+        raise TypeError(
+            f"limits is a {type(limits).__name__}. Give diagnostics.Limits(rhat=1.02), say."
+        )
     words, draws, limits = Words(), record.draws, limits or Limits()
     twice = record.measured.get(EstimatedTwice.name)
     by_second = realised(twice, limits)
@@ -123,6 +127,7 @@ def judged(record: Record, checks: Sequence[Check], limits: Limits | None) -> Re
         added_error(draws),
         tuple(name for name, r in draws.references.items() if not r["absolute"]),
         tuple(twice["given"]) if twice else (),
+        draws.left_out,
     )
 
 

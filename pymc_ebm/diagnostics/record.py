@@ -17,12 +17,15 @@ from pymc.backends.arviz import find_constants, find_observations
 from pymc_ebm._version import versions
 from pymc_ebm.diagnostics.checks import CHECKS, Check, Draws
 from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
+from pymc_ebm.diagnostics.normalisers.posterior import checksums, labelled
 from pymc_ebm.given import datatree_given
 
-__all__ = ["Record", "check_same_model", "describe"]
+__all__ = ["CHECKSUM", "Record", "check_same_model", "describe"]
 
 
 _OF_MODEL = ("references", "data_fingerprints", "versions")
+# The statistic of a draw by which it is known again.
+CHECKSUM = "draw_checksum"
 
 
 class Record(NamedTuple):
@@ -57,7 +60,7 @@ class Record(NamedTuple):
         Raises
         ------
         ValueError
-            No reference statistics.
+            No reference statistics, or of draws that the posterior no longer has.
         """
         missing = {"posterior", "reference_stats", "reference_mcse"} - set(
             datatree_given(idata).children
@@ -72,14 +75,17 @@ class Record(NamedTuple):
         texts = statistics.attrs
         of_model = {name: texts[name] for name in _OF_MODEL}
         measured = {c.name: json.loads(texts[c.name]) for c in checks if c.name in texts}
+        posterior = labelled(idata["posterior"].to_dataset()[list(mcse.data_vars)])
         draws = Draws(
-            idata["posterior"].to_dataset()[list(mcse.data_vars)],
+            posterior,
             statistics,
             mcse,
             json.loads(of_model["references"]),
             tuple(_changed_data(idata)),
+            _changed_draws(posterior, statistics),
+            tuple(json.loads(texts.get("left_out", "[]"))),
         )
-        return cls(draws, measured, of_model)
+        return cls(draws, measured, {**of_model, "left_out": texts.get("left_out", "[]")})
 
 
 def describe(normalisers: Normalisers) -> dict[str, str]:
@@ -96,7 +102,8 @@ def describe(normalisers: Normalisers) -> dict[str, str]:
         description, n_points, n_groups, exact, complete, edge_known, quadrature, absolute, and
         the anchors and overlap of pooled chains. Under
         ``data_fingerprints``: SHA-256 of every observed or constant array of the model. Under
-        ``versions``: those of the packages that made the numbers.
+        ``versions``: those of the packages that made the numbers. Under ``left_out``: normalisers
+        of the model that were not asked for.
     """
     references = {
         n.name: {
@@ -111,22 +118,49 @@ def describe(normalisers: Normalisers) -> dict[str, str]:
         "references": json.dumps(references),
         "data_fingerprints": json.dumps({name: _sha256(array) for name, array in data.items()}),
         "versions": json.dumps(versions(pm, pytensor, arviz)),
+        "left_out": json.dumps(normalisers.left_out),
     }
 
 
 def check_same_model(idata: xr.DataTree, attributes: Mapping[str, str]) -> None:
-    """Raise ValueError where earlier statistics belong to another energy or reference."""
+    """Raise ValueError where earlier statistics belong to another energy, reference or data."""
     if "reference_stats" not in idata.children:
         return
+    remedy = (
+        "Pass the model that was sampled, or, if it is this one, remove the old statistics first: "
+        'del idata["reference_stats"].'
+    )
+    data = json.loads(idata["reference_stats"].attrs["data_fingerprints"])
+    now = json.loads(attributes["data_fingerprints"])
+    if other := [name for name, digest in data.items() if now.get(name, digest) != digest]:
+        raise ValueError(
+            f"The reference_stats in this DataTree were made with other data, {', '.join(other)}. "
+            f"{remedy}"
+        )
     before = json.loads(idata["reference_stats"].attrs["references"])
     for name, now in json.loads(attributes["references"]).items():
         for key, what in (("energy_fingerprint", "energy"), ("fingerprint", "reference")):
             if name in before and before[name][key] != now[key]:
                 raise ValueError(
                     f"The reference_stats of {name!r} in this DataTree were made with another "
-                    f"{what}. Pass the model that was sampled, or, if it is this one, remove the "
-                    'old statistics first: del idata["reference_stats"].'
+                    f"{what}. {remedy}"
                 )
+
+
+def _changed_draws(posterior: xr.Dataset, statistics: xr.Dataset) -> int:
+    """How many draws of the statistics differ from the posterior's."""
+    chosen = {dim: statistics[dim] for dim in ("chain", "draw")}
+    gone = sum(int((~np.isin(v, posterior[dim])).sum()) for dim, v in chosen.items())
+    if gone or not all(v.size for v in chosen.values()):
+        raise ValueError(
+            f"The reference statistics are of {chosen['draw'].size} draws a chain, of which the "
+            "posterior does not have all. Run compute_reference_stats again."
+        )
+    if CHECKSUM not in statistics:
+        return 0
+    now, scale = checksums(posterior.sel(chosen))
+    # Files may keep fewer digits.
+    return int((np.abs(now - statistics[CHECKSUM]) > 1e-5 * scale + 1e-300).sum())
 
 
 def _changed_data(idata: xr.DataTree) -> list[str]:

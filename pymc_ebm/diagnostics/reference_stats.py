@@ -14,8 +14,8 @@ from pymc_ebm.diagnostics.checks import CHECKS, Check, Draws, EstimatedTwice
 from pymc_ebm.diagnostics.error.level_error import LevelError
 from pymc_ebm.diagnostics.error.posterior_error import PosteriorError
 from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
-from pymc_ebm.diagnostics.normalisers.posterior import flat_draws
-from pymc_ebm.diagnostics.record import Record, check_same_model, describe
+from pymc_ebm.diagnostics.normalisers.posterior import checksums, flat_draws
+from pymc_ebm.diagnostics.record import CHECKSUM, Record, check_same_model, describe
 from pymc_ebm.diagnostics.sums.log_weights import LogWeights
 from pymc_ebm.diagnostics.sums.sharded_log_weights import ShardedLogWeights
 from pymc_ebm.diagnostics.sums.statistics import log_weights_of, statistics_at
@@ -39,7 +39,7 @@ _STATISTICS = (
 def compute_reference_stats(
     idata: xr.DataTree,
     *,
-    var_names: Sequence[str] | None = None,
+    var_names: str | Sequence[str] | None = None,
     extend_inferencedata: bool = True,
     model: pm.Model | None = None,
     checks: Sequence[Check] = CHECKS,
@@ -68,7 +68,8 @@ def compute_reference_stats(
 
     and for each variable or potential, along the dimension ``variable``, ``elpd_mcse``: the Monte
     Carlo standard error in nats that the level of log Ẑ adds to its elpd, beside that of LOO. NaN
-    where log Ẑ is known up to a constant only.
+    where log Ẑ is known up to a constant only. ``draw_checksum`` tells each draw from others, so
+    that a report knows statistics of another posterior.
 
     The group ``reference_mcse`` has for each free parameter the standard errors that the
     draws of the references add to its posterior mean and sd, along the dimension ``statistic``
@@ -85,8 +86,9 @@ def compute_reference_stats(
     ----------
     idata : xr.DataTree
         With a posterior group.
-    var_names : sequence of str, optional
-        Variables and potentials whose normalisers to look at. All by default.
+    var_names : str or sequence of str, optional
+        Variables and potentials whose normalisers to look at. All by default; a report says which
+        were left out.
     extend_inferencedata : bool, default True
         Add the two groups to `idata` and return it. Otherwise return a tree of the two alone.
     model : pm.Model, optional
@@ -114,8 +116,9 @@ def compute_reference_stats(
     Raises
     ------
     ValueError
-        If the model has no estimated normaliser, if `idata` has no posterior of its parameters,
-        or if `idata` already has statistics made with another energy or reference.
+        If the model has no estimated normaliser, or a name of `var_names` has none; if `idata` has
+        no posterior of its parameters, one with draws that are not finite, or already has
+        statistics made with another energy, reference or data; if `draws` is below 1.
     MemoryError
         If an energy that cannot be taken in blocks of points, or a pooled reference, has log
         weights of more rows and points than fit in memory.
@@ -169,6 +172,8 @@ def record_of(
     **compile_kwargs: Any,
 ) -> Record:
     """What `compute_reference_stats` stores, of normalisers on their own scale."""
+    if n_draws is not None and not n_draws >= 1:
+        raise ValueError(f"draws is {n_draws}. Give at least one.")
     posterior = normalisers.posterior(idata)
     attributes = describe(normalisers)
     check_same_model(idata, attributes)
@@ -186,14 +191,18 @@ def record_of(
     sample_coords = {dim: thinned[dim] for dim in ("chain", "draw")}
     dataset = xr.Dataset(
         {name: (("chain", "draw", "ebm"), values) for name, values in stats.items()}
-        | {"elpd_mcse": ("variable", list(of_elpd.values()))},
+        | {
+            "elpd_mcse": ("variable", list(of_elpd.values())),
+            CHECKSUM: (("chain", "draw"), checksums(thinned)[0].to_numpy()),
+        },
         coords={
             **sample_coords,
             "ebm": [n.name for n in normalisers],
             "variable": list(of_elpd),
         },
     )
-    draws = Draws(posterior, dataset, errors, json.loads(attributes["references"]))
+    references, left_out = json.loads(attributes["references"]), normalisers.left_out
+    draws = Draws(posterior, dataset, errors, references, left_out=left_out)
     measured = {check.name: check.measure(normalisers, draws) for check in checks}
     return Record(
         draws, {name: value for name, value in measured.items() if value is not None}, attributes

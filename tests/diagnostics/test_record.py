@@ -2,11 +2,14 @@
 
 import json
 
+import numpy as np
 import pymc as pm
 import pytest
 import xarray as xr
 
 from pymc_ebm.diagnostics import report
+from pymc_ebm.distribution.ebm import EBM
+from pymc_ebm.reference._quadrature import quadrature
 
 
 @pytest.mark.parametrize("engine", ["zarr", "h5netcdf"])
@@ -38,3 +41,51 @@ def test_new_data_make_the_statistics_stale(paper):
         pm.set_data({"x": paper.DATA[:50]})
     verdict = report(paper.computed(model))
     assert any(reason.startswith("Stale: x") for reason in verdict.reasons)
+
+
+def test_another_posterior_makes_the_statistics_stale(paper):
+    """A mean of 52 under statistics of draws about 1.8."""
+    computed = paper.computed(paper.gaussian(quadrature(-np.inf, np.inf, 200)))
+    assert report(computed).status == "ok"
+    computed["posterior"] = computed["posterior"].to_dataset() + 50
+    verdict = report(computed)
+    assert verdict.status == "inconclusive"
+    assert verdict.headline.endswith("Stale: 40 of 40 draws are other ones than when the "
+                                     "statistics were computed.")  # fmt: skip
+
+
+def test_draws_of_which_some_are_kept(paper):
+    """Statistics of the draws that are left are read, and others are asked for."""
+    computed = paper.computed(paper.gaussian(quadrature(-np.inf, np.inf, 200)), draws=10)
+    assert report(computed.sel(draw=slice(8, None))).status == "ok"
+    for lost in (computed.isel(draw=slice(10, None)), computed.isel(draw=slice(15, None))):
+        with pytest.raises(ValueError, match="Run compute_reference_stats again"):
+            report(lost)
+
+
+def test_a_model_of_other_data_is_refused(paper):
+    model = paper.gaussian(quadrature(-np.inf, np.inf, 200))
+    computed = paper.computed(model)
+    del computed["constant_data"]
+    with model:
+        pm.set_data({"x": paper.DATA[:50]})
+    with pytest.raises(ValueError, match=r"other data, x\. Pass the model that was sampled"):
+        paper.computed(model, computed)
+
+
+def test_an_ok_of_some_normalisers_says_so(paper):
+    """The other one has points of two thirds of the model's width."""
+    good, bad = quadrature(-np.inf, np.inf, 200), paper.normal_reference(0, 1.2, 500)
+    with pm.Model() as model:
+        sigma = pm.HalfNormal("sigma", 5, initval=1.8)
+        for name, reference in (("x", good), ("x2", bad)):
+            EBM(name, sigma, energy=paper.energy, reference=reference, observed=paper.DATA)
+    for asked in ("x", ["x"]):
+        computed = paper.computed(model, var_names=asked)
+        assert computed["reference_stats"]["ebm"].to_numpy().tolist() == ["x"]
+        verdict = report(computed)
+        assert verdict.status == "ok" and verdict.left_out == ("x2",)
+        assert verdict.headline.startswith("Estimated normalisers: ok but for x2, not looked at. ")
+    for unknown in (["x", "typo"], "typo", []):
+        with pytest.raises(ValueError, match=r"no estimated normaliser in .* some in x, x2"):
+            paper.computed(model, var_names=unknown)

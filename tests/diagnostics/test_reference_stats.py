@@ -134,7 +134,7 @@ def test_thinned_draws(paper):
 def test_draws_are_thinned_where_points_are_many(paper):
     model = paper.gaussian(paper.normal_reference(draws=130_000))
     found = paper.computed(model, paper.exact_draws(800), checks=())
-    assert found["reference_stats"].sizes["draw"] == 200  # of 400 in each chain
+    assert found["reference_stats"].sizes["draw"] == 100  # of 400 in each chain
 
 
 def test_what_is_missing_is_named(paper):

@@ -33,6 +33,10 @@ class Draws:
         What is stored of each normaliser's reference, by its name.
     changed_data : tuple of str
         Data that are no longer those of the statistics.
+    changed_draws : int
+        Draws with statistics that are no longer those of the posterior.
+    left_out : tuple of str
+        Normalisers of the model without statistics.
     """
 
     posterior: xr.Dataset
@@ -40,6 +44,8 @@ class Draws:
     mcse: xr.Dataset
     references: Mapping[str, Mapping[str, Any]]
     changed_data: tuple[str, ...] = ()
+    changed_draws: int = 0
+    left_out: tuple[str, ...] = ()
 
     def of(self, name: str) -> xr.Dataset:
         """Statistics of one normaliser, ``(chain, draw)``."""
@@ -48,7 +54,7 @@ class Draws:
     @property
     def with_statistics(self) -> xr.Dataset:
         """The posterior at the draws that have statistics."""
-        return self.posterior.sel(draw=self.statistics["draw"])
+        return self.posterior.sel({dim: self.statistics[dim] for dim in ("chain", "draw")})
 
     @property
     def random(self) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
+from numbers import Real
 
 import numpy as np
 
@@ -44,7 +45,9 @@ class EstimatedTwice(Check):
         seconds = self.seconds
         if seconds is None:
             made = sum(reference.seconds for reference in normalisers.references.values())
-            seconds = max(10.0, made + float(draws.posterior.attrs.get("sampling_time", 0.0)))
+            sampled = draws.posterior.attrs.get("sampling_time", 0.0)
+            # Other tools keep a time as text.
+            seconds = max(10.0, made + float(sampled if isinstance(sampled, Real) else 0.0))
         limits = Limits()
         # Points that are forecast to add more than is good have to be measured as finely.
         if _more_than(limits.added_share, draws):

@@ -38,7 +38,7 @@ class Normalisers(Sequence[Normaliser]):
     ----------
     model : pm.Model, optional
         The model of the context by default.
-    var_names : sequence of str, optional
+    var_names : str or sequence of str, optional
         Keep the normalisers of these variables and potentials only.
     transformed : bool, default False
         Whether graphs are of the model's own value variables, ``sigma_log__``; by default they are
@@ -52,12 +52,14 @@ class Normalisers(Sequence[Normaliser]):
         Whose value variables the graphs are of: `model`, or a copy of it on its own scale.
     factors : dict of Variable
         The log-probability of each variable and potential by its name, without Jacobians.
+    left_out : tuple of str
+        Names of normalisers that were not asked for.
     """
 
     def __init__(
         self,
         model: pm.Model | None = None,
-        var_names: Sequence[str] | None = None,
+        var_names: str | Sequence[str] | None = None,
         *,
         transformed: bool = False,
     ):
@@ -69,12 +71,12 @@ class Normalisers(Sequence[Normaliser]):
         self.factors: dict[str, Variable] = {
             owner.name: factor for owner, factor in zip(owners, factors, strict=True)
         }
-        self._var_names = var_names
-        self._found = [
-            n
-            for n in normalisers_in(self.valued, self.factors)
-            if var_names is None or n.variable in var_names
-        ]
+        self._var_names = [var_names] if isinstance(var_names, str) else var_names
+        everything = list(normalisers_in(self.valued, self.factors))
+        self._variables = {n.variable for n in everything}
+        wanted = self._variables if self._var_names is None else self._var_names
+        self._found = [n for n in everything if n.variable in wanted]
+        self.left_out = tuple(n.name for n in everything if n.variable not in wanted)
 
     def __getitem__(self, i):
         return self._found[i]
@@ -85,7 +87,7 @@ class Normalisers(Sequence[Normaliser]):
     def __iter__(self) -> Iterator[Normaliser]:
         return iter(self._found)
 
-    def required(self, names: Sequence[str] | None = None) -> Normalisers:
+    def required(self, names: str | Sequence[str] | None = None) -> Normalisers:
         """These, or those of some names.
 
         Raises
@@ -94,14 +96,21 @@ class Normalisers(Sequence[Normaliser]):
             If there are none, or none of a name.
         """
         known = [n.name for n in self]
-        if not known:
-            among = "" if self._var_names is None else f" in {', '.join(self._var_names)}"
+        if not self._variables:
             raise ValueError(
-                f"The model has no estimated normaliser{among}. Use pymc_ebm.EBM, or "
+                "The model has no estimated normaliser. Use pymc_ebm.EBM, or "
                 "pymc_ebm.log_partition inside a pm.Potential, and pass that model."
+            )
+        asked = self._variables if self._var_names is None else self._var_names
+        without = [name for name in asked if name not in self._variables]
+        if without or not asked:
+            raise ValueError(
+                f"The model has no estimated normaliser in {', '.join(without) or 'no names'}. "
+                f"There are some in {', '.join(sorted(self._variables))}."
             )
         if names is None:
             return self
+        names = [names] if isinstance(names, str) else names
         unknown = [name for name in names if name not in known]
         if unknown:
             raise ValueError(
@@ -110,6 +119,8 @@ class Normalisers(Sequence[Normaliser]):
             )
         some = object.__new__(Normalisers)
         some.__dict__.update(model=self.model, valued=self.valued, factors=self.factors)
+        some._variables, some._var_names = self._variables, self._var_names
+        some.left_out = self.left_out
         some._found = [n for n in self if n.name in names]
         return some
 

@@ -39,6 +39,8 @@ class ReferenceReport(Printed):
         are so too.
     estimated_once : tuple of str
         Normalisers that no second estimate can repeat, as of draws that a selection has left.
+    left_out : tuple of str
+        Normalisers of the model that were not asked for.
     """
 
     status: Status
@@ -48,6 +50,7 @@ class ReferenceReport(Printed):
     added_error: dict[str, dict[str, float]]
     unknown_level: tuple[str, ...] = ()
     estimated_once: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     @property
     def headline(self) -> str:
@@ -55,6 +58,8 @@ class ReferenceReport(Printed):
         text = f"Estimated normalisers: {self.status}"
         if self.status == "ok" and self.estimated_once:
             text += f" by the draws of {', '.join(self.estimated_once)} alone, estimated once"
+        if self.status == "ok" and self.left_out:
+            text += f" but for {', '.join(self.left_out)}, not looked at"
         if self.status != "failed" and self.unknown_level:
             text += " for parameters; log-likelihoods, LOO and Bayes factors unknown by a constant"
         return f"{text}. {self._first[0]}".rstrip()
