@@ -11,8 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from inspect import Parameter, Signature
 
 import numpy as np
+import pymc as pm
 import pytensor.tensor as pt
 from numpy.typing import NDArray
 from pytensor.graph.basic import Constant, Variable
@@ -25,6 +27,7 @@ from pymc_ebm.energy.split import evaluate
 from pymc_ebm.partition._log_partition import log_partition
 from pymc_ebm.reference._enumeration import enumeration
 from pymc_ebm.reference._fitted import fitted
+from pymc_ebm.reference._independent import independent
 from pymc_ebm.reference._panels import MOST_DIMENSIONS, panels
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.space.base import Space
@@ -109,7 +112,7 @@ class Completions:
 
     def params(self, params: Sequence, cores: Sequence[int]) -> list:
         """Parameters of `energy`, of those of the data ``(*core,)`` or ``(N, *core)``."""
-        own = [p[self.rows] if p.ndim > n else p for p, n in zip(params, cores, strict=True)]
+        own = [_of_rows(p, n, self.rows) for p, n in zip(params, cores, strict=True)]
         return [*own, pt.constant(self.seen), pt.constant(self.places)]
 
 
@@ -240,7 +243,7 @@ def _anchors(group: Completions, params: Sequence, cores: Sequence[int]) -> list
     some = np.unique(np.linspace(0, len(group.rows) - 1, _ANCHORS).astype(int))
     return [
         [
-            *(v[group.rows[i]] if v.ndim > n else v for v, n in zip(values, cores, strict=True)),
+            *(_of_rows(v, n, group.rows[i]) for v, n in zip(values, cores, strict=True)),
             group.seen[i],
             group.places[i],
         ]
@@ -248,8 +251,16 @@ def _anchors(group: Completions, params: Sequence, cores: Sequence[int]) -> list
     ]
 
 
+def _of_rows(param, core_ndim: int, rows):
+    """A parameter of some events, of which one that they share has none or a single row."""
+    if param.ndim == core_ndim:
+        return param
+    shared = param.shape[0] if isinstance(param, np.ndarray) else param.type.shape[0]
+    return param[0] if shared == 1 else param[rows]
+
+
 def _reference(space, mask, flat, holes, energy, anchors, params) -> Reference:
-    """All completions of finite sites; panels for one or two numbers; else fitted points."""
+    """All completions of finite sites; panels for one or two numbers; else points of a law."""
     n_missing = int(mask.sum())
     if isinstance(space, Sites):
         columns = [space.values[i, :n] for i, n in enumerate(space.n_values) if mask[i]]
@@ -271,4 +282,36 @@ def _reference(space, mask, flat, holes, energy, anchors, params) -> Reference:
             energy.function, anchors, data, support=support, signature=energy.signature,
             tolerance=_TOLERANCE,
         )  # fmt: skip
-    return fitted(data, support=support, event_ndim=1, random_seed=0)
+    ends = np.isfinite(np.stack(support)).any()
+    around = None if ends else _around_regression(flat[~holes.any(axis=1)], mask, anchors[0])
+    return around or fitted(data, support=support, event_ndim=1, random_seed=0)
+
+
+def _around_regression(complete: NDArray, mask: NDArray, row: list) -> Reference | None:
+    """Student's t around what the entries seen say of the missing ones, by complete events.
+
+    A law of the missing ones alone has few points where those seen nearly determine them. None
+    with too few events.
+    """
+    if len(complete) < 2 * mask.size:
+        return None
+    design = np.column_stack([np.ones(len(complete)), complete[:, ~mask]])
+    coefficients, *_ = np.linalg.lstsq(design, complete[:, mask])
+    residuals = complete[:, mask] - design @ coefficients
+    covariance = residuals.T @ residuals / (len(complete) - design.shape[1])
+    try:
+        # Wider than the data's, whose spread is not that of every θ.
+        root = 1.3 * np.linalg.cholesky(covariance)
+    except np.linalg.LinAlgError:
+        return None
+    slopes = np.zeros((mask.size, int(mask.sum())))
+    slopes[~mask] = coefficients[1:]
+
+    def law(*params):
+        *_, seen, _ = params
+        return pm.MvStudentT.dist(nu=5, mu=coefficients[0] + seen @ slopes, chol=root)
+
+    names = [Parameter(f"param_{i}", Parameter.POSITIONAL_ONLY) for i in range(len(row))]
+    law.__signature__ = Signature(names)  # type: ignore[attr-defined]
+    shapes = ",".join(f"({','.join(map(str, np.shape(value)))})" for value in row)
+    return independent(law, 2**14, "sobol", random_seed=0, signature=shapes)
