@@ -10,7 +10,7 @@ import numpy as np
 import pytensor.tensor as pt
 from pymc.distributions.dist_math import check_parameters
 from pymc.distributions.distribution import _support_point
-from pymc.distributions.transforms import Interval, _default_transform
+from pymc.distributions.transforms import _default_transform
 from pymc.logprob.abstract import _logcdf, _logprob
 from pytensor.graph.basic import Variable
 from pytensor.tensor.random.op import RandomVariable
@@ -22,6 +22,7 @@ from pymc_ebm.energy.parameters import without_unit_batch
 from pymc_ebm.partition._log_partition import log_partition
 from pymc_ebm.reference._rows import RowsReference
 from pymc_ebm.reference.base import Reference
+from pymc_ebm.space.transforms import ToBox
 
 __all__ = ["EnergyRV", "Spec", "importance_resampling"]
 
@@ -200,5 +201,6 @@ def _ebm_default_transform(op, rv):
     moving = op.spec.moving
     if moving is None:
         return op.spec.reference.space.transform
+    sides = moving.lower is not None, moving.upper is not None
     # Inputs are the generator, the size and then the parameters.
-    return Interval(bounds_fn=lambda *inputs: moving.at(inputs[2:])[:2])
+    return ToBox(lambda *inputs: moving.at(inputs[2:])[:2], *sides, len(moving.event_shape))

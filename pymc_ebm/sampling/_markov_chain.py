@@ -48,8 +48,8 @@ def markov_chain(
 
     .. math:: \log p(x \mid θ) = −E(x \mid θ) + \text{const}, \qquad x \text{ in the support}
 
-    Where the support has bounds, the chains run on PyMC's interval transform of x. An energy and
-    its reference are compiled once for each step method, whatever the parameter values.
+    Where the support has bounds, the chains run on the transform of x to the whole line. An energy
+    and its reference are compiled once for each step method, whatever the parameter values.
 
     Parameters
     ----------

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import pytensor.tensor as pt
-from pymc.logprob.transforms import Transform
 
 from pymc_ebm.space._sphere import Sphere
 from pymc_ebm.space.base import Space
 from pymc_ebm.space.box import Support, checked_bounds
+from pymc_ebm.space.transforms import ToPeriod
 
 __all__ = ["Circle", "circle"]
 
@@ -101,7 +100,7 @@ class Circle(Support):
     @property
     def transform(self):
         """See `Space`."""
-        return Wrapped(self.lower, self.upper)
+        return ToPeriod(self.lower, self.upper, len(self.event_shape or ()))
 
     def interior(self, x):
         """See `Space`."""
@@ -173,25 +172,3 @@ class Rotation:
         moved = rows + width * period / 6 * rng.normal(size=rows.shape)
         moved = self.lower + np.mod(moved - self.lower, period)
         return moved.reshape(x.shape), np.zeros(len(x))
-
-
-class Wrapped(Transform):
-    """Numbers of the whole line as angles of one period."""
-
-    name = "wrapped"
-    ndim_supp = 0
-
-    def __init__(self, lower, upper):
-        self.lower, self.upper = lower, upper
-
-    def backward(self, value, *inputs):
-        """See PyMC's `Transform`."""
-        return self.lower + pt.mod(value - self.lower, self.upper - self.lower)
-
-    def forward(self, value, *inputs):
-        """See PyMC's `Transform`."""
-        return pt.as_tensor(value)
-
-    def log_jac_det(self, value, *inputs):
-        """See PyMC's `Transform`."""
-        return pt.zeros_like(value)

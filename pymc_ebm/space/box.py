@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytensor.tensor as pt
-from pymc.distributions.transforms import Interval
 
 from pymc_ebm.space.base import Space
 from pymc_ebm.space.base_laws.box_law import BoxLaw
 from pymc_ebm.space.box_map import BoxMap
 from pymc_ebm.space.moves import RandomWalk
+from pymc_ebm.space.transforms import ToBox
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -96,14 +96,12 @@ class Support(Space):
 
     @property
     def transform(self):
-        """PyMC's interval transform; None on the whole line."""
+        """See `Space`; None on the whole line."""
         if not self.bounded:
             return None
-        bounds = tuple(
-            None if np.isinf(bound).all() else np.asarray(bound)
-            for bound in (self.lower, self.upper)
-        )
-        return Interval(bounds_fn=lambda *_: bounds)
+        low, high = np.asarray(self.lower), np.asarray(self.upper)
+        rank = len(self.event_shape or ())
+        return ToBox(lambda *_: (low, high), np.isfinite(low), np.isfinite(high), rank)
 
     @property
     def n_dim(self) -> int:
