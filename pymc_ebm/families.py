@@ -7,13 +7,17 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import pytensor.tensor as pt
 import xarray as xr
 
 from pymc_ebm.diagnostics.reference_stats import compute_reference_stats as _of_pymc
 from pymc_ebm.distribution.ebm import EBM
 from pymc_ebm.energies.conway import conway_maxwell_poisson_mean as _by_mean
 from pymc_ebm.energy.energy import EnergyFunction
+from pymc_ebm.energy.fingerprint import digest_of
+from pymc_ebm.energy.split import evaluate
 from pymc_ebm.reference._enumeration import enumeration
+from pymc_ebm.reference.base import Reference
 
 __all__ = ["compute_reference_stats", "conway_maxwell_poisson", "family"]
 
@@ -41,7 +45,8 @@ def family(
     priors : dict, optional
         Default priors of the other parameters, as ``bambi.Prior``.
     **options
-        Of `pymc_ebm.EBM`, such as ``reference=`` and ``support=``.
+        Of `pymc_ebm.EBM`, such as ``reference=`` and ``support=``. Without a reference each model
+        makes its own, and a family that has served several data cannot predict.
 
     Returns
     -------
@@ -195,22 +200,35 @@ def as_sampled(model, posterior: xr.Dataset) -> xr.Dataset:
 class _Response:
     """An `EBM` that bambi takes for a PyMC distribution.
 
-    A class because bambi calls it and its ``dist``, whose reference is that of the variable.
+    A class because bambi calls it and its ``dist``, whose reference is that of the variable. Each
+    model makes its own where none is given, as its data are others.
     """
 
     def __init__(self, energy: Callable, params: tuple[str, ...], options: dict[str, Any]):
         self.energy = energy
         self.params = params
         self.options = options
+        self._made: dict[str, Reference] = {}  # by the data
 
     def __call__(self, name: str, **given):
         """Add the response to the model on the context stack."""
         params = [given.pop(p) for p in self.params]
         variable = EBM(name, *params, energy=self.energy, **self.options, **given)
-        self.options["reference"] = variable.owner.op.spec.reference
+        data = evaluate([pt.as_tensor(given["observed"])])
+        self._made[digest_of(data)] = variable.owner.op.spec.reference
         return variable
 
     def dist(self, **given):
         """The response without a name, for predictions."""
         params = [given.pop(p) for p in self.params]
-        return EBM.dist(*params, energy=self.energy, **self.options, **given)
+        options = dict(self.options)
+        if "reference" not in options:
+            if len(self._made) > 1:
+                raise ValueError(
+                    f"The family has served models of {len(self._made)} sets of data, each with a "
+                    "reference of its own, and predictions do not say which. Make a family for "
+                    "each model, or give it reference=."
+                )
+            if self._made:
+                [options["reference"]] = self._made.values()
+        return EBM.dist(*params, energy=self.energy, **options, **given)
