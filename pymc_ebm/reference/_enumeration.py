@@ -128,8 +128,9 @@ def _check_distinct(states: np.ndarray) -> None:
     repeated = (rows[order[close]] == rows[order[close + 1]]).all(axis=1).sum()
     if repeated:
         raise ValueError(
-            f"{repeated} of {len(states)} states are given twice. Give each state once, or the sum "
-            "counts it twice."
+            f"{repeated} of {len(states)} states are given twice, and the sum would count them so. "
+            "Give each once, or number equal alternatives in a column of their own, which the "
+            "energy leaves out: np.column_stack([states, np.arange(len(states))])."
         )
 
 

@@ -1,8 +1,11 @@
 """Sums over all states."""
 
 import numpy as np
+import pymc as pm
+import pytest
 from scipy.special import logsumexp
 
+from pymc_ebm import EBM, log_partition_at
 from pymc_ebm import reference as ref
 
 
@@ -25,3 +28,21 @@ def test_enumeration_forms():
     assert ref.enumeration(np.array([[0, 1], [1, 0]])).event_shape == (2,)
     assert ref.enumeration(iter([(0, 1), (1, 0), (1, 1)])).n_points == 3
     assert ref.enumeration([-1, 0, 1]).edge.tolist() == [True, False, True]
+
+
+def test_equal_alternatives_are_numbered():
+    """The remedy: log Z of three alternatives is log 3, of which two are equal."""
+    offer = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    with pytest.raises(ValueError, match=r"1 of 3 states are given twice.*np.column_stack"):
+        ref.enumeration(offer, complete=True)
+    numbered = np.column_stack([offer, np.arange(len(offer))])
+    sets = ref.rows([ref.enumeration(numbered, complete=True)] * 2)
+    utility = lambda x, b: -(x[..., :-1] @ b)
+    at = lambda b: log_partition_at(utility, np.array(b), reference=sets, signature="(k)")[0]
+    np.testing.assert_allclose(at([0.0, 0.0]), np.log(3))
+    np.testing.assert_allclose(at([0.5, -1.0]), np.log(2 * np.exp(0.5) + np.exp(-1.0)))
+    beta = np.array([0.5, -1.0])
+    chosen = EBM.dist(beta, energy=utility, signature="(k)", reference=sets)
+    log_p = pm.logp(chosen, numbered[[1, 2]]).eval()
+    truth = [0.5, -1.0] - np.log(2 * np.exp(0.5) + np.exp(-1.0))
+    np.testing.assert_allclose(log_p, truth)
