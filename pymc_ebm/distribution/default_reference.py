@@ -17,7 +17,7 @@ from pymc_ebm.distribution.anchored_chains import anchored_chains
 from pymc_ebm.distribution.annealed_for import annealed_for
 from pymc_ebm.distribution.error_forecast import ErrorForecast
 from pymc_ebm.distribution.events import Events, events_of
-from pymc_ebm.distribution.integrals import check_convergence, prior_rows, wall_of
+from pymc_ebm.distribution.integrals import check_convergence, misfit_of, prior_rows
 from pymc_ebm.distribution.of_free_values import Unforeseeable
 from pymc_ebm.distribution.panels_for import panels_for
 from pymc_ebm.distribution.pilot import PilotLikelihood
@@ -103,9 +103,9 @@ def fit_reference(
     check_convergence(energy, params, events, rows)
     wanted = _Wanted(energy, params, events, progressbar, seen)
     reference = next(found for way in WAYS if (found := way(wanted)) is not None)
-    wall = wall_of(energy, params, reference, rows)
-    if wall:
-        raise ValueError(wall)
+    misfit = misfit_of(energy, params, reference, rows)
+    if misfit:
+        raise ValueError(misfit)
     return replace(reference, seconds=time.thread_time() - began)
 
 

@@ -14,7 +14,7 @@ from pymc_ebm.distribution.bounds import moving_support
 from pymc_ebm.distribution.default_reference import fit_reference
 from pymc_ebm.distribution.energy_rv import EnergyRV, Spec, importance_resampling
 from pymc_ebm.distribution.events import event_shape
-from pymc_ebm.distribution.integrals import wall_of
+from pymc_ebm.distribution.integrals import misfit_of
 from pymc_ebm.distribution.missing import Missing, holes_of, missing_entries, without_holes
 from pymc_ebm.distribution.moving_support import MovingSupport
 from pymc_ebm.distribution.named_errors import errors_of
@@ -169,9 +169,9 @@ class EBM(Distribution):
                 reference = fit_reference(energy, variables, of_v, space, progressbar, seen)
             else:
                 reference = _on_support(reference, support if moving is None else moving)
-                wall = wall_of(energy, variables, reference)
-                if wall:
-                    raise ValueError(wall)
+                misfit = misfit_of(energy, variables, reference)
+                if misfit:
+                    raise ValueError(misfit)
             if not reference.absolute:
                 warnings.warn(f"EBM {name!r}: {RELATIVE}", UserWarning, stacklevel=2)
             missing = None

@@ -14,9 +14,10 @@ from pytensor.tensor.variable import TensorVariable
 from pymc_ebm.distribution.events import Events
 from pymc_ebm.energy.energy import Energy
 from pymc_ebm.reference.base import Reference
+from pymc_ebm.space._circle import Circle
 from pymc_ebm.space.base import Space
 
-__all__ = ["check_convergence", "moving_wall", "prior_rows", "wall_of"]
+__all__ = ["check_convergence", "misfit_of", "moving_wall", "prior_rows"]
 
 Row = list[NDArray]
 
@@ -121,16 +122,17 @@ def _remedy(direction: NDArray, space: Space) -> str:
     )
 
 
-def wall_of(
+def misfit_of(
     energy: Energy,
     params: Sequence[TensorVariable],
     reference: Reference,
     rows: Sequence[Row] | None = None,
     most_points: int = 2**12,
 ) -> str | None:
-    """Say where the space of an integral moves with the parameters while its points do not.
+    """Say where the space of the energy is not that of the points; None where it seems to be.
 
-    Looked at are `rows` of parameters, by default those of `prior_rows`.
+    It moves with the parameters while they do not, or they go round a circle whose period it does
+    not have. Looked at are `rows` of parameters, by default those of `prior_rows`.
     """
     if reference.discrete or reference.follows_parameters:
         return None
@@ -143,8 +145,11 @@ def wall_of(
     except (ValueError, MissingInputError):  # one that takes one number of points
         return None
     with np.errstate(all="ignore"):
-        if np.isfinite(at(rows)).all():
-            return None
+        here = at(rows)
+    if isinstance(reference.space, Circle):
+        return _without_period(energy, params, reference, rows, points, here)
+    if np.isfinite(here).all():
+        return None
     # Only compiled graphs are stable, such as that of log(1 − sigmoid(x)).
     at = energy.of_points(reference.event_shape, points.dtype, params).at(points)
     found = moving_wall(at, rows)
@@ -156,6 +161,25 @@ def wall_of(
         "and the slope by the boundary would be missing. Give the bounds to support=, as variables "
         "or as a function of the parameters, support=lambda *params: (low, high), and leave them "
         "out of the energy."
+    )
+
+
+def _without_period(energy, params, reference, rows, points, here) -> str | None:
+    """Say where the energy is another one after the period of a circle, at all rows."""
+    lower, upper = reference.space.bounds_of(max(points[0].size, 1))
+    period = np.reshape(upper - lower, reference.event_shape)
+    later = energy.of_points_once(reference.event_shape, points.dtype, params)
+    with np.errstate(all="ignore"):
+        there = later.at_rows(points + period)(rows)
+        gaps = np.abs(there - here) / (1 + np.abs(here).max(axis=1, keepdims=True))
+    if not (gaps.max(axis=1) > 1e-6).all():
+        return None
+    row, point = np.unravel_index(np.argmax(gaps), gaps.shape)
+    return (
+        f"the energy is {here[row, point]:.6g} at x = {np.round(points[point], 4).tolist()} and "
+        f"{there[row, point]:.6g} a period later, at {np.round(points[point] + period, 4).tolist()}"
+        f", and the space is {reference.space}. Write it of 2π x / period, or give the period that "
+        "it has, support=ebm.space.circle(low, high)."
     )
 
 

@@ -142,6 +142,15 @@ def _of_rows(points, log_density) -> tuple[list, list] | None:
             f"There are points of {len(points)} rows and log densities of {len(log_density)}. Give "
             "one array of each for every row."
         )
+    if not ragged and np.shape(points) == np.shape(log_density):
+        n_rows, n_points = np.shape(points)
+        # So few draws of a row are none: they are the coordinates of an event.
+        if n_points < min(8, n_rows):
+            raise ValueError(
+                f"The log density has the shape of the points, {(n_rows, n_points)}, which is that "
+                f"of {n_rows} rows of {n_points} draws each. Give one value for each event, "
+                "log_density.sum(axis=-1), or more draws of a row."
+            )
     return [np.asarray(p) for p in points], [np.asarray(q, dtype=float) for q in log_density]
 
 

@@ -1,5 +1,7 @@
 """What `EBM` takes data for without a reference: closed forms, and words where it refuses."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
@@ -125,6 +127,19 @@ def test_sound_integrals_are_left_alone(energy, rng):
     check_convergence(noun, params, events_of(noun, params, data, "real"), rows)
     far = np.linspace(-1e4, 1e4, 2001)
     assert moving_wall(noun.of_points((), "float64", params).at(far), rows) is None
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_an_energy_of_a_circle_has_its_period(given, rng):
+    """Hours with cos(x) of radians; as cos(2πx/24) they are taken."""
+    hours, day = 12 + rng.vonmises(0, 2, 60) * 12 / np.pi, ebm.space.circle(0, 24)
+    options = {"reference": ebm.reference.rule(day, 64)} if given else {}
+    of = lambda factor: lambda x, m, k: -k * pt.cos(factor * (x - m))
+    for factor, refused in ((1.0, True), (np.pi / 12, False)):
+        words = pytest.raises(ValueError, match=r"a period later.*2π x / period")
+        with pm.Model(), words if refused else nullcontext():
+            m, k = pm.Uniform("m", 0, 24), pm.HalfNormal("k", 2)
+            ebm.EBM("x", m, k, energy=of(factor), support=day, observed=hours, **options)
 
 
 def test_a_term_on_the_level_makes_differences_proper(rng):

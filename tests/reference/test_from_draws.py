@@ -54,3 +54,10 @@ def test_a_density_of_ragged_draws(rng):
     same = ref.from_draws(draws, [law.logpdf(y) for y in draws])
     assert q.n_rows == 3
     np.testing.assert_array_equal(q.log_weights, same.log_weights)
+
+
+def test_a_density_of_each_coordinate_is_none_of_events(rng):
+    events, law = rng.normal(size=(1000, 2)), stats.norm(0, 1)
+    with pytest.raises(ValueError, match=r"1000 rows of 2 draws.* log_density.sum\(axis=-1\)"):
+        ref.from_draws(events, law.logpdf(events))
+    assert ref.from_draws(events, law.logpdf(events).sum(axis=-1)).event_shape == (2,)
