@@ -43,6 +43,7 @@ def check(
     - the hull of the points' statistics (`check_hull`);
     - the posterior mode and draws of the normal approximation around it: energies as at the
       start, then `compute_reference_stats` and `report`, as if these were draws of a posterior.
+      Discrete parameters stay at their start.
 
     The first of these that fails ends the search. The last reason says where it looked.
 
@@ -70,7 +71,7 @@ def check(
     Raises
     ------
     ValueError
-        A model without an estimated normaliser.
+        A model without an estimated normaliser or without free parameters; `draws` below 1.
 
     Examples
     --------
@@ -82,7 +83,14 @@ def check(
     >>> ebm.check(model).status
     'ok'
     """
+    if not draws >= 1:
+        raise ValueError(f"draws is {draws}. Give at least one.")
     normalisers = Normalisers(model).required()
+    if not normalisers.parameters:
+        raise ValueError(
+            "The model has no free parameter, so that there is no posterior to check. Ask "
+            "log_partition_at for log Z with its error."
+        )
     faults, model = EnergyFaults(normalisers), normalisers.model
     start = model.initial_point()
     own_start = normalisers.own_scale(start)
@@ -131,6 +139,8 @@ def check(
     record = record_of(_as_posterior(points), normalisers, checks=checks, progressbar=progressbar)
     verdict = judged(record, checks, limits)
     looked = [f"Looked at {at_start}, {at_mode} and {draws} draws around it."]
+    if not model.continuous_value_vars:
+        looked = [f"Looked at {at_start} alone: no parameter is continuous."]
     if around.found and around.gained > 0.1:
         looked.append(
             f"A first search for the mode stopped {number(around.gained)} nats below it, at the "
@@ -172,7 +182,11 @@ class _NormalApproximation:
         # Nats within which a search has found the mode.
         near = 0.01
         self._start = start
+        self._mode, self._hessian = np.empty(0), np.empty((0, 0))
+        self.mode, self.known, self.found, self.gained = start, True, True, 0.0
         values = {v.name: start[v.name] for v in model.continuous_value_vars}
+        if not values:
+            return
         flat = DictToArrayBijection.map(values)
         self._info = flat.point_map_info
         function = model.logp_dlogp_function(ravel_inputs=True)
@@ -215,6 +229,8 @@ class _NormalApproximation:
         return [self._point(row) for row in u]
 
     def _point(self, u: NDArray) -> dict:
+        if not u.size:
+            return self._start
         return {**self._start, **DictToArrayBijection.rmap(RaveledVars(u, self._info))}
 
 

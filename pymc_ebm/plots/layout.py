@@ -17,6 +17,7 @@ __all__ = [
     "group",
     "label_panels",
     "named_element",
+    "names_among",
     "panels",
     "posterior_of",
     "scalar_draws",
@@ -77,6 +78,14 @@ def figure_defaults(pc_kwargs: dict[str, Any], **figure_kwargs: Any) -> tuple[An
     figure_kwargs |= pc_kwargs.get("figure_kwargs", {})
     bknd = import_module(f"arviz_plots.backend.{backend}")
     return bknd, {**pc_kwargs, "backend": backend, "figure_kwargs": figure_kwargs}
+
+
+def names_among(given: str | Sequence[str] | None, known: Sequence[str], without: str) -> list[str]:
+    """Names as a list, all by default; ValueError for one that is not known."""
+    names = [given] if isinstance(given, str) else list(known if given is None else given)
+    if unknown := [name for name in names if name not in known]:
+        raise ValueError(f"{without} {', '.join(unknown)}. There is {', '.join(known)}.")
+    return names
 
 
 def group(idata: xr.DataTree, name: str, remedy: str) -> xr.Dataset:

@@ -32,7 +32,7 @@ def plot_log_partition(
     point: Mapping[str, ArrayLike] | None = None,
     coords: Mapping[str, Any] | None = None,
     exact: Callable[[NDArray], ArrayLike] | None = None,
-    ebm: Sequence[str] | None = None,
+    ebm: str | Sequence[str] | None = None,
     model=None,
     **pc_kwargs: Any,
 ) -> PlotCollection:
@@ -67,7 +67,7 @@ def plot_log_partition(
     exact : callable, optional
         Exact log Z in nats of ``(T,)`` values. Where the reference knows log Z up to a constant,
         as `Reference.level` says, so does log Ẑ, and only the lower panels compare.
-    ebm : sequence of str, optional
+    ebm : str or sequence of str, optional
         Normalisers to show, by their names in ``reference_stats``. All by default.
     model : pm.Model, optional
         The model of the context by default.
@@ -114,6 +114,11 @@ def plot_log_partition(
     posterior = posterior_of(idata)
     var_name, coords = named_element(var_name, coords, posterior)
     name = _one(normalisers.parameters, var_name)
+    if name not in posterior and normalisers.valued[name].ndim:
+        raise ValueError(
+            f"{name} is an array, and without draws nothing is known of its other elements. Pass "
+            "what pm.sample returned."
+        )
     default, start, element = _along(posterior, name, (point or {}).get(name), coords)
     if values is None and default is None:
         raise ValueError(

@@ -13,6 +13,7 @@ from pymc_ebm.plots.layout import (
     group,
     label_panels,
     named_element,
+    names_among,
     panels,
     posterior_of,
     scalar_draws,
@@ -27,7 +28,7 @@ def plot_reference_ess(
     var_name: str | None = None,
     *,
     coords: Mapping[str, Any] | None = None,
-    ebm: Sequence[str] | None = None,
+    ebm: str | Sequence[str] | None = None,
     **pc_kwargs: Any,
 ) -> PlotCollection:
     r"""Plot the effective number of points and k-hat of each reference, by posterior draw.
@@ -47,7 +48,7 @@ def plot_reference_ess(
         the draw.
     coords : dict, optional
         Which element of a parameter that is an array, as ``{dimension: label}``.
-    ebm : sequence of str, optional
+    ebm : str or sequence of str, optional
         Normalisers to show. All by default.
     **pc_kwargs
         Passed to ``arviz_plots.PlotCollection.grid``.
@@ -61,7 +62,7 @@ def plot_reference_ess(
     Raises
     ------
     ValueError
-        If `idata` has no reference statistics, or no such parameter.
+        If `idata` has no reference statistics, or no such parameter or normaliser.
 
     References
     ----------
@@ -85,7 +86,7 @@ def plot_reference_ess(
     points = {n: r["n_points"] for n, r in json.loads(stats.attrs["references"]).items()}
     stats = stats[["ess", "pareto_k"]]
     if ebm is not None:
-        stats = stats.sel(ebm=list(ebm))
+        stats = stats.sel(ebm=names_among(ebm, list(points), "The statistics have no normaliser"))
     var_name, coords = named_element(var_name, coords, posterior_of(idata))
     x = _horizontal(idata, stats, var_name, coords)
     # −inf is the k-hat of an exact reference, or of weights that are all equal.

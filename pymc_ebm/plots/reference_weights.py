@@ -23,7 +23,7 @@ def plot_reference_weights(
     *,
     draw: tuple[int, int] | None = None,
     point: Mapping[str, ArrayLike] | None = None,
-    ebm: Sequence[str] | None = None,
+    ebm: str | Sequence[str] | None = None,
     model=None,
     **pc_kwargs: Any,
 ) -> PlotCollection:
@@ -45,7 +45,7 @@ def plot_reference_weights(
         Chain and draw, by their labels, at which the parameters are instead.
     point : dict, optional
         Values of parameters, before anything in `idata`.
-    ebm : sequence of str, optional
+    ebm : str or sequence of str, optional
         Normalisers to show, by their names in ``reference_stats``. All by default.
     model : pm.Model, optional
         The model of the context by default.

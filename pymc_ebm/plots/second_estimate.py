@@ -11,7 +11,7 @@ from arviz_plots import PlotCollection, visuals
 from arviz_plots.plots.utils import set_wrap_layout
 
 from pymc_ebm.diagnostics.words.element_name import element_name
-from pymc_ebm.plots.layout import figure_defaults, group
+from pymc_ebm.plots.layout import figure_defaults, group, names_among
 
 __all__ = ["plot_second_estimate"]
 
@@ -19,7 +19,7 @@ _BY = ["first estimate", "second estimate"]
 
 
 def plot_second_estimate(
-    idata: xr.DataTree, *, var_names: Sequence[str] | None = None, **pc_kwargs: Any
+    idata: xr.DataTree, *, var_names: str | Sequence[str] | None = None, **pc_kwargs: Any
 ) -> PlotCollection:
     r"""Plot the marginals of a posterior with both estimates of its normalisers.
 
@@ -34,7 +34,7 @@ def plot_second_estimate(
     ----------
     idata : xr.DataTree
         After `compute_reference_stats`.
-    var_names : sequence of str, optional
+    var_names : str or sequence of str, optional
         Parameters to show. All by default.
     **pc_kwargs
         Passed to ``arviz_plots.PlotCollection.wrap``.
@@ -70,13 +70,8 @@ def plot_second_estimate(
             f"There is no second estimate. {found.get('why', '')} Run compute_reference_stats with "
             "more second_estimate_seconds.".replace("  ", " ")
         )
-    names = list(found["shifts"]) if var_names is None else list(var_names)
-    unknown = [name for name in names if name not in found["shifts"]]
-    if unknown:
-        raise ValueError(
-            f"The second estimate says nothing of {', '.join(unknown)}. It has "
-            f"{', '.join(found['shifts'])}."
-        )
+    known = list(found["shifts"])
+    names = names_among(var_names, known, "The second estimate says nothing of")
     posterior = group(idata, "posterior", "Pass what pm.sample returned.")
     both = {}
     for name in names:

@@ -249,3 +249,29 @@ def test_a_regression_is_ok_by_itself(rng):
         b = pm.Normal("b", 0, 5, shape=2)
         ebm.EBM("x", pt.exp(b[0] + b[1] * z), energy=gaussian, observed=rng.normal(size=1000))
     assert ebm.check(model, draws=20).status == "ok"
+
+
+def test_a_model_without_continuous_parameters_is_looked_at_at_its_start(rng):
+    """Widths of 1, 2 or 3: quadrature is right at each, and four nodes at none."""
+    data = rng.normal(0, 2, 50)
+    for reference, ok in (
+        (ebm.reference.quadrature(-np.inf, np.inf, 200), True),
+        (normal(0, 0.1, 200), False),
+    ):
+        with pm.Model() as model, warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            k = pm.Categorical("k", [0.3, 0.4, 0.3], initval=1)
+            ebm.EBM("x", 1.0 + k, energy=gaussian, reference=reference, observed=data)
+        verdict = ebm.check(model)
+        assert (verdict.status == "ok") == ok
+    assert verdict.reasons[-1] == "Looked at the start (k = 1) alone: no parameter is continuous."
+
+
+def test_nothing_to_look_at_is_refused_in_words(rng):
+    model = model_of(rng.normal(0, 2, 50), normal(0, 4, 200))
+    with pytest.raises(ValueError, match=r"no free parameter.*log_partition_at"):
+        ebm.check(pm.do(model, {"sigma": 2.0}))
+    with pytest.raises(ValueError, match="draws is 0"):
+        ebm.check(model, draws=0)
+    with pytest.raises(ValueError, match="draws is 0"):
+        ebm.compute_reference_stats(None, model=model, draws=0)

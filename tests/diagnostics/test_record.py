@@ -74,8 +74,8 @@ def test_a_model_of_other_data_is_refused(paper):
 
 
 def test_an_ok_of_some_normalisers_says_so(paper):
-    """The other one has points of two thirds of the model's width."""
-    good, bad = quadrature(-np.inf, np.inf, 200), paper.normal_reference(0, 1.2, 500)
+    """The other one has a hundred points."""
+    good, bad = quadrature(-np.inf, np.inf, 200), paper.normal_reference(draws=100)
     with pm.Model() as model:
         sigma = pm.HalfNormal("sigma", 5, initval=1.8)
         for name, reference in (("x", good), ("x2", bad)):
@@ -89,3 +89,11 @@ def test_an_ok_of_some_normalisers_says_so(paper):
     for unknown in (["x", "typo"], "typo", []):
         with pytest.raises(ValueError, match=r"no estimated normaliser in .* some in x, x2"):
             paper.computed(model, var_names=unknown)
+
+
+def test_limits_are_limits_and_a_time_may_be_text(paper):
+    draws = paper.exact_draws(40)
+    draws["posterior"].attrs["sampling_time"] = "12 s"
+    computed = paper.computed(paper.gaussian(quadrature(-np.inf, np.inf, 200)), draws)
+    with pytest.raises(TypeError, match=r"limits is a dict\. Give diagnostics.Limits\("):
+        report(computed, limits={"rhat": 1.1})

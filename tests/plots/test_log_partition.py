@@ -99,6 +99,8 @@ def test_one_element_of_an_array_goes_and_the_others_stay(gaussian):
         {"posterior": {"sigma": draws}}, coords=coords, dims={"sigma": ["component"]}
     )
     values = np.array([2.0, 3.0])
+    with pytest.raises(ValueError, match=r"sigma is an array.*Pass what pm.sample returned"):
+        plot_log_partition(None, "sigma", values=values, model=model)
     pc = plot_log_partition(
         idata, "sigma", coords={"component": "long"}, values=values, model=model,
         point={"sigma": [1.5, 9.0]},

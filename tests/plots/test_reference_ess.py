@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from pymc_ebm.plots import plot_reference_ess
+from pymc_ebm.plots import (
+    plot_log_partition,
+    plot_reference_ess,
+    plot_reference_weights,
+    plot_second_estimate,
+)
 
 
 def marks(pc, visual, variable, **sel):
@@ -47,3 +52,18 @@ def test_errors_name_the_remedy(make, gaussian):
         plot_reference_ess(make.posterior(10))
     with pytest.raises(ValueError, match="It has sigma"):
         plot_reference_ess(gaussian[1], "mu")
+    with pytest.raises(ValueError, match=r"no normaliser xx\. There is x\."):
+        plot_reference_ess(gaussian[1], ebm="xx")
+
+
+def test_a_name_is_taken_whole(gaussian):
+    """As a list of one, and not by its letters."""
+    model, idata, _ = gaussian
+    assert "x" in plot_reference_ess(idata, ebm="x").viz["draws"]["ess"].coords["ebm"]
+    with model:
+        for plot in (plot_log_partition, plot_reference_weights):
+            with pytest.raises(ValueError, match="no normaliser xx"):
+                plot(idata, ebm="xx")
+    with pytest.raises(ValueError, match="says nothing of sgm"):
+        plot_second_estimate(idata, var_names="sgm")
+    assert plot_second_estimate(idata, var_names="sigma") is not None
