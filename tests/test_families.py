@@ -98,7 +98,7 @@ def test_posterior_stats_and_predictions_of_a_formula(rng):
 
 @pytest.mark.filterwarnings("ignore:For backward compatibility, 'str' dtypes")
 def test_a_family_makes_a_reference_for_each_data(rng):
-    """log Z of exp(−|x|/b) is log 2b: at b = 100 the reference of unit data gave −0.45 for 5.298."""
+    """log Z of exp(−|x|/b) is log 2b: at b = 100 that of unit data gave −0.45 for 5.298."""
     laplace = ebm.families.family("laplace", lambda x, mu, b: abs(x - mu) / b, ["mu", "b"])
     prior = bambi.Prior("HalfNormal", sigma=100)
     laplace.set_default_priors({"b": prior})
