@@ -178,7 +178,7 @@ class MovingSupport:
             A reference without the bounds that move, or whose points follow θ.
         """
         if reference.support == self.space:
-            return reference
+            return reference if reference.edge is None else _without_edge(reference)
         size = int(np.prod(self.event_shape))
         lower, upper = reference.support.bounds_of(size)
         given = np.isfinite(lower).all(), np.isfinite(upper).all()
@@ -199,14 +199,21 @@ class MovingSupport:
         else:
             points = (reference.points - low) / (high - low)
             log_volume = np.log(high - low).sum()
+        coarse = reference.coarse_log_weights
         return replace(
-            reference,
+            _without_edge(reference),
             points=points,
             log_weights=reference.log_weights - log_volume,
+            coarse_log_weights=None if coarse is None else coarse - log_volume,
             support=self.space,
             proposal=None,
             remake=None,
         )
+
+
+def _without_edge(reference: Reference) -> Reference:
+    """With the ends of a rule as walls of v, beyond which there is nothing."""
+    return replace(reference, edge=None, complete=True)
 
 
 def varies(variable: Variable) -> bool:

@@ -235,3 +235,28 @@ def test_limits_as_data_that_are_set_anew(survey):
             pm.set_data({"limits": low, "seen": seen[: len(low)]})
         truth = stats.truncnorm(low - 0.3, np.inf, loc=0.3).logpdf(seen[: len(low)])
         np.testing.assert_allclose(function({"mu": 0.3})[0], truth, atol=RESOLVED)
+
+
+@pytest.mark.usefixtures("interpreted")
+@pytest.mark.parametrize("ends", [(2.0, 50.0), (0.0, 1.0)], ids=["of x", "of v"])
+def test_a_quadrature_resolves_a_support_that_moves(ends, rng):
+    """Half of the nodes were said to change N log Ẑ by N log 48: the volume was taken off once."""
+    x = 2 * rng.random(60) ** (-1 / 2.0)  # a power law of exponent 3 above 2
+    x = x[x < 50]
+    with pm.Model() as model:
+        a = pm.Uniform("a", 1.5, 6)
+        low = pm.Uniform("low", 1, x.min())
+        support = lambda a, low: (low, 50)
+        energy = lambda x, a, low: a * pt.log(x)
+        q = ebm.reference.quadrature(*ends, 400)
+        ebm.EBM("x", a, low, energy=energy, support=support, reference=q, observed=x)
+    point = {"a": 3.0, "low": 1.9}
+    [at] = ebm.diagnostics.normalisers.normalisers.Normalisers(model).at(point).values()
+    truth = np.log((1.9**-2 - 50.0**-2) / 2)
+    np.testing.assert_allclose(at.log_partition()[0], truth, atol=1e-9)
+    reference = model["x"].owner.op.spec.reference
+    assert reference.complete and reference.edge is None
+    # Of both rules the weights add up to the length of v, which is 1.
+    for weights in (reference.log_weights, reference.coarse_log_weights):
+        np.testing.assert_allclose(np.exp(weights).sum(), 1.0, rtol=1e-9)
+    assert np.isneginf(reference.coarse_log_weights).sum() == 200
