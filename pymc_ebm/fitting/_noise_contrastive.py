@@ -70,6 +70,16 @@ def noise_contrastive(
     contests, loss, data_scores, noise_scores = problem.once(
         "noise_contrastive", lambda: _compile(problem)
     )
+    own = list(problem.references)
+    try:
+        return _solve(problem, contests, loss, data_scores, noise_scores, start, advance)
+    finally:
+        # The model still has its own references, and the problem may be solved again.
+        for contest in contests:
+            problem.set_reference(contest.index, own[contest.index])
+
+
+def _solve(problem, contests, loss, data_scores, noise_scores, start, advance) -> Solution:
     at_start = [contest.set_data(start) for contest in contests]
     minimum = minimise(loss, np.concatenate([start, at_start]), advance)
     bread = inverse(minimum.hessian)

@@ -181,8 +181,8 @@ def _point_estimate(problem, method, solution) -> PointEstimate:
     mcse = problem.standard_errors(solution.u, solution.monte_carlo)
     reason = solution.reason
     if solution.recession is not None:
-        at, estimate = estimate, solution.recession.limits(problem.constrained, solution.u)
-        moved = {n: ~np.isclose(v, at[n], rtol=1e-6, atol=1e-12) for n, v in estimate.items()}
+        estimate = solution.recession.limits(problem.constrained, solution.u)
+        moved = _moved(problem, [*solution.path, solution.u][0], solution.recession.direction)
         se = {n: np.where(moved[n], np.inf, v) for n, v in se.items()}
         reason = _without_maximum(estimate, moved, solution.recession)
     steps = [problem.constrained(u) for u in solution.path]
@@ -208,6 +208,13 @@ def _point_estimate(problem, method, solution) -> PointEstimate:
             name: np.asarray(labels) for name, labels in model.coords.items() if labels is not None
         },
     )
+
+
+def _moved(problem, u, direction) -> dict[str, np.ndarray]:
+    """Which parameters change along a direction, by their slopes at u, where none is at its end."""
+    along = problem.standard_errors(u, np.outer(direction, direction))
+    of_parts = problem.standard_errors(u, np.diag(direction**2))
+    return {name: slope > 1e-6 * of_parts[name] for name, slope in along.items()}
 
 
 def _without_maximum(estimate, moved, recession) -> str:

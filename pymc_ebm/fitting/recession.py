@@ -48,7 +48,7 @@ class Recession(NamedTuple):
         found = {}
         for name, end in far.items():
             grows = np.abs(end) > 1.3 * np.maximum(np.abs(half[name]), np.abs(here[name]))
-            limit = np.where(grows | ~np.isfinite(end), np.sign(end) * np.inf, end)
+            limit = np.where(grows | np.isinf(end), np.copysign(np.inf, end), end)
             found[name] = np.asarray(limit)
         return found
 

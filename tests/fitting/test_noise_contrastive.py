@@ -70,3 +70,19 @@ def test_noise_shared_by_two_variables_is_one_noise(rng):
     one, two = fits
     np.testing.assert_allclose(two.mcse["sigma"], one.mcse["sigma"], rtol=1e-6)
     np.testing.assert_allclose(two.se["sigma"], one.se["sigma"] / np.sqrt(2), rtol=1e-6)
+
+
+def test_the_problem_keeps_its_references(rng):
+    """Draws take the place of a rule for noise; the rule is exact again afterwards."""
+    data = rng.normal(0, 2, 60)
+    with pm.Model() as model:
+        ebm.EBM("x", 0.0, pm.HalfFlat("sigma"), energy=gaussian, observed=data)
+    problem = ebm.fitting.Problem(model)
+    [own], before = problem.references, solve(problem)
+    assert own.level == "exact"
+    for _ in range(2):
+        noisy = solve(problem, "noise_contrastive")
+        assert noisy.mcse["sigma"] > 0 and problem.references == [own]
+    after = solve(problem)
+    assert before.mcse["sigma"] == after.mcse["sigma"] == 0
+    np.testing.assert_allclose(after.estimate["sigma"], np.sqrt(np.mean(data**2)), rtol=1e-5)

@@ -109,3 +109,19 @@ def test_noise_contrastive_of_bits_that_are_all_alike(data, limit):
         assert fit.estimate["x_log_partition"] == np.inf
     else:
         np.testing.assert_allclose(fit.estimate["x_log_partition"], 0.0, atol=0.01)
+
+
+def test_a_parameter_that_is_at_its_end_is_named(rng):
+    """Score matching of tails heavier than normal: no x⁴, and a = N / Σ x²."""
+    y = rng.laplace(size=300)
+    q = ebm.reference.independent(pm.Normal.dist(0, 4), 512, random_seed=1)
+    with pm.Model():
+        a, w = pm.HalfFlat("a"), pm.HalfFlat("w", initval=1e-13)
+        pm.Deterministic("both", a + w)
+        energy = lambda x, a, w: a * x**2 / 2 + w * x**4
+        ebm.EBM("y", a, w, energy=energy, reference=q, observed=y)
+        fit = ebm.find_MLE("score_matching", progressbar=False)
+    assert not fit.converged and fit.estimate["w"] == 0.0 and fit.se["w"] == np.inf
+    assert "as w → 0 and both → 0.4" in fit.reason
+    np.testing.assert_allclose(fit.estimate["a"], 1 / np.mean(y**2), rtol=1e-6)
+    assert 0 < fit.se["a"] < 0.2
