@@ -17,6 +17,7 @@ from pymc_ebm.fitting.sandwich import sandwich
 from pymc_ebm.fitting.solution import Solution
 from pymc_ebm.sampling._gibbs import gibbs
 from pymc_ebm.space.sites import Sites
+from pymc_ebm.space.whole_numbers import WholeNumbers
 
 __all__ = ["pseudolikelihood"]
 
@@ -61,7 +62,8 @@ def pseudolikelihood(
     Raises
     ------
     ValueError
-        A model that is not all EBMs; continuous data; a space in which one site alone cannot
+        A model that is not all EBMs; continuous data; single counts of which the points are draws;
+        a space in which one site alone cannot
         change, as of permutations, or of states that are not all combinations of their sites'
         values; a value that the reference never takes at its site.
     MemoryError
@@ -173,6 +175,14 @@ class _Neighbours:
 
 def _sites_of(ebm: ObservedEBM) -> Sites:
     """Values of each site, all combinations of which are in the space."""
+    reference = ebm.reference
+    if isinstance(reference.space, WholeNumbers) and not reference.event_shape:
+        # Draws have some of the values, and where these are missing no sum is the likelihood.
+        raise ValueError(
+            f"Pseudolikelihood of a number is its likelihood, a sum over all values, and the "
+            f"points of {ebm.name} are draws that have some of them. Use reference.enumeration, or "
+            'method="geyer".'
+        )
     try:
         return ebm.reference.space.sites(ebm.reference.points)
     except (TypeError, ValueError):

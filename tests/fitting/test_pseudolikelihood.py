@@ -132,3 +132,22 @@ def test_states_that_one_site_leads_out_of_are_refused(states, statistic, rng):
     # Four standard errors of 2000 observations of an exponential family.
     se = 1 / np.sqrt(2000 * (p @ weight**2 - (p @ weight) ** 2))
     np.testing.assert_allclose(fit.estimate["b"], theta, atol=4 * se)
+
+
+def test_draws_of_counts_are_no_sum_over_all(rng):
+    """Few draws of a wide law leave numbers out, so that the rate of a Poisson law was too high."""
+    data = rng.poisson(4, 100)
+    energy = lambda x, rate: pt.gammaln(x + 1.0) - x * pt.log(rate)
+    for name, reference in (
+        ("draws", ebm.reference.independent(pm.DiscreteUniform.dist(0, 60), 40, random_seed=1)),
+        ("all", ebm.reference.enumeration(range(60))),
+    ):
+        with pm.Model():
+            rate = pm.HalfFlat("rate", initval=3.0)
+            ebm.EBM("k", rate, energy=energy, reference=reference, observed=data)
+            if name == "draws":
+                with pytest.raises(ValueError, match=r"points of k are draws.*enumeration"):
+                    ebm.find_MLE("pseudolikelihood", progressbar=False)
+            else:
+                fits = ebm.find_MLE("pseudolikelihood", progressbar=False).estimate
+    np.testing.assert_allclose(fits["rate"], data.mean(), rtol=1e-4)
