@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import numpy as np
+import pytensor.tensor as pt
 import pytest
 from scipy.special import gammaln
 
@@ -127,3 +128,14 @@ def test_data_beyond_the_points_belong_to_the_space():
     given = ebm.reference.from_draws(np.tile(states, (10, 1)), np.zeros(40))
     found = answer(given, data=np.array([[0, 1], [1, 3], [2, 0]]))
     np.testing.assert_allclose(found.log_z, 2 * RATES, atol=1e-9)
+
+
+def test_data_beyond_all_states_of_chains_belong_to_the_space(rng):
+    """Chains of 0 to 2, and data of 1, 2, 3, 5 and 1, 2, 3, 4: the values of both, site by site."""
+    energy = lambda x, rate: (pt.gammaln(x + 1.0) - x * pt.log(rate)).sum(-1)
+    chains = [rng.integers(0, 3, size=(2, 100, 2)) for _ in range(2)]
+    found = answer(ebm.reference.pooled(energy, [(2.0,), (4.0,)], draws=chains))
+    values = [0, 1, 2, 3, 5], [0, 1, 2, 3, 4]
+    sums = [[np.exp(v * np.log(rate) - gammaln(np.add(v, 1))).sum() for v in map(np.array, values)]
+            for rate in RATES]  # fmt: skip
+    np.testing.assert_allclose(found.log_z, np.log(sums).sum(axis=1))
