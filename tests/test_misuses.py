@@ -247,7 +247,7 @@ DATA = {
         ("'x'", "(30, 2)", "(3,)"),
     ),
     "positive numbers": Misuse(
-        lambda: model_of(observed=np.abs(X), reference=None), V, ("'x'", "20", "support=(0, inf)"),
+        lambda: model_of(observed=np.abs(X), reference=None), V, ("'x'", "20", "=(0, np.inf)"),
         lambda: model_of(observed=np.abs(X), reference=None, support=(0, np.inf)),
     ),
     "zeros and ones": Misuse(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import gammaln
 
 __all__ = ["constraint_of"]
 
@@ -11,10 +12,10 @@ __all__ = ["constraint_of"]
 def constraint_of(
     data: NDArray, *, chance: float = 1e-6, tolerance: float = 1e-6, fewest: int = 3
 ) -> str | None:
-    """Say in words what all of several events obey, None where they are free.
+    """Say in words what all events obey, None where they are free.
 
-    One event always has a constant norm and a constant sum, so a few are needed; whole numbers
-    agree by chance, so more are where they are small.
+    One event always has a constant norm and a constant sum, so a few are needed, and whole numbers
+    agree by chance, so more are where they are small. Of matrices one alone tells its symmetry.
 
     Parameters
     ----------
@@ -34,10 +35,11 @@ def constraint_of(
     'every event is an order of the numbers 0 to 2: permutations'
     """
     rows = data.reshape(len(data), -1).astype(float)
-    if rows.shape[1] < 2 or len(rows) < 2 or (rows == rows[0]).all():
+    if rows.size == 0 or rows.shape[1] < 2:
         return None
-    for look in (_order, _symmetry, _equation):
-        found = look(data, rows, chance, tolerance, fewest)
+    one = bool((rows == rows[0]).all())  # equal events say no more than one of them
+    for look in (_symmetry,) if one else (_order, _symmetry, _equation):
+        found = look(data[:1] if one else data, rows, chance, tolerance, fewest)
         if found:
             return f"every event {found}"
     return None
@@ -59,18 +61,27 @@ def _symmetry(data, rows, chance, tolerance, fewest) -> str | None:
     """Square matrices equal to their transpose."""
     if data.ndim != 3 or data.shape[1] != data.shape[2]:
         return None
-    if not np.allclose(data, data.swapaxes(1, 2), rtol=tolerance, atol=tolerance):
+    matrices, n = data.astype(float), data.shape[1]
+    if not np.allclose(matrices, matrices.swapaxes(1, 2), rtol=tolerance, atol=tolerance):
         return None
-    n = data.shape[1]
-    pairs = rows[:, np.tri(n, n, -1, dtype=bool).ravel()]
-    _, counts = np.unique(pairs, return_counts=True)
-    if (((counts / pairs.size) ** 2).sum()) ** (pairs.size) > chance:
-        return None
-    diagonal = np.diagonal(data, axis1=1, axis2=2)
+    diagonal = np.diagonal(matrices, axis1=1, axis2=2)
     constant = np.ptp(diagonal) <= tolerance
+    values, once = np.unique(matrices[:, np.tri(n, n, -1, dtype=bool)], return_counts=True)
+    both = 2 * once
+    if constant:
+        same = np.isclose(values, diagonal.flat[0], rtol=tolerance, atol=tolerance)
+        both = np.append(both + same * diagonal.size, 0 if same.any() else diagonal.size)
+    # Tables of pairs are common events, so that they need less than others to be told.
+    if _log_orders(once) - _log_orders(both) > np.log(100 * chance):
+        return None
     more = f" with {diagonal.flat[0]:g} on the diagonal" if constant else ""
     what = ": correlation matrices" if constant and np.isclose(diagonal.flat[0], 1) else ""
     return f"is a symmetric matrix{more}{what}"
+
+
+def _log_orders(counts) -> float:
+    """In how many orders so many of each value can stand."""
+    return float(gammaln(counts.sum() + 1) - gammaln(counts + 1).sum())
 
 
 def _equation(data, rows, chance, tolerance, fewest) -> str | None:

@@ -18,7 +18,14 @@ from pymc_ebm.space.sites import PAIRS, Sites
 from pymc_ebm.space.states import States
 from pymc_ebm.space.whole_numbers import WholeNumbers
 
-__all__ = ["SPACES", "check_inside", "space_of", "space_of_points"]
+__all__ = [
+    "SPACES",
+    "ask_of_whole_floats",
+    "check_inside",
+    "refuse_constrained",
+    "space_of",
+    "space_of_points",
+]
 
 # The first that data look like is theirs.
 SPACES: tuple[type[Space], ...] = (Sites, WholeNumbers, Support)
@@ -127,22 +134,32 @@ def _given(data: NDArray, support, stacklevel) -> Space:
 
 
 def _guess(data: NDArray, stacklevel) -> Space:
-    constraint = constraint_of(data)
-    if constraint:
-        raise ValueError(_words_for(constraint, data))
+    refuse_constrained(data)
     if data.ndim == 1 and data.dtype.kind in "iuf":
         _ask_which(data)
     space = next(s for kind in SPACES if (s := kind.looks_like(data)) is not None)
-    if data.dtype.kind == "f" and not isinstance(space, Sites):
-        _ask_of_counts(data)
-    if isinstance(space, Sites) and data.dtype.kind == "f":
-        _tell_of_states(space, stacklevel)
-    if not isinstance(space, Sites) and data.min() > 0:
-        raise ValueError(
-            f"All {data.size} data are positive (smallest {data.min():g}), and the normaliser "
-            'depends on the space. Give support=(0, inf) or support="real".'
-        )
+    if isinstance(space, Sites):
+        if data.dtype.kind == "f":
+            _tell_of_states(space, stacklevel)
+        return space
+    if data.dtype.kind == "f":
+        ask_of_whole_floats(data)
+    if space.discrete and data.min() == 0:
+        return space  # counts
+    _ask_of_bounds(data)
     return space
+
+
+def refuse_constrained(data: NDArray) -> None:
+    """Refuse events ``(N, *event)`` that obey more than a box asks of them.
+
+    Raises
+    ------
+    ValueError
+    """
+    constraint = constraint_of(data)
+    if constraint:
+        raise ValueError(_words_for(constraint, data))
 
 
 def _words_for(constraint: str, data: NDArray) -> str:
@@ -159,12 +176,12 @@ def _words_for(constraint: str, data: NDArray) -> str:
                 _, remedy = kind.fault(data[outside][0])
                 do = f'{remedy[:-1]} and say support="{name}"'
             return f"{told}{do}, or say support={free} if other values may come together."
-    # What can be listed can be summed.
-    states = ", list its states in reference=ebm.reference.enumeration(...)" if whole else ""
-    return (
-        f"{told}Describe an event by numbers that are free{states}, or say support={free} if "
-        "other values may come together."
-    )
+    do = "Describe an event by numbers that are free"
+    if "symmetric" in constraint and np.isin(data, (0, 1)).all():
+        do = "Give the dyads of networks, observed=ebm.energies.to_dyads(x)"
+    elif whole:  # what can be listed can be summed
+        do += ", list its states in reference=ebm.reference.enumeration(...)"
+    return f"{told}{do}, or say support={free} if other values may come together."
 
 
 def _ask_which(data: NDArray, few_floats: int = 4) -> None:
@@ -184,14 +201,66 @@ def _ask_which(data: NDArray, few_floats: int = 4) -> None:
             )
 
 
-def _ask_of_counts(data: NDArray, few: int = 9) -> None:
-    """Whole numbers of 0 and more, as files of counts give them as floats; a few are numbers."""
-    if data.size > few and data.min() >= 0 and (data == np.round(data)).all():
+def ask_of_whole_floats(data: NDArray, few: int = 9, few_values: int = 5) -> None:
+    """Refuse counts and states as files give them, as floats; a few are numbers.
+
+    Raises
+    ------
+    ValueError
+    """
+    if data.size <= few or not (data == np.round(data)).all():
+        return
+    low, high = f"{data.min():g}", f"{data.max():g}"
+    if data.min() >= 0:
+        words = "If they are counts, store them as integers, observed=data.astype(int); if "
+        words += 'they are rounded, say support="real" or support=(0, np.inf).'
+    elif len(np.unique(data)) <= few_values:
+        words = "If they are states, store them as integers, observed=data.astype(int), and say "
+        words += f'support=({low}, {high}); if they are rounded, say support="real".'
+    else:
+        return
+    raise ValueError(
+        f"All {data.size} data are whole numbers from {low} to {high}, stored as floats, and the "
+        f"normaliser is a sum or an integral. {words}"
+    )
+
+
+def _sign(x: NDArray, few: int = 4) -> int:
+    """1 or −1 where numbers are on one side of 0, which may be the end of their space."""
+    if x.min() > 0:
+        return 1
+    if x.size <= few or not x.any():
+        return 0
+    return 1 if x.min() >= 0 else -1 if x.max() <= 0 else 0
+
+
+def _ask_of_bounds(data: NDArray, chance: float = 1e-6) -> None:
+    """Where data, or some numbers of their events, are on one side of 0, that may be an end."""
+    sign = _sign(data)
+    if sign:
+        nearest = data.min() if sign > 0 else data.max()
+        side = "positive (smallest" if sign > 0 else "negative (largest"
+        offers = "(0, np.inf)" if sign > 0 else "(-np.inf, 0)"
+        if data.dtype.kind != "f":
+            offers = f"({data.min()}, {data.max()}) if there are no other values, support={offers}"
+        elif sign > 0 and data.max() <= 1:
+            offers = f"(0, 1), support={offers}"
         raise ValueError(
-            f"All {data.size} data are whole numbers from {data.min():g} to {data.max():g}, stored "
-            "as floats, and the normaliser is a sum or an integral. If they are counts, store them "
-            'as integers, observed=data.astype(int); if they are rounded, say support="real" or '
-            "support=(0, np.inf)."
+            f"All {data.size} data are {'' if nearest else '0 or '}{side} {nearest:g}), and the "
+            f'normaliser depends on the space. Give support={offers} or support="real".'
+        )
+    n, size = len(data), data[0].size
+    # Any of few free numbers has one sign by chance, and far from 0 an end there plays no part.
+    if data.ndim != 2 or 2.0 * size * 0.5**n > chance:
+        return
+    signs = [_sign(x) if np.abs(x).min() <= np.ptp(x) else 0 for x in data.T]
+    if any(signs):
+        low = ", ".join("0" if s > 0 else "-np.inf" for s in signs)
+        high = ", ".join("0" if s < 0 else "np.inf" for s in signs)
+        raise ValueError(
+            f"The numbers with index {np.flatnonzero(signs).tolist()} of all {n} events have one "
+            "sign each, and the normaliser depends on the space. Give "
+            f'support=([{low}], [{high}]) or support="real".'
         )
 
 

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from pymc_ebm.energies import to_dyads
 from pymc_ebm.space.constrained import constraint_of
 from pymc_ebm.space.guess import space_of
+from pymc_ebm.space.sites import Sites
 
 
 def directions(rng):
@@ -35,11 +37,26 @@ CONSTRAINED = {
         lambda rng: np.array([np.corrcoef(rng.normal(size=(3, 20))) for _ in range(9)]),
         "symmetric matrix with 1 on the diagonal: correlation",
     ),
+    "one network": (
+        lambda rng: np.array(
+            [[[0, 1, 0, 0, 1, 1], [1, 0, 0, 1, 0, 0], [0, 0, 0, 1, 0, 0],
+              [0, 1, 1, 0, 0, 0], [1, 0, 0, 0, 0, 1], [1, 0, 0, 0, 1, 0]]]
+        ),
+        "symmetric matrix with 0 on the diagonal",
+    ),
+    "one correlation matrix": (
+        lambda rng: np.corrcoef(rng.normal(size=(4, 20)))[None],
+        "symmetric matrix with 1 on the diagonal: correlation",
+    ),
+    "one covariance": (lambda rng: np.cov(rng.normal(size=(5, 20)))[None], "a symmetric matrix"),
     "adjacency": (networks, "symmetric matrix with 0 on the diagonal"),
     "one of four": (lambda rng: np.eye(4, dtype=int)[rng.integers(4, size=50)], "sum 1"),
     "multinomial": (lambda rng: rng.multinomial(20, [0.2, 0.3, 0.5], size=30), "sum 20"),
-}
+}  # fmt: skip
 FREE = {
+    "one lattice": lambda rng: rng.integers(0, 2, size=(1, 8, 8)),
+    "one small lattice": lambda rng: np.array([[[0, 1, 0], [1, 0, 0], [0, 0, 0]]]),
+    "an empty network": lambda rng: np.zeros((1, 6, 6), int),
     "one event": lambda rng: rng.normal(size=(1, 5)),
     "two events": lambda rng: rng.normal(size=(2, 3)),
     "vectors": lambda rng: rng.normal(size=(30, 3)),
@@ -76,3 +93,7 @@ def test_words_name_what_silences_them(rng):
         space_of(directions(rng))
     with pytest.raises(ValueError, match=r"or say support=\(0, 4\) if"):
         space_of(CONSTRAINED["orders from 0"][0](rng))
+    network = CONSTRAINED["one network"][0](rng)
+    with pytest.raises(ValueError, match=r"=ebm\.energies\.to_dyads\(x\), or say support=\(0, 1\)"):
+        space_of(network)
+    assert space_of(to_dyads(network)) == Sites.of([0, 1], (15,))

@@ -1,5 +1,7 @@
 """Which space is taken for data: states of two values, counts, real numbers, or a question."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -19,7 +21,7 @@ def test_floats_of_two_values_are_states(pair, rng):
     with pytest.warns(UserWarning, match="taken for states"):  # both ends and nothing between
         assert space_of(data, pair) == space
     assert space_of(data, "real") == Support(event_shape=(16, 16))
-    assert isinstance(space_of(data[:, :, :1] * 0.5, None), Support)  # other values are numbers
+    assert isinstance(space_of(data[:, :, :1] * 0.5 - 0.1, None), Support)  # others are numbers
 
 
 def test_one_value_alone_does_not_tell():
@@ -64,7 +66,61 @@ def test_counts_stored_as_floats_are_a_question(rng):
     assert space_of(counts, "real") == Support()
     assert space_of(counts, (0, np.inf)) == Support(0.0, np.inf)
     assert space_of(counts.astype(int)) == WholeNumbers(0, np.inf)
-    assert space_of(counts - 3) == Support() == space_of(np.append(counts, 0.5))
+    assert space_of(counts - 3) == Support() == space_of(np.append(counts - 3, 0.5))
+
+
+def test_states_stored_as_floats_are_a_question(rng):
+    spins = rng.choice([-1.0, 0.0, 1.0], size=(200, 3))
+    for data in (spins, spins[:, 0], 2 * spins[:, 0], rng.choice([-1.0, 1.0], size=90)):
+        with pytest.raises(
+            ValueError, match=r"stored as floats.*data\.astype\(int\), and say"
+        ) as e:
+            space_of(data)
+        bounds = data.min(), data.max()
+        assert "support=({:g}, {:g})".format(*bounds) in str(e.value)
+        assert isinstance(space_of(data.astype(int), bounds), Sites)
+        assert isinstance(space_of(data, "real"), Support)
+
+
+SIDED = {
+    "positive": (lambda r: r.gamma(2, 1, 60), r"60 data are positive.*=\(0, np.inf\) or .*real"),
+    "from 0 on": (lambda r: r.gamma(2, 1, 60).clip(1) - 1, r"are 0 or positive \(smallest 0\)"),
+    "shares": (lambda r: np.r_[0.0, r.beta(2, 2, 60), 1], r"support=\(0, 1\), support=\(0, np.inf"),
+    "mirrored": (lambda r: -r.gamma(2, 1, 60), r"are negative .*support=\(-np.inf, 0\) or"),
+    "up to 0": (lambda r: 1 - r.gamma(2, 1, 60).clip(1), r"are 0 or negative \(largest 0\)"),
+    "colours": (lambda r: r.integers(1, 4, (40, 3)), r"support=\(1, 3\) if there are no other"),
+    "losses": (lambda r: -r.poisson(3, 60), r"=\(-\d+, 0\) if .*support=\(-np.inf, 0\)"),
+    "a column": (
+        lambda r: np.c_[r.normal(size=100), r.exponential(2, 100), -r.exponential(2, 100)],
+        r"index \[1, 2\] of all 100 .*=\(\[-np.inf, 0, -np.inf\], \[np.inf, np.inf, 0\]\)",
+    ),
+}
+EITHER = {
+    "few zeros": lambda r: np.array([0.0, 0.3, 1.2]),
+    "few negative": lambda r: -np.arange(1.0, 4),
+    "nothing but zeros": lambda r: np.zeros((3, 2)),
+    "a column far from 0": lambda r: np.c_[r.normal(size=100), r.normal(170, 10, 100)],
+    "a column of few": lambda r: np.c_[np.linspace(-2, 2, 9), np.linspace(0, 3, 9)],
+    "a constant column": lambda r: np.c_[r.normal(size=100), np.ones(100)],
+}
+
+
+@pytest.mark.parametrize("name", SIDED)
+def test_data_on_one_side_of_zero_are_a_question(name, rng):
+    make, words = SIDED[name]
+    data = make(rng)
+    with pytest.raises(ValueError, match=words) as error:
+        space_of(data)
+    offered = re.findall(r"support=(\([^)]*\))", str(error.value))
+    for support in offered:
+        assert space_of(data, eval(support, {"np": np})).contains(data, data.ndim - 1).all()
+    assert space_of(data, "real").contains(data, data.ndim - 1).all()
+
+
+@pytest.mark.parametrize("name", EITHER)
+def test_a_side_that_chance_or_the_units_choose_is_none(name, rng):
+    data = EITHER[name](rng)
+    assert space_of(data) == Support(event_shape=data.shape[1:])
 
 
 def test_bounds_are_inside():
