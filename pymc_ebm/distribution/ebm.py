@@ -15,7 +15,13 @@ from pymc_ebm.distribution.default_reference import fit_reference
 from pymc_ebm.distribution.energy_rv import EnergyRV, Spec, importance_resampling
 from pymc_ebm.distribution.events import event_shape
 from pymc_ebm.distribution.integrals import misfit_of
-from pymc_ebm.distribution.missing import Missing, holes_of, missing_entries, without_holes
+from pymc_ebm.distribution.missing import (
+    Missing,
+    check_free,
+    holes_of,
+    missing_entries,
+    without_holes,
+)
 from pymc_ebm.distribution.moving_support import MovingSupport
 from pymc_ebm.distribution.named_errors import errors_of
 from pymc_ebm.distribution.observed import (
@@ -164,6 +170,9 @@ class EBM(Distribution):
                 moving, variables = found
                 energy, space = moving.energy, moving.space
                 of_v = data if data is None else moving.numbers(data, variables)
+            if data is not None and holes is not None:
+                known = space if reference is None else reference.space
+                check_free(data, holes, _event_shape(reference, energy, variables, data), known)
             if reference is None:
                 seen = None if moving is None or data is None else moving.seen(data)
                 reference = fit_reference(energy, variables, of_v, space, progressbar, seen)

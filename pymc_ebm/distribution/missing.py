@@ -32,12 +32,15 @@ from pymc_ebm.reference._panels import MOST_DIMENSIONS, panels
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.space.base import Space
 from pymc_ebm.space.box import Support
+from pymc_ebm.space.guess import refuse_constrained
+from pymc_ebm.space.named import normalise_support
 from pymc_ebm.space.sites import Sites
 
 __all__ = [
     "CODE",
     "Completions",
     "Missing",
+    "check_free",
     "holes_of",
     "is_constant",
     "missing_entries",
@@ -85,6 +88,28 @@ def is_constant(value: Variable, data: NDArray) -> bool:
         return False
     [values] = evaluate([value])
     return np.array_equal(values, data, equal_nan=data.dtype.kind == "f")
+
+
+def check_free(data: NDArray, holes: NDArray, event_shape: tuple[int, ...], support) -> None:
+    """Refuse holes where entries are bound to one another: in a space, or as whole events tell.
+
+    Parameters
+    ----------
+    data, holes : ndarray
+        ``(*batch, *event)``.
+    event_shape : tuple of int
+    support : optional
+        As users write it; None where data are to tell their space.
+
+    Raises
+    ------
+    NotImplementedError, ValueError
+    """
+    if support is not None:
+        _check_kind(normalise_support(support))
+        return
+    flat = data.reshape(-1, *event_shape)
+    refuse_constrained(flat[~holes.reshape(len(flat), -1).any(axis=1)])
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,15 +238,19 @@ def missing_entries(
 
 def _kind(space: Space, mask: NDArray) -> tuple:
     """What events must have in common so that their completions are of one space."""
+    _check_kind(space)
     if isinstance(space, Sites):
         values = (space.values[i, :n] for i, n in enumerate(space.n_values) if mask[i])
         return tuple(tuple(v.tolist()) for v in values)
-    if type(space) is Support:
-        return tuple(np.flatnonzero(mask).tolist())
-    raise NotImplementedError(
-        f"entries of events of {space} are missing, and they are bound to one another. Leave out "
-        "the events with holes."
-    )
+    return tuple(np.flatnonzero(mask).tolist())
+
+
+def _check_kind(space: Space) -> None:
+    if not isinstance(space, Sites) and type(space) is not Support:
+        raise NotImplementedError(
+            f"entries of events of {space} are missing, and they are bound to one another. Leave "
+            "out the events with holes."
+        )
 
 
 def _energy_of_holes(energy: Energy, event: tuple[int, ...], n_params: int) -> Energy:

@@ -34,9 +34,9 @@ def constraint_of(
     >>> constraint_of(np.array([[2, 0, 1], [0, 1, 2], [1, 0, 2], [0, 2, 1]]))
     'every event is an order of the numbers 0 to 2: permutations'
     """
-    rows = data.reshape(len(data), -1).astype(float)
-    if rows.size == 0 or rows.shape[1] < 2:
+    if data.size == 0 or data[0].size < 2:
         return None
+    rows = data.reshape(len(data), -1).astype(float)
     one = bool((rows == rows[0]).all())  # equal events say no more than one of them
     for look in (_symmetry,) if one else (_order, _symmetry, _equation):
         found = look(data[:1] if one else data, rows, chance, tolerance, fewest)

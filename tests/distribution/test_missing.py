@@ -11,6 +11,7 @@ from scipy import stats
 from scipy.special import logsumexp
 
 import pymc_ebm as ebm
+from pymc_ebm.space.guess import space_of
 
 DYADS = list(itertools.combinations(range(4), 2))
 TRIANGLES = [
@@ -145,6 +146,27 @@ def test_vectors_with_missing_coordinates(rng):
         cov = covariance[np.ix_(seen, seen)]
         truth = stats.multivariate_normal(mean[seen], cov).logpdf(x[k, seen]) if seen.any() else 0.0
         np.testing.assert_allclose(found[k], truth, atol=1e-5)
+
+
+def test_one_hole_does_not_hide_what_binds_the_others(rng):
+    directions = rng.normal(size=(60, 3))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    shares, tables = rng.dirichlet([2, 3, 4], 60), rng.integers(0, 2, size=(9, 4, 4)) * 1.0
+    tables = np.triu(tables, 1) + np.triu(tables, 1).swapaxes(1, 2)
+    for data, support, event_axes in (
+        (directions, "sphere", -1), (shares, "simplex", -1), (tables, None, (-2, -1)),
+    ):  # fmt: skip
+        data.flat[7] = np.nan
+        energy = lambda x, k, axes=event_axes: k * (x**2).sum(axes)
+        with pm.Model():
+            k = pm.HalfNormal("k")
+            words = f'support="{support}"' if support else "energies.to_dyads"
+            with pytest.raises(ValueError, match=f"Every event .*{words}"):
+                ebm.EBM("x", k, energy=energy, observed=data)
+            if support is not None:
+                with pytest.raises(NotImplementedError, match="Leave out the events with holes"):
+                    ebm.EBM("x", k, energy=energy, observed=data, support=support)
+                space_of(data[~np.isnan(data).any(axis=1)], support)  # as it says
 
 
 def test_what_is_refused():
