@@ -313,6 +313,17 @@ MODEL = {
     "bounds in the wrong order": Misuse(
         lambda: model_of(reference=None, support=(5, -5)), V, ("'x'", "5", "below"),
     ),
+    "a bound of None": Misuse(
+        lambda: model_of(observed=np.abs(X), reference=None, support=(0, None)), V,
+        ("'x'", "(0, None)", "np.inf"),
+        lambda: model_of(observed=np.abs(X), reference=None, support=(0, np.inf)),
+    ),
+    "bounds of another event": Misuse(
+        lambda: model_of(
+            lambda x, s: normal(x, s).sum(-1), X[:18].reshape(6, 3), reference=None,
+            support=([-99, -99], [99, 99]),
+        ), V, ("'x'", "(6, 3)", "(3,)"),
+    ),
     "outside of a model": Misuse(
         lambda: ebm.compute_reference_stats(idata_of(sigma=[1.0, 2.0])), T,
         ("no model", "with model:", "model="),

@@ -39,6 +39,8 @@ from pymc_ebm.energy.parameters import as_parameter, signature_of
 from pymc_ebm.partition._log_partition import log_weights_of, names_of
 from pymc_ebm.partition.checks import check_log_weights, check_reference
 from pymc_ebm.reference.base import Reference
+from pymc_ebm.space.box import Support
+from pymc_ebm.space.named import normalise_support
 
 __all__ = ["EBM"]
 
@@ -177,7 +179,7 @@ class EBM(Distribution):
                 seen = None if moving is None or data is None else moving.seen(data)
                 reference = fit_reference(energy, variables, of_v, space, progressbar, seen)
             else:
-                reference = _on_support(reference, support if moving is None else moving)
+                reference = _on_support(reference, support if moving is None else moving, data)
                 misfit = misfit_of(energy, variables, reference)
                 if misfit:
                     raise ValueError(misfit)
@@ -279,11 +281,15 @@ class EBM(Distribution):
         return op(*params, size=size, rng=rng, return_next_rng=True)[1]
 
 
-def _on_support(reference, support) -> Reference:
+def _on_support(reference, support, data=None) -> Reference:
     check_reference(reference)
-    if isinstance(support, MovingSupport):
-        return support.of_v(reference)
-    return reference if support is None else reference.restricted_to(support)
+    if support is None or isinstance(support, MovingSupport):
+        return reference if support is None else support.of_v(reference)
+    space, event = normalise_support(support), reference.event_shape
+    fits = data is not None and data.shape[data.ndim - len(event) :] == event
+    if fits and type(space) is not Support:
+        space = space.of_data(data.reshape(-1, *event))
+    return reference.restricted_to(space)
 
 
 def _event_shape(reference, energy, variables, data) -> tuple[int, ...]:

@@ -28,7 +28,7 @@ from pymc_ebm.energy.energy import Energy
 from pymc_ebm.energy.initial_values import initial_values
 from pymc_ebm.energy.split import RUN_ONCE, evaluate
 from pymc_ebm.reference.base import Reference
-from pymc_ebm.space.box import Support
+from pymc_ebm.space.box import Support, fits
 
 __all__ = ["MovingSupport", "varies"]
 
@@ -153,7 +153,19 @@ class MovingSupport:
         """What v the data have where a model starts, ``(*batch, *event)``; None without a start.
 
         Bounds that exclude data there are moved to them.
+
+        Raises
+        ------
+        ValueError
+            Whole numbers, and bounds of neither an event nor each observation.
         """
+        if data.dtype.kind in "iub":
+            raise ValueError(
+                "bounds of each observation, or that move, are of real numbers, and the data are "
+                f"of dtype {data.dtype}. List all states, reference=ebm.reference.enumeration("
+                "range(most + 1), complete=True), and make the bound a parameter n of the energy, "
+                "lambda x, theta, n: pt.switch(x > n, np.inf, ...)."
+            )
         values = initial_values(params)
         if values is None:
             return None
@@ -161,6 +173,12 @@ class MovingSupport:
         found = iter(evaluate(ends))
         lower = -np.inf if self.lower is None else next(found)
         upper = np.inf if self.upper is None else next(found)
+        for bound in (lower, upper):
+            if not fits(np.shape(bound), data.shape):
+                raise ValueError(
+                    f"the bounds have shape {np.shape(bound)}, and the data {data.shape}. Give "
+                    f"bounds of an event, of shape {self.event_shape}, or one for each observation."
+                )
         rank = len(self.event_shape)
         first = data if np.ndim(lower) > rank else data.min(axis=tuple(range(data.ndim - rank)))
         last = data if np.ndim(upper) > rank else data.max(axis=tuple(range(data.ndim - rank)))

@@ -256,12 +256,13 @@ class RowsReference(Reference):
         support = self.support.intersection(normalise_support(support))
         if support == self.support:
             return self
-        inside = support.contains(self.points, len(self.event_shape))
+        own = self.support.written_in(support, self.points)
+        inside = support.contains(own, len(self.event_shape))
         # A point that nothing can be at, at a place inside.
         points = np.where(
             inside.reshape(-1, *[1] * len(self.event_shape)),
-            self.points,
-            self.points[int(np.argmax(inside))],
+            own,
+            own[int(np.argmax(inside))],
         )
         weights = np.where(inside, self.log_weights, -np.inf)
         return replace(self, points=points, log_weights=weights, support=support)

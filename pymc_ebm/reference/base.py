@@ -118,7 +118,10 @@ class Reference(PointWeights, Influences, Words):
         keep("points", _frozen(self.points))
         keep("log_weights", _frozen(self.log_weights, np.float64))
         keep("groups", _frozen(self.groups, np.int64))
-        keep("support", normalise_support(self.support))
+        support = normalise_support(self.support)
+        if self.transport is None and self.points.ndim and type(support) is not Support:
+            support = support.of_data(self.points)
+        keep("support", support)
         if self.edge is not None:
             keep("edge", _frozen(self.edge, np.bool_))
         if self.coarse_log_weights is not None:
@@ -261,6 +264,9 @@ class Reference(PointWeights, Influences, Words):
         support = self.support.intersection(normalise_support(support))
         if support == self.support:
             return self
+        points = self.support.written_in(support, self.points)
+        if points is not self.points:
+            return replace(self, points=points, support=support, proposal=None)
         if self.exact and not self.discrete:
             raise ValueError(
                 f"The support {support} is smaller than that of the reference, {self.support}, "

@@ -8,7 +8,7 @@ import numpy as np
 
 from pymc_ebm.space._sphere import Sphere
 from pymc_ebm.space.base import Space
-from pymc_ebm.space.box import Support, checked_bounds
+from pymc_ebm.space.box import Support, checked_bounds, spell
 from pymc_ebm.space.transforms import ToPeriod
 
 __all__ = ["Circle", "circle"]
@@ -26,9 +26,9 @@ def circle(
 
     Parameters
     ----------
-    lower, upper : float, optional
-        Ends of the period that numbers lie in. By default it is that of radians: from −π to π, or
-        from 0 to 2π where data are all of that kind.
+    lower, upper : float or array_like, optional
+        Ends of the period that numbers lie in, of each angle where they differ. By default it is
+        that of radians: from −π to π, or from 0 to 2π where data are all of that kind.
     n : int, optional
         Number of angles of an event; that of the data, or one, by default.
 
@@ -49,7 +49,8 @@ def circle(
     True
     """
     bounds = (-np.pi, np.pi) if lower is None and upper is None else checked_bounds(lower, upper)
-    return Circle(*bounds, event_shape=None if n is None else (int(n),))
+    own = np.broadcast_shapes(*map(np.shape, bounds)) or None
+    return Circle(*bounds, event_shape=own if n is None else (int(n),))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -67,22 +68,32 @@ class Circle(Support):
         if data.ndim == 2 and data.shape[1] == 2 and Sphere.looks_like(data) is not None:
             return Sphere((2,))
         space = self.of_events(data.shape[1:])
-        radians = self.lower == -np.pi and self.upper == np.pi
-        if radians and data.min(initial=0) >= 0 and np.pi < data.max(initial=0) <= 2 * np.pi:
+        if (
+            self._has(-np.pi, np.pi)
+            and data.min(initial=0) >= 0
+            and np.pi < data.max(initial=0) <= 2 * np.pi
+        ):
             return replace(space, lower=0.0, upper=2 * np.pi)
         return space
 
     def fault(self, event):
         """See `Space`."""
         what, _ = super().fault(event)
-        words = "Say which period they lie in, such as support=pymc_ebm.space.circle(0, 360)."
-        return what, words
+        radians = (np.min(event) >= 0) and (np.max(event) <= 2 * np.pi)
+        period = "circle(0, 2 * np.pi)" if radians else "circle(0, 360)"
+        return what, f"Say which period they lie in, such as support=pymc_ebm.space.{period}."
 
     def intersection(self, other):
-        """See `Space`; one period is as good as another."""
+        """See `Space`; one period is as good as another, so it is the other's."""
         if isinstance(other, Circle) and np.all(self._period == other._period):
-            return self if other.event_shape is None else other
+            return replace(other, event_shape=other.event_shape or self.event_shape)
         return Space.intersection(self, other)
+
+    def written_in(self, other, events):
+        """See `Space`."""
+        if not isinstance(other, Circle):
+            return events
+        return other.lower + np.mod(events - other.lower, other._period)
 
     def base_law(self, data, rng):
         """All angles alike, whatever the data."""
@@ -121,7 +132,10 @@ class Circle(Support):
 
     @property
     def _period(self):
-        return self.upper - self.lower
+        return np.subtract(self.upper, self.lower)
+
+    def _has(self, lower, upper) -> bool:
+        return bool(np.all(self.lower == lower) and np.all(self.upper == upper))
 
     @classmethod
     def looks_like(cls, data):
@@ -129,11 +143,11 @@ class Circle(Support):
         return None
 
     def __str__(self):
-        if self.lower == -np.pi and self.upper == np.pi:
+        if self._has(-np.pi, np.pi):
             return "the angles from -pi to pi"
-        if self.lower == 0 and self.upper == 2 * np.pi:
+        if self._has(0, 2 * np.pi):
             return "the angles from 0 to 2 pi"
-        return f"one period from {self.lower:g} to {self.upper:g}"
+        return f"one period from {spell(self.lower)} to {spell(self.upper)}"
 
 
 @dataclass(frozen=True, eq=False)

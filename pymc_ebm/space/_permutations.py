@@ -64,14 +64,19 @@ class Permutations(Space):
     def ranks(self) -> NDArray:
         """From the first to the last, ``(n,)``."""
         assert self.event_shape is not None
-        return np.arange(self.event_shape[0]) + (1 if self.first is None else self.first)
+        return np.arange(self.event_shape[0]) + (self._first or 0)
+
+    @property
+    def _first(self) -> int | None:
+        """As long as no data of a known number of items tell it, 1."""
+        return 1 if self.first is None and self.event_shape is not None else self.first
 
     def contains(self, x, event_ndim=None):
         """See `Space`."""
         x = np.asarray(x)
         ranks = np.arange(x.shape[-1])
         kept = np.sort(x, axis=-1)
-        firsts = (0, 1) if self.first is None else (self.first,)
+        firsts = (0, 1) if self._first is None else (self._first,)
         return np.any([(kept == ranks + f).all(axis=-1) for f in firsts], axis=0)
 
     def inside(self, x):
@@ -94,15 +99,21 @@ class Permutations(Space):
                 f"A ranking has shape {wanted}, and here it has {event_shape}. Give the rank of "
                 "every item along the last axis."
             )
-        first = 1 if self.first is None else self.first
-        return replace(self, event_shape=tuple(event_shape), first=first)
+        return replace(self, event_shape=tuple(event_shape))
 
     def of_data(self, data):
         """See `Space`; ranks begin where those of the data do."""
-        first = self.first
-        if first is None and self.event_shape is None:
-            first = 0 if data.min(initial=1) == 0 else 1
+        first = int(data.min(initial=1) != 0) if self.first is None else self.first
         return replace(self, first=first).of_events(data.shape[1:])
+
+    def intersection(self, other):
+        """See `Space`; what one of two leaves open the other says."""
+        if isinstance(other, Permutations):
+            shapes, firsts = (self.event_shape, other.event_shape), (self.first, other.first)
+            if all(a == b or None in (a, b) for a, b in (shapes, firsts)):
+                first = other.first if self.first is None else self.first
+                return Permutations(self.event_shape or other.event_shape, first)
+        return super().intersection(other)
 
     def bounds_of(self, n_dim):
         """See `Space`."""
@@ -143,7 +154,7 @@ class Permutations(Space):
     @property
     def key(self):
         """See `Space`."""
-        return f"permutations {self.event_shape} {self.first}".encode()
+        return f"permutations {self.event_shape} {self._first}".encode()
 
     def __str__(self):
         if self.event_shape is None:

@@ -101,7 +101,8 @@ def pack(patterns: Sequence[ArrayLike], *, most: int | None = None) -> NDArray:
             [0. , 0. , 0. ]]])
     """
     arrays = [np.asarray(p, dtype=float) for p in patterns]
-    dims = {a.shape[1] if a.ndim == 2 else -1 for a in arrays if a.size}
+    told = [a for a in arrays if a.size or (a.ndim == 2 and a.shape[1])]  # not by an empty list
+    dims = {a.shape[1] if a.ndim == 2 else -1 for a in told}
     if len(dims) != 1 or -1 in dims or not all(np.isfinite(a).all() for a in arrays):
         raise ValueError(
             f"The patterns have shapes {[a.shape for a in arrays][:6]}. Give a list of arrays of "

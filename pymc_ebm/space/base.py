@@ -103,6 +103,10 @@ class Space(ABC):
             return self
         raise ValueError(f"The supports {self} and {other} have no common part. Give one of them.")
 
+    def written_in(self, other: Space, events: NDArray) -> NDArray:
+        """Events ``(M, *event)`` of this space as the other writes the same ones."""
+        return events
+
     @abstractmethod
     def base_law(self, data: NDArray, rng: np.random.Generator) -> BaseLaw:
         """A law on the whole space that is shaped like data, wider than they are.

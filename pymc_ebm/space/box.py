@@ -54,7 +54,7 @@ class Support(Space):
     def of_events(self, event_shape):
         """See `Space`."""
         for bound in (self.lower, self.upper):
-            if np.broadcast_shapes(np.shape(bound), event_shape) != event_shape:
+            if not fits(np.shape(bound), event_shape):
                 raise ValueError(
                     f"A bound of the support has shape {np.shape(bound)}, and an event "
                     f"{event_shape}. Give bounds of an event, the same for every observation."
@@ -139,7 +139,7 @@ class Support(Space):
             return "the whole line"
         left = "(" if np.all(np.isneginf(self.lower)) else "["
         right = ")" if np.all(np.isposinf(self.upper)) else "]"
-        return f"{left}{_spell(self.lower)}, {_spell(self.upper)}{right}"
+        return f"{left}{spell(self.lower)}, {spell(self.upper)}{right}"
 
 
 def checked_bounds(lower, upper) -> tuple[float | np.ndarray, float | np.ndarray]:
@@ -152,10 +152,18 @@ def checked_bounds(lower, upper) -> tuple[float | np.ndarray, float | np.ndarray
     """
     if not np.all(np.less(lower, upper)):  # also refuses NaN
         raise ValueError(
-            f"The support has lower bound {_spell(lower)} and upper bound {_spell(upper)}. "
+            f"The support has lower bound {spell(lower)} and upper bound {spell(upper)}. "
             "Every lower bound must be below its upper bound."
         )
     return _bound(lower), _bound(upper)
+
+
+def fits(shape, event_shape) -> bool:
+    """Whether numbers of a shape are broadcast to that of an event."""
+    try:
+        return np.broadcast_shapes(shape, event_shape) == event_shape
+    except ValueError:
+        return False
 
 
 def _bound(value) -> float | np.ndarray:
@@ -166,7 +174,8 @@ def _bound(value) -> float | np.ndarray:
     return array
 
 
-def _spell(bound) -> str:
+def spell(bound) -> str:
+    """A bound in words."""
     if np.ndim(bound) == 0:
         return f"{bound:g}"
     return np.array2string(np.asarray(bound), threshold=6)

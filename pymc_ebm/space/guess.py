@@ -20,7 +20,6 @@ from pymc_ebm.space.whole_numbers import WholeNumbers
 
 __all__ = [
     "SPACES",
-    "ask_of_whole_floats",
     "check_inside",
     "refuse_constrained",
     "space_of",
@@ -143,7 +142,7 @@ def _guess(data: NDArray, stacklevel) -> Space:
             _tell_of_states(space, stacklevel)
         return space
     if data.dtype.kind == "f":
-        ask_of_whole_floats(data)
+        _ask_of_whole_floats(data)
     if space.discrete and data.min() == 0:
         return space  # counts
     _ask_of_bounds(data)
@@ -201,13 +200,8 @@ def _ask_which(data: NDArray, few_floats: int = 4) -> None:
             )
 
 
-def ask_of_whole_floats(data: NDArray, few: int = 9, few_values: int = 5) -> None:
-    """Refuse counts and states as files give them, as floats; a few are numbers.
-
-    Raises
-    ------
-    ValueError
-    """
+def _ask_of_whole_floats(data: NDArray, few: int = 9, few_values: int = 5) -> None:
+    """Counts and states as files give them, as floats; a few are numbers."""
     if data.size <= few or not (data == np.round(data)).all():
         return
     low, high = f"{data.min():g}", f"{data.max():g}"

@@ -63,6 +63,11 @@ def normalise_support(support) -> Space:
                 f"Use one of {', '.join(map(repr, NAMED))} or a pair (lower, upper)."
             )
         return NAMED[support]
+    if isinstance(support, tuple | list) and None in [b for b in support if np.ndim(b) == 0]:
+        raise ValueError(
+            f"The support {support!r} has a bound that is None. Say np.inf or -np.inf where there "
+            "is none."
+        )
     try:
         lower, upper = (np.array(bound, dtype=float) for bound in support)
     except (TypeError, ValueError):

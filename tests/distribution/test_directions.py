@@ -139,6 +139,34 @@ def test_latent_directions(rng):
     assert np.isclose(found, of_x + of_length + 2 - np.log(2 * np.pi * np.i0(2.0)), atol=1e-6)
 
 
+def test_a_period_is_where_it_is_asked_for(rng):
+    """von Mises angles around 3 in [0, 2π], by points of [−π, π]; a torus of hours and days."""
+    x = rng.vonmises(3, 1, 50) % (2 * np.pi)
+    truth = np.cos(x - 3).sum() - 50 * np.log(2 * np.pi * np.i0(1.0))
+    energy = lambda x, k: -k * pt.cos(x - 3)
+    given = dict(energy=energy, reference=ebm.reference.rule("circle"), observed=x)
+    named = ebm.space.circle(0, 2 * np.pi)
+    with pm.Model() as model:
+        k = pm.HalfNormal("k")
+        with pytest.raises(ValueError, match=r"support=pymc_ebm\.space\.circle\(0, 2 \* np\.pi\)"):
+            ebm.EBM("w", k, **given)
+        for name, support in {"x": named, "y": "circle"}.items():
+            ebm.EBM(name, k, support=support, **given)
+            found = model.compile_logp(vars=[model[name]])({"k_log__": 0.0})
+            assert np.isclose(found, truth, atol=1e-11)
+    q = ebm.reference.independent(pm.Uniform.dist(0, 2 * np.pi), 100, support="circle")
+    assert q.support == named
+    back = ebm.reference.uniform(ebm.space.circle(n=1), 64).restricted_to(named)
+    assert back.n_points == 64 and named.contains(back.points, 1).all() and back.unused_draws == 0
+
+    torus = ebm.space.circle(0, [24, 365])
+    turns = lambda x, k: -k * pt.cos(2 * np.pi * (x[..., 0] / 24 - x[..., 1] / 365))
+    q = ebm.reference.rule(torus, 16)
+    log_z = ebm.log_partition(turns, 1.0, reference=q).eval()
+    assert np.isclose(log_z, np.log(24 * 365 * np.i0(1.0)), atol=1e-9)
+    assert str(torus) == "one period from 0 to [ 24. 365.]"
+
+
 def test_words(rng):
     x = stats.vonmises_fisher(MU, 5.0).rvs(20, random_state=rng)
     with pytest.raises(ValueError, match=r'norm 1: directions.* Say support="sphere", or'):

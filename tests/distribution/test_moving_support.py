@@ -222,6 +222,25 @@ def test_what_is_refused(rng):
             ebm.EBM("d", 2.0, support=(low + 3, 50.0), **keywords)
 
 
+def test_counts_with_a_limit_each(rng):
+    """Poisson counts of at most n_i: summed over all that there can be, impossible beyond n_i."""
+    y = rng.poisson(3, 80)
+    n = np.maximum(y, rng.integers(5, 10, 80))
+    energy = lambda k, rate: -k * pt.log(rate) + pt.gammaln(k + 1)
+    with pm.Model() as model:
+        rate = pm.HalfNormal("rate", 5)
+        with pytest.raises(
+            ValueError, match=r"of real numbers, .* int64\. List .*pt\.switch\(x > n"
+        ):
+            ebm.EBM("y", rate, energy=energy, support=(0, n), observed=y)
+        limited = lambda x, rate, n: pt.switch(x > n, np.inf, energy(x, rate))
+        all_states = ebm.reference.enumeration(range(n.max() + 1), complete=True)
+        ebm.EBM("x", rate, n, energy=limited, reference=all_states, observed=y)
+    found = model.compile_logp(vars=[model["x"]])({"rate_log__": np.log(3.0)})
+    law = stats.poisson(3)
+    assert np.isclose(found, (law.logpmf(y) - law.logcdf(n)).sum(), atol=1e-10)
+
+
 def test_limits_as_data_that_are_set_anew(survey):
     """Another number of objects with other limits, one of them above what was seen."""
     limit, seen = survey

@@ -103,6 +103,7 @@ def test_words(rng):
         ebm.space.points([(1, 0)])
     with pytest.raises(ValueError, match=r"no list of pairs"):
         ebm.space.points((0, 1))
+    assert ebm.space.pack([np.zeros((0, 2)), np.zeros((0, 2)), []], most=3).shape == (3, 3, 3)
     with pytest.raises(ValueError, match=r"7 points, and there is place for 6"):
         ebm.space.pack([np.zeros((7, 1))], most=6)
     with pytest.raises(ValueError, match=r"pack\(\[x\]\)"):

@@ -91,6 +91,20 @@ def test_ranks_from_zero(rng):
     assert q.points.min() == 0 and q.n_points == 24
 
 
+@pytest.mark.parametrize("support", [ebm.space.permutations(5), "permutations"])
+@pytest.mark.parametrize("first", [0, 1])
+def test_ranks_begin_where_those_of_data_do(support, first, rng):
+    x = rng.permuted(np.tile(np.arange(5) + first, (20, 1)), axis=1)
+    energy = mallows(consensus=np.arange(5) + first)
+    q = ebm.reference.uniform(ebm.space.permutations(5, first=first), 128)
+    with pm.Model() as model:
+        a = pm.HalfNormal("a")
+        ebm.EBM("x", a, energy=energy, support=support, observed=x)
+        ebm.EBM("y", a, energy=energy, support=support, observed=x, reference=q)
+    found = model.compile_logp(vars=[model["x"]])({"a_log__": -99.0})
+    assert np.isclose(found, -20 * np.log(120), atol=1e-9)  # at a = 0 all orders are alike
+
+
 def test_a_latent_consensus(rng):
     """Six items: the posterior over all 720 orders, against the same sum in plain NumPy.
 
