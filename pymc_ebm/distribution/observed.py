@@ -84,7 +84,7 @@ def check_values(data, reference, moving=None):
             f"the reference is discrete, but the data are of dtype {data.dtype} with fractions. "
             "Choose a continuous reference."
         )
-    if not _of_integers(reference) and data.dtype.kind in "iub":
+    if not reference.discrete and data.dtype.kind in "iub":
         raise TypeError(
             f"the reference is continuous, but the data are of dtype {data.dtype}. Choose a "
             "discrete reference, or convert the data to float if they are measurements."

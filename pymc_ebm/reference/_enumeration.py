@@ -57,6 +57,8 @@ def enumeration(values, *, shape=None, complete: bool = False, support=None) -> 
     1
     """
     points = np.array(_states(values, shape))
+    if points.dtype.kind == "f" and (points == np.round(points)).all():
+        points = points.astype(np.int64)  # whole numbers however they are stored
     points.flags.writeable = False  # one copy serves the reference and its proposal
     if len(points) == 0:
         raise ValueError("There are 0 states to enumerate. Give at least one value.")

@@ -171,7 +171,13 @@ class Reference(PointWeights, Influences, Words):
     @cached_property
     def space(self) -> Space:
         """What Z is an integral or a sum over: `support`, for events of these points' kind."""
-        return space_of_points(self.points, self.support, self.exact)
+        integers = self.points.dtype.kind != "f"
+        return space_of_points(self.points, self.support, self.exact if integers else self.listed)
+
+    @property
+    def listed(self) -> bool:
+        """Whether points are states that count alike, and no nodes of a quadrature."""
+        return self.exact and self.coarse_log_weights is None and not self.log_weights.any()
 
     @property
     def level(self) -> Literal["exact", "absolute", "relative"]:

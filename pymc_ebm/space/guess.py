@@ -102,7 +102,7 @@ def space_of_points(points: NDArray, support: Space, listed: bool) -> Space:
     if type(support) is not Support:
         return support.of_data(points)
     if points.dtype.kind == "f":
-        return support.of_events(points.shape[1:])
+        return States(points) if listed else support.of_events(points.shape[1:])
     if not listed:
         return WholeNumbers(support.lower, support.upper, points.shape[1:])
     sites = Sites.among(points)
@@ -208,7 +208,7 @@ def _ask_of_whole_floats(data: NDArray, few: int = 9, few_values: int = 5) -> No
     if data.min() >= 0:
         words = "If they are counts, store them as integers, observed=data.astype(int); if "
         words += 'they are rounded, say support="real" or support=(0, np.inf).'
-    elif len(np.unique(data)) <= few_values:
+    elif 2 < len(np.unique(data)) <= few_values:
         words = "If they are states, store them as integers, observed=data.astype(int), and say "
         words += f'support=({low}, {high}); if they are rounded, say support="real".'
     else:

@@ -40,6 +40,11 @@ class States(Space):
         return self.points.shape[1:]
 
     @property
+    def dtype(self):
+        """Type of the states, which may be fractions."""
+        return "floatX" if self.points.dtype.kind == "f" else "int64"
+
+    @property
     def n_states(self):
         """See `Space`."""
         return float(len(self.points))
@@ -73,12 +78,18 @@ class States(Space):
         """See `Space`."""
         rank = len(self.event_shape)
         if self.points.dtype.kind == "f":
-            raise NotImplementedError("States of fractions cannot be looked for in a graph.")
+            # By the places of its numbers among all that occur.
+            known = np.unique(self.points)
+            flat = x.reshape((-1,))
+            place = pt.clip(pt.searchsorted(pt.constant(known), flat), 0, len(known) - 1)
+            codes = pt.switch(pt.eq(pt.constant(known)[place], flat), place, -1)
+            return States(np.searchsorted(known, self.points)).inside(codes.reshape(x.shape))
         batch = x.shape[: x.ndim - rank]
         rows = x.reshape((-1, int(np.prod(self.event_shape))))
         keys, order = self._sorted_keys
         states = self.points.reshape(len(self.points), -1)[order]
-        of_rows = pt.cast(rows, "int64") @ _multipliers(states.shape[1])
+        # A product of matrices goes by floats, which such numbers do not fit in.
+        of_rows = (pt.cast(rows, "int64") * _multipliers(states.shape[1])).sum(axis=1)
         place = pt.clip(pt.searchsorted(pt.constant(keys), of_rows), 0, len(keys) - 1)
         found = pt.eq(pt.constant(states)[place], rows).all(axis=1)
         return found.reshape(batch, ndim=x.ndim - rank)
@@ -111,9 +122,13 @@ class States(Space):
 
         Raises
         ------
+        TypeError
+            Fractions.
         ValueError
             States that are not, so that changing one site may leave the space.
         """
+        if self.points.dtype.kind == "f":
+            return super().sites(points)
         sites = Sites.among(self.points)
         if sites.n_states != len(self.points):
             raise ValueError(
@@ -159,9 +174,19 @@ def state_keys(rows: NDArray) -> NDArray:
     Different states have different numbers but for a chance of about M²/2⁶², so compare the
     states too. Sorting numbers is ten times faster than sorting states.
     """
-    numbers = rows.astype(np.float64) + 0.0 if rows.dtype.kind == "f" else rows  # no −0
-    numbers = numbers.view(np.int64) if rows.dtype.kind == "f" else numbers.astype(np.int64)
+    numbers = _mixed_bits(rows) if rows.dtype.kind == "f" else rows.astype(np.int64)
     return numbers @ _multipliers(rows.shape[1])
+
+
+def _mixed_bits(rows: NDArray) -> NDArray:
+    """An integer for each float: round ones differ in their first bits alone, which products lose.
+
+    The mixing is that of splitmix (G. L. Steele et al. (2014), OOPSLA 49, 453–472).
+    """
+    bits = (rows.astype(np.float64) + 0.0).view(np.uint64)  # no −0
+    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return (bits ^ (bits >> np.uint64(31))).view(np.int64)
 
 
 def _multipliers(n_dim: int) -> NDArray:

@@ -101,9 +101,11 @@ def _stated(reference: Reference, question: Question, name: str) -> Space:
     if type(reference.support) is not Support:
         return reference.support
     # Spins leave a number out, and end for sure; counts may go on beyond 1.
-    if sites is not None and 0 in known and not np.isfinite(question.upper).all():
+    binary = sites is not None and 0 in known and not np.isfinite(question.upper).all()
+    if binary or points.dtype.kind == "f":
+        what = "0 and 1" if binary else "fractions"
         raise CannotTell(
-            f"The states of {name} are 0 and 1, and nothing says that there are no others. State "
+            f"The states of {name} are {what}, and nothing says that there are no others. State "
             "complete=True if there are none."
         )
     return sites or WholeNumbers(
