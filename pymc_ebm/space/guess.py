@@ -233,15 +233,16 @@ def _ask_of_bounds(data: NDArray, chance: float = 1e-6) -> None:
     sign = _sign(data)
     if sign:
         nearest = data.min() if sign > 0 else data.max()
-        side = "positive (smallest" if sign > 0 else "negative (largest"
+        side = "positive" if sign > 0 else "negative"
+        are = f"{'' if nearest else '0 or '}{side} ({'smallest' if sign > 0 else 'largest'}"
         offers = "(0, np.inf)" if sign > 0 else "(-np.inf, 0)"
         if data.dtype.kind != "f":
             offers = f"({data.min()}, {data.max()}) if there are no other values, support={offers}"
         elif sign > 0 and data.max() <= 1:
             offers = f"(0, 1), support={offers}"
         raise ValueError(
-            f"All {data.size} data are {'' if nearest else '0 or '}{side} {nearest:g}), and the "
-            f'normaliser depends on the space. Give support={offers} or support="real".'
+            f"All {data.size} data are {are} {nearest:g}), and the normaliser depends on the "
+            f'space. Give support={offers} or support="real".'
         )
     n, size = len(data), data[0].size
     # Any of few free numbers has one sign by chance, and far from 0 an end there plays no part.
