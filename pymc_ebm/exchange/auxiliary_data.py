@@ -72,6 +72,12 @@ class AuxiliaryData:
                 f"The sampler of {self.ebm.name} returned shape {draws.shape}, not (draws, *event) "
                 f"= {data.shape}. Return one independent draw in each row."
             )
+        if draws.dtype.kind == "f" and np.isnan(draws).any():
+            values = ", ".join(np.array2string(value, threshold=6) for value in row)
+            raise ValueError(
+                f"The sampler of {self.ebm.name} returned NaN at the parameters {values}. Return "
+                "draws wherever the prior goes, or let the domain= of the EBM end there."
+            )
         return draws
 
 

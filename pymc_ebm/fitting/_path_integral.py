@@ -9,6 +9,8 @@ import pymc as pm
 from numpy.typing import NDArray
 
 from pymc_ebm.diagnostics.normalisers.own_scale import on_own_scale
+from pymc_ebm.energy.compiled import compiled
+from pymc_ebm.energy.split import VECTORISED
 from pymc_ebm.fitting.model_draws import ModelDraws
 from pymc_ebm.fitting.problem import Problem
 from pymc_ebm.given import model_given
@@ -81,7 +83,8 @@ def path_integral(
     Raises
     ------
     ValueError
-        Values that are unknown, missing or of another shape, and what `exact_gradient` refuses.
+        Values that are unknown, missing, of another shape or that their prior excludes, fewer than
+        two runs, and what `exact_gradient` refuses.
 
     Warns
     -----
@@ -108,9 +111,12 @@ def path_integral(
     >>> bool(abs(found.value - truth) < 4 * found.mcse)
     True
     """
+    if runs < 2:
+        raise ValueError(f"runs is {runs}, and the error is that of their spread. Give 2 or more.")
     model = model_given(model)
     problem = Problem(on_own_scale(model))
     ends = [problem.flat(_point(problem, theta)) for theta in (theta0, theta1)]
+    _check_possible(problem, ends)
     direction = ends[1] - ends[0]
     model_draws = ModelDraws(problem)
     model_draws.check_linear(ends[0])
@@ -137,6 +143,20 @@ def path_integral(
             stacklevel=2,
         )
     return PathIntegral(float(value), float(mcse), positions, np.array(slopes))
+
+
+def _check_possible(problem, ends) -> None:
+    """Both ends must be possible parameters: a likelihood goes on where they are not."""
+    log_priors = problem.in_u(problem.model.logp(vars=problem.free, sum=False))
+    function = compiled([problem.u], log_priors, VECTORISED)
+    for u in ends:
+        for rv, log_prior in zip(problem.free, function(u), strict=True):
+            if np.isneginf(log_prior).any():
+                value = problem.constrained(u)[rv.name]
+                raise ValueError(
+                    f"The path has {rv.name} = {np.array2string(value, threshold=6)} at an end, "
+                    "which its prior excludes. Give possible values."
+                )
 
 
 def _point(problem, theta) -> dict[str, NDArray]:

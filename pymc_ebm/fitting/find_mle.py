@@ -1,5 +1,6 @@
 """`find_MLE`, the entry to every method of point estimation."""
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -86,9 +87,12 @@ def find_MLE(
 
     Raises
     ------
+    TypeError
+        An option that the method has not.
     ValueError
-        An unknown method; a model without continuous free variables or without data; a method
-        that cannot serve the model; an estimated likelihood without a maximum.
+        An unknown method; a start of another shape; a model without continuous free variables or
+        without data; a method that cannot serve the model; an estimated likelihood without a
+        maximum.
 
     Examples
     --------
@@ -151,6 +155,7 @@ def solve(
             f"Use {', '.join(sorted(n for n, m in METHODS.items() if m not in _BLIND))}."
         )
     name = method if isinstance(method, str) else getattr(own, "__name__", str(own))
+    _check_options(name, own, options)
     with progress(progressbar) as bar:
         task = bar.add_task(f"find_MLE, {name}", total=None)
         solution = own(
@@ -161,6 +166,18 @@ def solve(
             **options,
         )
     return _point_estimate(problem, name, solution)
+
+
+def _check_options(name: str, own: Method, options: dict[str, Any]) -> None:
+    parameters = inspect.signature(own).parameters.values()
+    known = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+    unknown = [option for option in options if option not in known]
+    if unknown and not any(p.kind is p.VAR_KEYWORD for p in parameters):
+        own_options = [n for n in known if n not in ("advance", "random_seed")]
+        raise TypeError(
+            f"The method {name!r} has no option {', '.join(unknown)}. Its options are "
+            f"{', '.join(own_options) or 'none'}."
+        )
 
 
 def _function_of(method: str | Method) -> Method:

@@ -161,6 +161,13 @@ class Problem:
                 f"start has {', '.join(sorted(unknown))}, and the model has not. Its free "
                 f"variables are {', '.join(rv.name for rv in self.free)}."
             )
+        for name, now in self.constrained(self.flat(self.start)).items():
+            given = np.shape(start.get(name, now))
+            if given not in ((), now.shape):
+                raise ValueError(
+                    f"start gives {name} the shape {given}, and it has {now.shape}. Give it its "
+                    "own shape."
+                )
         return self.flat(make_initial_point_fn(model=self.model, overrides=start)(0))
 
     def set_reference(self, i: int, reference: Reference) -> None:

@@ -252,6 +252,9 @@ def test_refusals():
         step = ebm.ExchangeMetropolis(sampler=lambda rng, draws, sigma: np.zeros(3))
         with pytest.raises(ValueError, match=r"sampler of x returned shape \(3,\)"):
             step.step(model.initial_point())
+        step = ebm.ExchangeMetropolis(sampler=lambda rng, draws, s: np.full(DATA.shape, np.nan))
+        with pytest.raises(ValueError, match="sampler of x returned NaN at the parameters"):
+            step.step(model.initial_point())
         pm.Normal("more")
         with pytest.raises(ValueError, match="more would be moved by another step"):
             ebm.ExchangeMetropolis([model["sigma"]], sampler=exact)

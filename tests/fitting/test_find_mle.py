@@ -310,6 +310,16 @@ def test_what_is_refused(rng):
         ebm.find_MLE("score_matching", model=continuous, include_prior=True, progressbar=False)
     with pytest.raises(ValueError, match="start has tau"):
         ebm.find_MLE(model=continuous, start={"tau": 1.0}, progressbar=False)
+    with pytest.raises(ValueError, match=r"start gives s the shape \(2,\), and it has \(\)"):
+        ebm.find_MLE(model=continuous, start={"s": [1.0, 2.0]}, progressbar=False)
+    with pytest.raises(TypeError, match=r"'geyer' has no option draws\. Its options are rec"):
+        ebm.find_MLE(model=continuous, draws=5, progressbar=False)
+    with pytest.raises(TypeError, match=r"no option simulations\. Its options are none"):
+        ebm.find_MLE("score_matching", model=continuous, simulations=5, progressbar=False)
+    with pytest.raises(ValueError, match=r"s = -1\. at an end, which its prior excludes"):
+        ebm.fitting.path_integral({"s": -1.0}, {"s": 2.0}, model=continuous)
+    with pytest.raises(ValueError, match=r"runs is 1,.*Give 2 or more"):
+        ebm.fitting.path_integral({"s": 1.0}, {"s": 2.0}, model=continuous, runs=1)
     with pytest.raises(ValueError, match="no value of s"):
         ebm.fitting.path_integral({}, {"s": 1.0}, model=continuous)
     with pytest.raises(ValueError, match=r"s has shape \(\), and the path gives it \(2,\)"):
