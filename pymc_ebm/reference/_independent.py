@@ -12,6 +12,7 @@ import pytensor.tensor as pt
 from pymc.distributions.multivariate import MvNormalRV, MvStudentTRV
 from pymc.distributions.shape_utils import change_dist_size
 from pytensor.graph.basic import Variable
+from pytensor.tensor.random.basic import BernoulliRV, CategoricalRV
 
 from pymc_ebm.energy.split import VECTORISED, evaluate
 from pymc_ebm.memory import check_memory
@@ -20,6 +21,7 @@ from pymc_ebm.reference.checks import check_captured
 from pymc_ebm.reference.laws.distribution_law import DistributionLaw
 from pymc_ebm.reference.transported import standard_points, transported
 from pymc_ebm.reference.uniforms import balanced, check_draws, uniforms
+from pymc_ebm.space.box import Support
 
 
 def independent(
@@ -48,7 +50,8 @@ def independent(
     random_seed : optional
         As for ``numpy.random.default_rng``.
     support : optional
-        The set over which Z is an integral, as in `Reference`; the whole line by default.
+        The set over which Z is an integral, as in `Reference`; by default the whole line, or the
+        values that a Bernoulli or a categorical variable has.
     scramblings : int
         Independent scramblings of the Sobol sequence, over which its error is estimated.
     signature : str, optional
@@ -104,11 +107,22 @@ def independent(
         points=points,
         log_weights=-log_q - np.log(draws),
         groups=groups,
-        support=support,
+        support=_states_of(dist) if support is None else support,
         description=f"{_name(dist)}, {method}",
         proposal=DistributionLaw(dist, event_shape),
         remake=remake,
     )
+
+
+def _states_of(dist) -> Support:
+    """The values of a distribution of states; there may be more counts than one of counts draws."""
+    op = dist.owner.op
+    if isinstance(op, BernoulliRV):
+        return Support(0.0, 1.0)
+    if not isinstance(op, CategoricalRV):
+        return Support()
+    last = float(dist.owner.inputs[-1].shape[-1].eval()) - 1
+    return Support(0.0, last) if last > 0 else Support()
 
 
 def _draw(dist, draws, rng):

@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 from scipy.special import gamma, gammaln, logsumexp
 
-from pymc_ebm import log_partition_at
+from pymc_ebm import EBM, log_partition_at
 from pymc_ebm import reference as ref
 
 
@@ -98,3 +98,20 @@ def test_a_law_that_follows_the_parameters(rng):
     for mu in (0.0, 40.0):
         found = log_partition_at(lambda x, mu: (x - mu) ** 2 / 2, mu, reference=q)
         assert abs(found.log_partition - np.log(2 * np.pi) / 2) < 5 * found.mcse
+
+
+def test_draws_of_states_are_of_these_states(rng):
+    """Bits and colours end where their law does; counts may go on beyond what is drawn."""
+    bits = ref.independent(pm.Bernoulli.dist(0.5, shape=5), 1000, random_seed=rng)
+    assert bits.space.contains(bits.points).all()
+    assert not bits.space.contains([[2, 0, 0, 0, 0], [-1, 0, 0, 0, 0]]).any()
+    colours = ref.independent(pm.Categorical.dist([0.2, 0.3, 0.5]), 1000, random_seed=rng)
+    assert colours.space.contains([-1, 0, 2, 3]).tolist() == [False, True, True, False]
+    counts = ref.independent(pm.Binomial.dist(9, 0.5), 1000, random_seed=rng)
+    assert counts.space.contains([12]).all()
+    with pm.Model() as model:
+        EBM("s", 0.3, energy=lambda s, b: -b * s.sum(-1), reference=bits)
+    logp = model.compile_logp()
+    assert np.isneginf(logp({"s": np.array([2, 0, 0, 0, 0])}))
+    truth, spread = -5 * np.log(1 + np.exp(0.3)), np.sqrt(5 * 0.3**2 / 4 / 1000)
+    assert abs(logp({"s": np.zeros(5, int)}) - truth) < 5 * spread  # of the draws' mean weight
