@@ -174,6 +174,8 @@ def test_repeated_calls_compile_once_and_leave_nothing():
         energies.append(1)
         return (b * x**2).sum(-1)
 
+    energy.identity = "counts its calls, which change nothing"
+
     def step():
         steps.append(1)
         return pm.Slice()
