@@ -15,6 +15,7 @@ from pytensor.tensor.variable import TensorVariable
 
 from pymc_ebm.distribution.anchored_chains import anchored_chains
 from pymc_ebm.distribution.annealed_for import annealed_for
+from pymc_ebm.distribution.cut_patterns import check_room
 from pymc_ebm.distribution.error_forecast import ErrorForecast
 from pymc_ebm.distribution.events import Events, events_of
 from pymc_ebm.distribution.integrals import check_convergence, misfit_of, prior_rows
@@ -106,6 +107,7 @@ def fit_reference(
     misfit = misfit_of(energy, params, reference, rows)
     if misfit:
         raise ValueError(misfit)
+    check_room(energy, events, reference, wanted.pilot)
     return replace(reference, seconds=time.thread_time() - began)
 
 

@@ -108,3 +108,24 @@ def test_words(rng):
         ebm.space.pack([np.zeros((7, 1))], most=6)
     with pytest.raises(ValueError, match=r"pack\(\[x\]\)"):
         ebm.space.pack(np.zeros((7, 1)))
+
+
+def test_patterns_are_not_cut_off_where_the_model_goes_on(rng):
+    """A Poisson process of 50 points with place for 54: its rate would be 67. With room, 50."""
+    places = [rng.uniform(size=(50, 2))]
+
+    def build(most):
+        with pm.Model() as model:
+            ebm.EBM(
+                "x", pm.Normal("log_beta", 4, 1), energy=lambda x, b: -b * x[..., -1].sum(-1),
+                support=ebm.space.points([(0, 1), (0, 1)]), progressbar=False,
+                observed=ebm.space.pack(places, most=most),
+            )  # fmt: skip
+        return model
+
+    with pytest.raises(ValueError, match=r"place for 54 points.* those of 55 .*most=116\)"):
+        build(54)
+    found = ebm.find_MLE(model=build(116), progressbar=False)
+    se, mcse = found.se["log_beta"], found.mcse["log_beta"]
+    np.testing.assert_allclose(found.estimate["log_beta"], np.log(50), atol=4 * mcse + 1e-3)
+    np.testing.assert_allclose(se, 1 / np.sqrt(50), rtol=0.1)
