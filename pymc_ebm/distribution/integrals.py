@@ -93,7 +93,7 @@ def check_convergence(
             raise ValueError(
                 f"the energy does not grow towards x = {' or '.join(sorted(towards))}, so the "
                 f"{'sum' if space.discrete else 'integral'} over {space} diverges. "
-                + _remedy(direction, space)
+                + _remedy(direction, flat, space)
             )
 
 
@@ -107,14 +107,17 @@ def _directions(n_dim: int) -> Iterator[tuple[NDArray, tuple[str, str]]]:
         yield slope, ("(1, …, −1) · infinity", "(−1, …, 1) · infinity")
 
 
-def _remedy(direction: NDArray, space: Space) -> str:
+def _remedy(direction: NDArray, flat: NDArray, space: Space) -> str:
     if np.count_nonzero(direction) > 1:
         return (
             "Add a term that grows there, such as (x**2).sum(-1) times a small number, or write "
             "the energy of the differences that it depends on."
         )
     if space.discrete:
-        return "If x has a largest value, say support=(low, high); if not, correct the energy."
+        return (
+            f"If x has no other values, say support=({flat.min()}, {flat.max()}), or another "
+            "range; if it has, correct the energy."
+        )
     return (
         'If x is an angle or periodic otherwise, say support="circle", or '
         "ebm.space.circle(low, high) for another period; if x has a least or a largest value, say "

@@ -42,6 +42,7 @@ def circle(
     >>> import pymc_ebm as ebm
     >>> print(circle(0, 24))
     one period from 0 to 24
+    >>> import pytensor.tensor as pt
     >>> q = ebm.reference.rule(circle().of_events(()), 32)
     >>> von_mises = lambda x, kappa: -kappa * pt.cos(x)
     >>> log_z = ebm.log_partition(von_mises, 1.0, reference=q).eval()
