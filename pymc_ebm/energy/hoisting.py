@@ -17,6 +17,8 @@ from pytensor.tensor.shape import Reshape, Shape, Shape_i
 from pytensor.tensor.subtensor import Subtensor
 from pytensor.tensor.variable import TensorVariable
 
+from pymc_ebm.energy.leading import Leading
+
 __all__ = ["depends", "expand", "x_only_parts"]
 
 
@@ -44,9 +46,10 @@ def expand(value: TensorVariable, x: TensorVariable, params: list) -> TensorVari
 
 
 def x_only_parts(value: TensorVariable, x: TensorVariable, params: list) -> list[TensorVariable]:
-    """Largest parts of a graph that depend on `x` and on none of `params`."""
+    """Largest parts of a graph that depend on `x` and on none of `params`, ``(B, ...)``."""
     of_x = depends([value], [x])
     of_params = depends([value], params)
+    leading = Leading(x)
     found: dict[Variable, None] = {}
     stack = [value]
     seen = set()
@@ -55,7 +58,7 @@ def x_only_parts(value: TensorVariable, x: TensorVariable, params: list) -> list
         if variable in seen:
             continue
         seen.add(variable)
-        if variable in of_x and variable not in of_params:
+        if variable in of_x and variable not in of_params and leading.by_numbers(variable):
             found[variable] = None
         elif variable.owner is not None and variable not in params:
             stack.extend(reversed(variable.owner.inputs))
@@ -74,13 +77,14 @@ def depends(outputs, on) -> set[Variable]:
 def _with_static_shapes(value, x):
     """Replace shapes of intermediate results, which parameters would seem to enter."""
     replacements = {}
+    leading = Leading(x)
     for node in toposort([value], blockers=[x]):
         size = _static_size(node)
         if size is not None:
             replacements[node.outputs[0]] = pt.as_tensor(size).astype(node.outputs[0].dtype)
         elif isinstance(node.op, Shape | Shape_i):
             shape = node.inputs[0].type.shape
-            if shape and None not in shape[1:]:
+            if shape and None not in shape[1:] and (shape[0] or leading(node.inputs[0])):
                 full = [x.shape[0] if shape[0] is None else shape[0], *shape[1:]]
                 replacements[node.outputs[0]] = (
                     pt.stack(full).astype("int64")
@@ -114,6 +118,7 @@ class _Expander:
         self.x = x
         self.params = list(params)
         self.ranks: dict[Variable, int] = {}
+        self.leading = Leading(x)
 
     def rebuild(self, value):
         self.of_x = depends([value], [self.x])
@@ -218,7 +223,7 @@ class _Expander:
 
     def _ones(self, like):
         shape = like.type.shape
-        if not shape or None in shape[1:]:
+        if not shape or None in shape[1:] or (shape[0] is None and not self.leading(like)):
             return None
         first = self.x.shape[0] if shape[0] is None else shape[0]
         return pt.ones((first, *shape[1:]))
@@ -231,25 +236,40 @@ class _Expander:
             return None
         found = []
         for coefficient, feature in terms:
-            if feature.type.ndim != operand.type.ndim:
+            shaped = self._shaped(feature, operand)
+            if shaped is None:
                 return None
-            if feature.type.broadcastable != operand.type.broadcastable:
-                ones = self._ones(operand)
-                if ones is None:
-                    return None
-                feature = feature * ones
             inputs = list(node.inputs)
-            inputs[position] = feature
+            inputs[position] = shaped
             found.append((coefficient, node.op(*inputs)))
         return found
 
     def _join(self, node):
         if not all(p in self.of_x for p in node.inputs):
             return None
-        all_terms = [dict(self.terms(p)) for p in node.inputs]
+        all_terms = []
+        for part in node.inputs:
+            of_part: dict[tuple, Variable] = {}
+            for coefficient, feature in self.terms(part):
+                shaped = self._shaped(feature, part)
+                if shaped is None:
+                    return None
+                # Terms of one coefficient add up.
+                known = of_part.get(coefficient)
+                of_part[coefficient] = shaped if known is None else known + shaped
+            all_terms.append(of_part)
         if any(list(t) != list(all_terms[0]) for t in all_terms[1:]) or () in all_terms[0]:
             return None
         return [(c, node.op(*(t[c] for t in all_terms))) for c in all_terms[0]]
+
+    def _shaped(self, feature, like):
+        """A feature with the shape of what it is a term of; None where that is not known."""
+        if feature.type.ndim != like.type.ndim:
+            return None
+        if feature.type.broadcastable == like.type.broadcastable:
+            return feature
+        ones = self._ones(like)
+        return None if ones is None else feature * ones
 
 
 def _floating(variable):

@@ -46,6 +46,9 @@ def in_products(split: SplitEnergy) -> SplitEnergy | None:
     """
     if split.x.type.shape[0] is not None or not split.slots:
         return None
+    # What has no negative numbers has no E at −1.
+    if any(np.dtype(s.dtype).kind in "bu" for s in split.slots):
+        return None
     sizes = [math.prod(n or 0 for n in s.type.shape[1:]) for s in split.slots]
     if not all(sizes) or any(s.type.shape[0] is not None for s in split.slots):
         return None

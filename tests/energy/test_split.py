@@ -1,5 +1,7 @@
 """An energy in its statistics: hoisting, values, fingerprints."""
 
+from functools import partial
+
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
@@ -7,7 +9,9 @@ import pytest
 from pytensor.compile.builders import SymbolicOp
 from pytensor.graph.traversal import ancestors
 from pytensor.scalar import Composite
+from scipy.special import logsumexp
 
+import pymc_ebm as ebm
 from pymc_ebm.energy.energy import Energy
 from pymc_ebm.energy.split import VECTORISED, evaluate
 
@@ -139,3 +143,30 @@ def test_symbolic_operations_are_looked_into(spelt):
         far = -((points - centre) ** 2).sum(-1) / 2
         exact = -np.logaddexp(h - (points**2).sum(-1) / 2, far)
         np.testing.assert_allclose(at.at(points)([h, centre]), exact, rtol=1e-13)
+
+
+@pytest.mark.parametrize(
+    "energy",
+    [
+        lambda m, x, a: m([a * x + a * x**2, a * x], -1).sum(-1),
+        lambda m, x, a: m([a * x**2 / 2 + a * x, a * x**2], -1).sum(-1),
+        lambda m, x, a: m([a * x + x**2, a * x + 1.0 + a], -1).sum(-1),
+    ],
+)
+def test_terms_of_one_coefficient_in_a_stack(energy):
+    """Each part of it may have several."""
+    points = np.linspace(-3, 3, 61)
+    q = ebm.reference.from_draws(points, np.zeros(61))
+    found = ebm.log_partition(partial(energy, pt.stack), 0.5, reference=q).eval()
+    truth = logsumexp(-energy(np.stack, points, 0.5)) - np.log(61)
+    np.testing.assert_allclose(found, truth, rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", ["int64", "int8", "uint8", "bool"])
+def test_products_of_statistics_without_negative_numbers(dtype):
+    states = np.array([*np.ndindex(2, 2, 2)] * 4)
+    coupling = np.array([[0.4, 0.3, -0.2], [0.3, 0.1, 0.4], [-0.2, 0.4, -0.6]])
+    q = ebm.reference.from_draws(states.astype(dtype), np.zeros(32))
+    energy = lambda x, J: (x[:, :, None] * x[:, None, :] * J).sum((-1, -2))
+    found = ebm.log_partition(energy, coupling, reference=q, signature="(k,k)").eval()
+    np.testing.assert_allclose(found, logsumexp(-energy(states, coupling)) - np.log(32), rtol=1e-12)

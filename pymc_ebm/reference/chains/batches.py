@@ -73,7 +73,9 @@ def autocorrelation_time(series: np.ndarray) -> float:
     spectrum = np.fft.rfft(centred, 2 * n_draws, axis=1)
     covariance = np.fft.irfft(np.abs(spectrum) ** 2, axis=1)[:, :n_draws].mean(axis=0)
     covariance /= n_draws
-    constant = covariance[0] <= 1e-14 * max(float(np.max(np.abs(series))) ** 2, 1e-300)
+    # Each in its own unit.
+    scale = np.abs(series).max(axis=(0, 1))
+    constant = covariance[0] <= np.maximum(1e-14 * scale**2, 1e-300)
     times = [1.0]
     for column in covariance.T[~constant]:
         rho = column / column[0]
