@@ -46,3 +46,18 @@ def test_equal_alternatives_are_numbered():
     log_p = pm.logp(chosen, numbered[[1, 2]]).eval()
     truth = [0.5, -1.0] - np.log(2 * np.exp(0.5) + np.exp(-1.0))
     np.testing.assert_allclose(log_p, truth)
+
+
+def test_states_that_are_true_or_false():
+    """Two bits with a field: log Z = 2 log(1 + e^h)."""
+    states = np.array(list(np.ndindex(2, 2)))
+    observed = states[1:]
+    with pm.Model() as model:
+        h = pm.Normal("h")
+        EBM(
+            "x", h, energy=lambda x, h: -h * x.sum(-1), observed=observed.astype(bool),
+            reference=ref.enumeration(states.astype(bool), complete=True),
+        )  # fmt: skip
+    found = model.compile_logp(vars=[model["x"]])({"h": 0.7})
+    truth = 0.7 * observed.sum() - 2 * len(observed) * np.log1p(np.exp(0.7))
+    np.testing.assert_allclose(found, truth, rtol=1e-12)
