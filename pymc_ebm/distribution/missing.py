@@ -11,24 +11,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from inspect import Parameter, Signature
 
 import numpy as np
-import pymc as pm
 import pytensor.tensor as pt
 from numpy.typing import NDArray
 from pytensor.graph.basic import Constant, Variable
 from pytensor.graph.traversal import graph_inputs
 
+from pymc_ebm.distribution.completing import completing
 from pymc_ebm.energy.energy import Energy
 from pymc_ebm.energy.initial_values import initial_values
 from pymc_ebm.energy.parameters import signature_of
 from pymc_ebm.energy.split import evaluate
 from pymc_ebm.partition._log_partition import log_partition
-from pymc_ebm.reference._enumeration import enumeration
-from pymc_ebm.reference._fitted import fitted
-from pymc_ebm.reference._independent import independent
-from pymc_ebm.reference._panels import MOST_DIMENSIONS, panels
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.space.base import Space
 from pymc_ebm.space.box import Support
@@ -49,10 +44,8 @@ __all__ = [
 
 # A missing whole number, which has no NaN; PyMC makes 32 bits of observed ones.
 CODE = int(np.iinfo(np.int32).min)
-# Most states that the missing entries of one event may have together.
-_MOST_STATES = 2**16
-# Rows of what was seen at which panels of completions are laid, and their tolerance.
-_ANCHORS, _TOLERANCE = 16, 1e-8
+# Rows of what was seen at which panels of completions are laid.
+_ANCHORS = 16
 
 
 def holes_of(observed) -> NDArray | None:
@@ -228,10 +221,9 @@ def missing_entries(
         places = (where[..., None] == np.arange(mask.shape[1])).astype(dtype)
         seen = np.where(own, 0, flat[some]).astype(dtype)
         of_holes = _energy_of_holes(energy, event, len(params))
-        given = [*params, pt.constant(seen), pt.constant(places)]
         completions = Completions(some, of_holes, seen, places, reference)
         anchors = _anchors(completions, params, energy.cores(len(params)))
-        q = _reference(space, own[0], flat, mask, of_holes, anchors, given)
+        q = completing(space, own[0], flat, mask, of_holes, anchors)
         found.append(Completions(some, of_holes, seen, places, q))
     return Missing(coded, data.astype(dtype), holes, tuple(found))
 
@@ -286,61 +278,3 @@ def _of_rows(param, core_ndim: int, rows):
         return param
     shared = param.shape[0] if isinstance(param, np.ndarray) else param.type.shape[0]
     return param[0] if shared == 1 else param[rows]
-
-
-def _reference(space, mask, flat, holes, energy, anchors, params) -> Reference:
-    """All completions of finite sites; panels for one or two numbers; else points of a law."""
-    n_missing = int(mask.sum())
-    if isinstance(space, Sites):
-        columns = [space.values[i, :n] for i, n in enumerate(space.n_values) if mask[i]]
-        n_states = float(np.prod([float(len(c)) for c in columns]))
-        if n_states > _MOST_STATES:
-            raise NotImplementedError(
-                f"{n_missing} entries of an event are missing, which have {n_states:.3g} values "
-                f"together, and {_MOST_STATES} can be summed. Leave out the events with more holes."
-            )
-        states = enumeration([c.astype(np.int64) for c in columns], complete=True).points
-        return enumeration(states.reshape(-1, n_missing), complete=True)
-    lower, upper = space.bounds_of(len(mask))
-    support = (lower[mask], upper[mask])
-    # Where these entries are seen they tell the place of those that are not.
-    known = ~holes[:, mask].any(axis=1)
-    data = flat[known][:, mask] if known.sum() > 1 else flat[:, mask]
-    if n_missing <= MOST_DIMENSIONS:
-        return panels(
-            energy.function, anchors, data, support=support, signature=energy.signature,
-            tolerance=_TOLERANCE,
-        )  # fmt: skip
-    ends = np.isfinite(np.stack(support)).any()
-    around = None if ends else _around_regression(flat[~holes.any(axis=1)], mask, anchors[0])
-    return around or fitted(data, support=support, event_ndim=1, random_seed=0)
-
-
-def _around_regression(complete: NDArray, mask: NDArray, row: list) -> Reference | None:
-    """Student's t around what the entries seen say of the missing ones, by complete events.
-
-    A law of the missing ones alone has few points where those seen nearly determine them. None
-    with too few events.
-    """
-    if len(complete) < 2 * mask.size:
-        return None
-    design = np.column_stack([np.ones(len(complete)), complete[:, ~mask]])
-    coefficients, *_ = np.linalg.lstsq(design, complete[:, mask])
-    residuals = complete[:, mask] - design @ coefficients
-    covariance = residuals.T @ residuals / (len(complete) - design.shape[1])
-    try:
-        # Wider than the data's, whose spread is not that of every θ.
-        root = 1.3 * np.linalg.cholesky(covariance)
-    except np.linalg.LinAlgError:
-        return None
-    slopes = np.zeros((mask.size, int(mask.sum())))
-    slopes[~mask] = coefficients[1:]
-
-    def law(*params):
-        *_, seen, _ = params
-        return pm.MvStudentT.dist(nu=5, mu=coefficients[0] + seen @ slopes, chol=root)
-
-    names = [Parameter(f"param_{i}", Parameter.POSITIONAL_ONLY) for i in range(len(row))]
-    law.__signature__ = Signature(names)  # type: ignore[attr-defined]
-    shapes = ",".join(f"({','.join(map(str, np.shape(value)))})" for value in row)
-    return independent(law, 2**14, "sobol", random_seed=0, signature=shapes)
