@@ -91,12 +91,12 @@ class LogRateOfMean(CountOp):
         return [cotangent / variance, cotangent * covariance / variance]
 
     def as_graph(self, first, nu):
-        """Newton's steps, six of which are enough for ν up to 60."""
+        """Newton's steps, ten of which are enough for ν up to 60."""
         log_mean = pt.log(first)
         low, high = nu * log_mean, log_mean + (nu - 1) * pt.log1p(first)
         low, high = pt.minimum(low, high), pt.maximum(low, high)
         log_rate = (low + high) / 2
-        for _ in range(6):
+        for _ in range(10):
             k, weights = _weights(log_rate, nu, self.largest)
             mean = (weights * k).sum(axis=-1)
             variance = (weights * (k - mean[..., None]) ** 2).sum(axis=-1)
