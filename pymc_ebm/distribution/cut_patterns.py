@@ -8,7 +8,8 @@ from pymc_ebm.distribution.events import Events
 from pymc_ebm.distribution.pilot import PilotLikelihood
 from pymc_ebm.energy.energy import Energy
 from pymc_ebm.reference.base import Reference
-from pymc_ebm.space._points import Points
+from pymc_ebm.space._points import Points, places_for
+from pymc_ebm.weights.normalised import normalise
 
 __all__ = ["check_room"]
 
@@ -48,9 +49,7 @@ def check_room(
     if not isinstance(space, Points) or pilot is None or pilot.n_rows > 1:
         return
     [[row]] = pilot.chosen_rows([pilot.maximum(reference)])
-    log_w = pilot.log_weights(reference)([row])[0]
-    weights = np.exp(log_w - log_w.max())
-    weights /= weights.sum()
+    weights = normalise(pilot.log_weights(reference)([row])[0])[1]
     most, columns = reference.event_shape
     full = np.flatnonzero((reference.points[..., -1].sum(axis=1) == most) & (weights > 0))
     if not len(full):
@@ -66,8 +65,7 @@ def check_room(
     )
     share = (weights[full] * np.exp(here - there)).sum() * space.volume / (most + 1)
     if len(events.flat) * share > most_nats:
-        n = events.flat[..., -1].sum(axis=1).max()
-        room = int(max(n + 8 * np.sqrt(n) + 10, 2 * most))
+        room = max(places_for(int(events.flat[..., -1].sum(axis=1).max())), 2 * most)
         raise ValueError(
             f"patterns have place for {most} points, and at the maximum of the likelihood those of "
             f"{most + 1} would have {share:.2g} of the weight. Make room, "

@@ -18,7 +18,7 @@ from pymc_ebm.distribution.annealed_for import annealed_for
 from pymc_ebm.distribution.cut_patterns import check_room
 from pymc_ebm.distribution.error_forecast import ErrorForecast
 from pymc_ebm.distribution.events import Events, events_of
-from pymc_ebm.distribution.integrals import check_convergence, misfit_of, prior_rows
+from pymc_ebm.distribution.integrals import check_convergence, check_space, prior_rows
 from pymc_ebm.distribution.of_free_values import Unforeseeable
 from pymc_ebm.distribution.panels_for import panels_for
 from pymc_ebm.distribution.pilot import PilotLikelihood
@@ -104,9 +104,7 @@ def fit_reference(
     check_convergence(energy, params, events, rows)
     wanted = _Wanted(energy, params, events, progressbar, seen)
     reference = next(found for way in WAYS if (found := way(wanted)) is not None)
-    misfit = misfit_of(energy, params, reference, rows)
-    if misfit:
-        raise ValueError(misfit)
+    check_space(energy, params, reference, rows)
     check_room(energy, events, reference, wanted.pilot)
     return replace(reference, seconds=time.thread_time() - began)
 

@@ -14,7 +14,7 @@ from pymc_ebm.distribution.bounds import moving_support
 from pymc_ebm.distribution.default_reference import fit_reference
 from pymc_ebm.distribution.energy_rv import EnergyRV, Spec, importance_resampling
 from pymc_ebm.distribution.events import event_shape
-from pymc_ebm.distribution.integrals import misfit_of
+from pymc_ebm.distribution.integrals import check_space
 from pymc_ebm.distribution.missing import (
     Missing,
     check_free,
@@ -180,9 +180,7 @@ class EBM(Distribution):
                 reference = fit_reference(energy, variables, of_v, space, progressbar, seen)
             else:
                 reference = _on_support(reference, support if moving is None else moving, data)
-                misfit = misfit_of(energy, variables, reference)
-                if misfit:
-                    raise ValueError(misfit)
+                check_space(energy, variables, reference)
             if not reference.absolute:
                 warnings.warn(f"EBM {name!r}: {RELATIVE}", UserWarning, stacklevel=2)
             missing = None

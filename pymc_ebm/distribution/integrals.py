@@ -17,7 +17,7 @@ from pymc_ebm.reference.base import Reference
 from pymc_ebm.space._circle import Circle
 from pymc_ebm.space.base import Space
 
-__all__ = ["check_convergence", "misfit_of", "moving_wall", "prior_rows"]
+__all__ = ["check_convergence", "check_space", "moving_wall", "prior_rows"]
 
 Row = list[NDArray]
 
@@ -125,40 +125,45 @@ def _remedy(direction: NDArray, flat: NDArray, space: Space) -> str:
     )
 
 
-def misfit_of(
+def check_space(
     energy: Energy,
     params: Sequence[TensorVariable],
     reference: Reference,
     rows: Sequence[Row] | None = None,
     most_points: int = 2**12,
-) -> str | None:
-    """Say where the space of the energy is not that of the points; None where it seems to be.
+) -> None:
+    """Refuse an energy whose space is not that of the points.
 
     It moves with the parameters while they do not, or they go round a circle whose period it does
     not have. Looked at are `rows` of parameters, by default those of `prior_rows`.
+
+    Raises
+    ------
+    ValueError
     """
     if reference.discrete or reference.follows_parameters:
-        return None
+        return
     rows = prior_rows(energy, params) if rows is None else rows
     if not rows:
-        return None
+        return
     points = reference.points[:: max(reference.n_points // most_points, 1)]
     try:
         at = energy.of_points_once(reference.event_shape, points.dtype, params).at_rows(points)
     except (ValueError, MissingInputError):  # one that takes one number of points
-        return None
+        return
     with np.errstate(all="ignore"):
         here = at(rows)
     if isinstance(reference.space, Circle):
-        return _without_period(energy, params, reference, rows, points, here)
+        _check_period(energy, params, reference, rows, points, here)
+        return
     if np.isfinite(here).all():
-        return None
+        return
     # Only compiled graphs are stable, such as that of log(1 − sigmoid(x)).
     at = energy.of_points(reference.event_shape, points.dtype, params).at(points)
     found = moving_wall(at, rows)
     if found is None:
-        return None
-    return (
+        return
+    raise ValueError(
         f"the energy is +inf at x = {np.round(points[found], 4).tolist()} for some parameters and "
         "finite for others: the space of x moves with them, the points of the reference do not, "
         "and the slope by the boundary would be missing. Give the bounds to support=, as variables "
@@ -167,8 +172,8 @@ def misfit_of(
     )
 
 
-def _without_period(energy, params, reference, rows, points, here) -> str | None:
-    """Say where the energy is another one after the period of a circle, at all rows."""
+def _check_period(energy, params, reference, rows, points, here) -> None:
+    """Refuse an energy that is another one after the period of a circle, at all rows."""
     lower, upper = reference.space.bounds_of(max(points[0].size, 1))
     period = np.reshape(upper - lower, reference.event_shape)
     later = energy.of_points_once(reference.event_shape, points.dtype, params)
@@ -176,9 +181,9 @@ def _without_period(energy, params, reference, rows, points, here) -> str | None
         there = later.at_rows(points + period)(rows)
         gaps = np.abs(there - here) / (1 + np.abs(here).max(axis=1, keepdims=True))
     if not (gaps.max(axis=1) > 1e-6).all():
-        return None
+        return
     row, point = np.unravel_index(np.argmax(gaps), gaps.shape)
-    return (
+    raise ValueError(
         f"the energy is {here[row, point]:.6g} at x = {np.round(points[point], 4).tolist()} and "
         f"{there[row, point]:.6g} a period later, at {np.round(points[point] + period, 4).tolist()}"
         f", and the space is {reference.space}. Write it of 2π x / period, or give the period that "

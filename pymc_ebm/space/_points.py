@@ -13,7 +13,7 @@ from scipy.special import gammaln, softmax
 
 from pymc_ebm.space.base import Space
 
-__all__ = ["Points", "pack", "points", "unpack"]
+__all__ = ["Points", "pack", "places_for", "points", "unpack"]
 
 
 def points(window: ArrayLike, *, most: int | None = None) -> Points:
@@ -110,7 +110,7 @@ def pack(patterns: Sequence[ArrayLike], *, most: int | None = None) -> NDArray:
         )
     [d] = dims
     largest = max(len(a) for a in arrays)
-    most = int(np.ceil(largest + 8 * np.sqrt(largest) + 10)) if most is None else most
+    most = places_for(largest) if most is None else most
     if largest > most:
         raise ValueError(
             f"A pattern has {largest} points, and there is place for {most}. Give a larger most=."
@@ -119,6 +119,11 @@ def pack(patterns: Sequence[ArrayLike], *, most: int | None = None) -> NDArray:
     for row, a in zip(packed, arrays, strict=True):
         row[: len(a)] = np.column_stack([a.reshape(-1, d), np.ones(len(a))])
     return packed
+
+
+def places_for(largest: int) -> int:
+    """More points than a Poisson process has whose rate so many points in a pattern allow."""
+    return int(np.ceil(largest + 8 * np.sqrt(largest) + 10))
 
 
 def unpack(events: ArrayLike) -> list[NDArray]:

@@ -123,9 +123,9 @@ def test_patterns_are_not_cut_off_where_the_model_goes_on(rng):
             )  # fmt: skip
         return model
 
-    with pytest.raises(ValueError, match=r"place for 54 points.* those of 55 .*most=116\)"):
+    with pytest.raises(ValueError, match=r"place for 54 points.* those of 55 .*most=117\)"):
         build(54)
-    found = ebm.find_MLE(model=build(116), progressbar=False)
+    found = ebm.find_MLE(model=build(117), progressbar=False)
     se, mcse = found.se["log_beta"], found.mcse["log_beta"]
     np.testing.assert_allclose(found.estimate["log_beta"], np.log(50), atol=4 * mcse + 1e-3)
     np.testing.assert_allclose(se, 1 / np.sqrt(50), rtol=0.1)

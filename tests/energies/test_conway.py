@@ -10,11 +10,11 @@ import pytensor.tensor as pt
 import pytest
 from pytensor.graph.replace import vectorize_graph
 from scipy.optimize import brentq
-from scipy.special import gammaln, i0e
+from scipy.special import gammaln, i0e, softmax
 
 import pymc_ebm as ebm
 from pymc_ebm.energies import conway_maxwell_poisson, conway_maxwell_poisson_mean
-from pymc_ebm.energies.count_rates import LogRateOfMean, loops
+from pymc_ebm.energies.count_rates import LogRateOfMean
 from pymc_ebm.energy.split import evaluate
 
 
@@ -162,10 +162,11 @@ def test_maximum_likelihood_of_a_regression_of_means(articles):
     np.testing.assert_allclose(fit.se["beta"], SE, atol=6e-4)
 
 
-def test_the_graph_of_other_backends_is_the_loop():
+def test_the_graph_of_other_backends_has_the_mean():
     """Means below and above 1 under strong dispersion, where halving brings steps back."""
-    means, nus = np.meshgrid([0.01, 0.5, 0.9, 0.99, 1.0, 1.5, 5.0, 40.0], [0.05, 1, 5, 20, 40, 60])
+    means, nus = np.meshgrid([0.01, 0.5, 0.9, 0.99, 1.0, 1.5, 5.0], [0.05, 1, 5, 20, 40, 60])
     m, n = pt.dvectors("m", "n")
     graph = pytensor.function([m, n], LogRateOfMean(200).as_graph(m, n), mode="FAST_COMPILE")
-    truth = [loops(200)[0](*pair) for pair in zip(means.ravel(), nus.ravel(), strict=True)]
-    np.testing.assert_allclose(graph(means.ravel(), nus.ravel()), truth, atol=1e-9)
+    k, log_rates = np.arange(201), graph(means.ravel(), nus.ravel())
+    log_p = log_rates[:, None] * k - nus.ravel()[:, None] * gammaln(k + 1)
+    np.testing.assert_allclose(softmax(log_p, axis=1) @ k, means.ravel(), rtol=1e-8)
