@@ -29,7 +29,7 @@ def ising(s, beta, field=None, *, boundary: str = "periodic", mask=None) -> Tens
         ``"(),(r,c)"``. One that is linear in covariates is cheaper as the sum in the example.
     boundary : {"periodic", "free"}
         Whether the last row and column are neighbours of the first. On a periodic side of two
-        sites the same two are neighbours twice.
+        sites the same two are neighbours twice; a side of one site has no bonds.
     mask : array_like of bool, optional
         ``(rows, columns)``, True at the sites of the lattice; all by default. Spins elsewhere have
         no effect. They stay part of the event, so each adds log 2 to log Z.

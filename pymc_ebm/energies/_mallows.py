@@ -89,8 +89,8 @@ def _rankings(x, rho):
 
 
 def _kendall(x, rho, n):
-    i, j = zip(*((i, j) for i in range(n) for j in range(i + 1, n)), strict=True)
-    agree = (x[..., list(i)] - x[..., list(j)]) * (rho[..., list(i)] - rho[..., list(j)])
+    i, j = np.triu_indices(n, 1)
+    agree = (x[..., i] - x[..., j]) * (rho[..., i] - rho[..., j])
     return pt.lt(agree, 0).sum(axis=-1)
 
 

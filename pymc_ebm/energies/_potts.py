@@ -30,7 +30,7 @@ def potts(x, beta, *field, boundary: str = "periodic", mask=None) -> TensorVaria
         All colours alike by default.
     boundary : {"periodic", "free"}
         Whether the last row and column are neighbours of the first. On a periodic side of two
-        sites the same two are neighbours twice.
+        sites the same two are neighbours twice; a side of one site has no bonds.
     mask : array_like of bool, optional
         ``(rows, columns)``, True at the sites of the lattice; all by default. Colours elsewhere
         have no effect. They stay part of the event, so each adds log q to log Z.

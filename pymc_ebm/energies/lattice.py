@@ -58,8 +58,8 @@ def site_sum(values, x, mask) -> TensorVariable:
 
 
 def _ends(x, axis, boundary):
-    """Both ends of the bonds along an axis."""
-    if boundary == "periodic":
+    """Both ends of the bonds along an axis; a side of one site has none."""
+    if boundary == "periodic" and x.type.shape[axis] != 1:
         return x, pt.roll(x, -1, axis)
     rest = () if axis == -1 else (slice(None),)
     return x[(..., slice(None, -1), *rest)], x[(..., slice(1, None), *rest)]

@@ -145,6 +145,12 @@ class Energy:
             row.append(number)
         return row
 
+    def alike(self, rows: Sequence[Sequence]) -> list[list[np.ndarray]]:
+        """Each `row`, with every parameter of one type: 2 is 2.0 where another row has 2.5."""
+        found = [self.row(params) for params in rows]
+        types = [np.result_type(*values) for values in zip(*found, strict=True)]
+        return [[v.astype(t) for v, t in zip(row, types, strict=True)] for row in found]
+
     def core_shapes(self, values: Sequence) -> list[tuple[int, ...]]:
         """Shapes of the parameters' values without their batch dimensions."""
         cores = self.cores(len(values))

@@ -47,6 +47,14 @@ def test_log_z_of_4_by_4(boundary, beta, log_z, values_of):
     assert abs(logsumexp(-energy) - log_z) < 1e-6
 
 
+def test_one_periodic_row_is_a_ring(values_of):
+    """By the transfer matrix: Z = (2 cosh β)^n + (2 sinh β)^n. No site is its own neighbour."""
+    truth = np.log((2 * np.cosh(0.7)) ** 6 + (2 * np.sinh(0.7)) ** 6)
+    for shape in ((1, 6), (6, 1)):
+        energies = values_of(ising, states(*shape), 0.7)
+        np.testing.assert_allclose(logsumexp(-energies), truth, rtol=1e-12)
+
+
 @pytest.mark.parametrize("side", KAUFMAN)
 def test_kaufman_against_the_table(side, kaufman):
     found = [kaufman(side, side, beta) for beta in (0.2, 0.4, CRITICAL)]

@@ -132,6 +132,11 @@ def test_expected_distances():
         assert np.isclose(truth[0], closed, rtol=1e-12)
 
 
+@pytest.mark.parametrize("distance", DISTANCES)
+def test_one_item_has_one_ranking(distance):
+    assert mallows(distance, [1])(np.array([[1]]), 2.0).eval() == [0.0]
+
+
 def test_words():
     with pytest.raises(ValueError, match=r"'bubble' is unknown. Use one of 'kendall', 'footrule'"):
         mallows("bubble")

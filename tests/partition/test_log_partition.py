@@ -297,11 +297,21 @@ def test_huge_shift_stays_finite(shift):
         (lambda x, s: pt.switch(x > 3, -np.inf, x * s), "infinite weight"),
         (lambda x, s: pt.switch(x > -1e9, np.inf, x * s), "misses the support"),
         (lambda x, s: (s * x**2).sum(), "has shape"),
+        (lambda x, s: s * pt.switch(x > 0, x, np.inf), r"statistic that is infinite at \d+ of 200"),
     ],
 )
 def test_bad_energies(energy, message):
     with pytest.raises(ValueError, match=message):
         ebm.log_partition(energy, pt.constant(1.0), reference=fixed())
+
+
+def test_a_product_with_infinity_written_inside_has_a_slope():
+    """As the error says. Exponential law of the positive line: d log Z / ds = −1/s."""
+    grid = ebm.reference.quadrature(-1, 40, 4000)
+    s = pt.dscalar("s")
+    inside = lambda x, s: pt.switch(x > 0, s * x, np.inf)
+    log_z = ebm.log_partition(inside, s, reference=grid)
+    assert abs(pt.grad(log_z, s).eval({s: 2.0}) + 0.5) < 0.01
 
 
 @pytest.mark.parametrize("reference", [fixed, moving])

@@ -127,7 +127,7 @@ def annealed(
     data = data.reshape(-1, *data.shape[data.ndim - event_ndim :])
     support = space_of(data, support)
     energy = as_energy(energy, signature)
-    rows = [energy.row(theta) for theta in (params, *anchors)]
+    rows = energy.alike([params, *anchors])
     space = annealed_space(energy, rows, data, support, starts, rng)
     states_of_run = 1 + draws * len(rows)
     most = max(most_points // (runs * states_of_run), 2)

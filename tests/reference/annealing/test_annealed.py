@@ -111,6 +111,19 @@ def test_further_anchors_put_points_where_the_posterior_goes(rng, seed):
     assert level_error(two, energies(two)) < level_error(one, energies(one)) / 2
 
 
+def test_an_anchor_of_whole_numbers_takes_those_of_fractions(rng):
+    """A function compiled for the type of 1 would refuse 0.5, or lose it."""
+    data = quartic_draws(rng, 20, 2)
+    made = [
+        annealed(
+            quartic, one, data=data, anchors=[(0.5,)], particles=32, random_seed=1,
+            progressbar=False,
+        )
+        for one in (np.int64(1), 1.0)
+    ]  # fmt: skip
+    np.testing.assert_array_equal(*[q.points for q in made])
+
+
 def test_one_seed_gives_one_reference_and_another_seed_another(rng):
     data = quartic_draws(rng, 50, 3)
     make = lambda seed: annealed(
