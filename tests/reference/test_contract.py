@@ -1,7 +1,9 @@
 """What every reference answers, whichever way it was made: one contract over all constructors."""
 
+import re
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
 import cloudpickle
@@ -14,6 +16,7 @@ from scipy.special import gammaln, i0
 
 from pymc_ebm import reference as ref
 from pymc_ebm.distributed.sharded_reference import _sharded
+from pymc_ebm.space import simplex
 from pymc_ebm.weights.normalised import normalise
 
 SCALE = 1.3
@@ -240,6 +243,14 @@ WAYS = {
         half="no common part",
         again=ONLY_POINTS,
     ),
+    "uniform": Way(
+        # Beta(1 + a, 1) on the simplex of two shares.
+        lambda seed: ref.uniform(simplex(2), 4096, random_seed=seed),
+        lambda x, a: -a * np.log(x[..., 0]),
+        FIELD,
+        -np.log1p(FIELD),
+        half="no common part",
+    ),
     # Of rows of equal parameters, the log of the sum of their Ẑ.
     "of rows": on_line(
         lambda seed: ref.rows([independent([seed, r]) for r in range(3)]),
@@ -271,6 +282,12 @@ def estimate(q, way):
     log_base = q.at([pt.constant(way.theta)])[1].eval()
     log_z, weights = normalise(log_base - way.energy(points, way.theta))
     return float(log_z), float(np.sqrt(q.variance(q.influence(weights))))
+
+
+def test_every_constructor_is_here():
+    called = set(re.findall(r"\bref\.(\w+)\(", Path(__file__).read_text()))
+    public = {name for name in ref.__all__ if name.islower()} - {"normalise_support"}
+    assert public <= called
 
 
 @pytest.mark.parametrize("name", WAYS)

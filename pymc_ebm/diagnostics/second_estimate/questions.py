@@ -89,7 +89,7 @@ class Integrals:
                 by_node[node] = Integral(known_names, nodes, normaliser.reference, energy)
         self.each = list(by_node.values())
         self._data = normalisers.data
-        outs = [v for i in self.each for v in i.node.inputs[: i.n_inputs]]
+        outs = [v for i in self.each for v in i.node.op.split_inputs(i.node.inputs).varying]
         self._inputs = normalisers.compile(outs, mode=VECTORISED)
 
     def inputs(self, draws: list[dict[str, NDArray]]) -> list[list[list[NDArray]]]:
