@@ -88,17 +88,18 @@ class EnergyRV(RandomVariable):
         if isinstance(self.spec.reference, RowsReference):
             return self._draw_rows(rng, params, size, self.spec.reference)
         rows = self.spec.energy.rows_of(params, () if size is None else tuple(size))
-        if self._resamples and not (self.spec.moving or self.spec.reference.follows_parameters):
+        if self._resamples:
             from pymc_ebm.sampling.rows import resample_rows
 
             draws = resample_rows(
                 self.spec.energy, rows.distinct, rows.kinds, self.spec.reference, rng
-            )
-            return draws.astype(self.dtype).reshape((*rows.batch, *self.spec.reference.event_shape))
-        draws = np.empty((len(rows.kinds), *self.spec.reference.event_shape), dtype=self.dtype)
+            ).astype(self.dtype)
+        else:
+            draws = np.empty((len(rows.kinds), *self.spec.reference.event_shape), dtype=self.dtype)
         for kind in range(len(rows)):
             mine = rows.kinds == kind
-            draws[mine] = self._draw(rng, rows.row(kind), int(mine.sum()))
+            if not self._resamples:
+                draws[mine] = self._draw(rng, rows.row(kind), int(mine.sum()))
             if self.spec.moving is not None:
                 draws[mine] = self.spec.moving.in_place(draws[mine], rows.row(kind))
         return draws.reshape((*rows.batch, *self.spec.reference.event_shape))

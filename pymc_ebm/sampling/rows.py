@@ -39,7 +39,7 @@ def resample_rows(
     kinds : ndarray of int
         ``(N,)``, the row of each draw.
     reference : Reference
-        Whose points do not follow the parameters; each row may have points of its own.
+        Each row may have points of its own.
     rng : numpy.random.Generator
     least_effective : float
         Effective points below which draws repeat a few points, and a warning says so.
@@ -60,8 +60,8 @@ def resample_rows(
     """
     log_weights = _log_weights_of(energy, rows, reference)
     n_rows = int(kinds.max()) + 1 if len(kinds) else 0
-    of_rows = isinstance(reference, RowsReference)
-    at_once = n_rows if of_rows else max(BLOCK // reference.points_per_row, 1)
+    own_points = isinstance(reference, RowsReference)
+    at_once = n_rows if own_points else max(BLOCK // reference.points_per_row, 1)
     # The draws of one row after those of another.
     order = np.argsort(kinds, kind="stable")
     ends = np.searchsorted(kinds[order], np.arange(n_rows), side="right")
@@ -73,8 +73,19 @@ def resample_rows(
         _choose(some, order, ends, low, uniforms, index, effective)
         _check(effective, low)
         fewest = min(fewest, float(effective.min()))
+    if reference.follows_parameters:
+        points_at = _points_at(energy, rows, reference)
+        found = np.empty((len(kinds), *reference.event_shape), dtype=reference.points.dtype)
+        for row in range(n_rows):
+            mine = kinds == row
+            found[mine] = points_at([v[row] for v in rows])[index[mine]]
+    elif isinstance(reference, RowsReference):
+        found = reference.by_row(reference.points)[kinds, index]
+    else:
+        found = reference.points[index]
     if fewest < least_effective and reference.level != "exact":
-        # The same words at every posterior draw, so that Python shows them once.
+        # The same words at every posterior draw, and nothing compiled after them, so that Python
+        # shows them once: draws are made at one after the other, and nothing tells the last.
         warnings.warn(
             f"Some draws come from fewer than {least_effective:g} effective reference points of "
             f"{reference.points_per_row}, so they do not follow the model there. Widen the "
@@ -82,9 +93,7 @@ def resample_rows(
             UserWarning,
             stacklevel=3,
         )
-    if isinstance(reference, RowsReference):
-        return reference.by_row(reference.points)[kinds, index]
-    return reference.points[index]
+    return found
 
 
 def _log_weights_of(
@@ -100,6 +109,20 @@ def _log_weights_of(
 
     function = cached(energy, reference, ("rows", *types), make)
     return lambda some: np.reshape(function(*some), (-1, reference.points_per_row))
+
+
+def _points_at(
+    energy: Energy, rows: Sequence[NDArray], reference: Reference
+) -> Callable[[list[NDArray]], NDArray]:
+    """Points ``(M, *event)`` that follow the parameters, at one row of them."""
+    types = [(v.dtype.name, (None,) * (v.ndim - 1)) for v in rows]
+
+    def make():
+        params = [pt.tensor(dtype=dtype, shape=shape) for dtype, shape in types]
+        return compiled(params, reference.at(params)[0], VECTORISED)
+
+    function = cached(energy, reference, ("points", *types), make)
+    return lambda row: function(*row)
 
 
 def _check(effective: NDArray, first: int) -> None:

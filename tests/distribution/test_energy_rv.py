@@ -1,7 +1,9 @@
 """Every sampler as the one that makes an EBM's predictive draws."""
 
+import warnings
 from functools import partial
 
+import arviz as az
 import cloudpickle
 import numpy as np
 import pymc as pm
@@ -76,15 +78,42 @@ def test_many_rows_at_once(space, seed, monkeypatch):
     assert (np.abs(np.corrcoef(by_rate.T) - np.eye(6)) < 5 / np.sqrt(1000)).all()
 
 
-def test_few_effective_points_are_told_in_the_same_words(seed):
-    q = ebm.reference.independent(pm.Normal.dist(0.0, 5.0), 64, random_seed=1)
-    dist = lambda s: ebm.EBM.dist(s, energy=lambda x, s: x**2 / (2 * s**2), reference=q)
-    said = []
-    for scales in (np.array([0.5, 4.0]), np.array([0.4, 5.0])):
-        with pytest.warns(UserWarning, match="fewer than 50 effective .* of 64") as warned:
-            pm.draw(dist(scales), random_seed=seed)
-        said.append(str(warned[0].message))
-    assert said[0] == said[1]  # so that Python shows it once, not at every posterior draw
+MOVING = {
+    "stays": lambda s: pm.Normal.dist(0.0, 30.0),
+    "follows": lambda s: pm.Normal.dist(0.0, 30 * s),
+}
+
+
+@pytest.mark.parametrize("law", MOVING.values(), ids=MOVING)
+def test_few_effective_points_are_told_once(law, seed):
+    """At 30 posterior draws, of a reference that stays and of one that follows the parameters."""
+    q = ebm.reference.independent(
+        law if law is MOVING["follows"] else law(None), 128, random_seed=1
+    )
+    scales = np.linspace(1.0, 2.0, 30)
+    with pm.Model() as model:
+        s = pm.HalfNormal("s")
+        ebm.EBM("x", s, energy=lambda x, s: x**2 / (2 * s**2), reference=q, observed=np.zeros(9))
+    posterior = az.from_dict({"posterior": {"s": scales[None]}})
+    with model, warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("default")  # as Python does where nothing is said
+        drawn = pm.sample_posterior_predictive(posterior, random_seed=seed, progressbar=False)
+    [few] = [str(w.message) for w in said if "effective" in str(w.message)]
+    assert "fewer than 50 effective reference points of 128" in few
+    assert drawn.posterior_predictive["x"].shape == (1, 30, 9)
+
+
+def test_draws_are_points_that_follow_the_parameters(seed):
+    """Means of 4000 draws at two scales within 5 standard errors, and of |x| √(2/π) s."""
+    q = ebm.reference.independent(lambda m, s: pm.Normal.dist(m, 2 * s), 4096, random_seed=1)
+    energy = lambda x, m, s: (x - m) ** 2 / (2 * s**2)
+    m, s = np.array([0.0, 50.0]), np.array([1.0, 0.01])
+    law = ebm.EBM.dist(m, s, energy=energy, reference=q, shape=(4000, 2))
+    z = (pm.draw(law, random_seed=seed) - m) / s
+    # The points stand for the model themselves: 4096 of half the density.
+    error = np.sqrt(1 / 4000 + 2 / 4096)
+    assert (np.abs(z.mean(axis=0)) < 5 * error).all()
+    assert (np.abs(np.abs(z).mean(axis=0) - np.sqrt(2 / np.pi)) < 5 * error).all()
 
 
 def test_metropolis_is_right_where_points_are_few(seed):
