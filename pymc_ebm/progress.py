@@ -9,11 +9,22 @@ from rich.progress import TaskID
 __all__ = ["progress"]
 
 
-def progress(enabled: bool) -> "CustomProgress | nullcontext[_Silent]":
+def progress(enabled: bool) -> "_Bar | nullcontext[_Silent]":
     """Make a progress bar, as a context manager; a disabled one shows nothing."""
     if not enabled:
         return nullcontext(_Silent())
-    return CustomProgress(console=Console(theme=default_progress_theme))
+    return _Bar(console=Console(theme=default_progress_theme))
+
+
+class _Bar(CustomProgress):
+    """PyMC's bar, complete where its context ends without an error: searches know no total."""
+
+    def __exit__(self, exc_type, exc_value, traceback):
+        for task in self.tasks if exc_type is None else []:
+            if not task.finished:
+                done = max(task.completed, 1)
+                self.update(task.id, completed=done, total=done)
+        super().__exit__(exc_type, exc_value, traceback)
 
 
 class _Silent:

@@ -35,7 +35,6 @@ ELSEWHERE = {
     "kernels.rewrite": "kernels/test_ops.py",  # that puts the kernels in
     "kernels.registration": "test_start_up.py",
     "given": "test_misuses.py",
-    "progress": "fitting/test_find_mle.py",
     "reference.chains._chain": "reference/test_contract.py",
     "reference.composite.error": "distribution/test_panels_for.py",
     "sampling.rows": "distribution/test_rows.py",

@@ -197,12 +197,13 @@ class _NormalApproximation:
             return -float(value), -np.asarray(slope, dtype=float)
 
         with progress(progressbar) as bar, np.errstate(all="ignore"):
-            bar.add_task("Posterior mode", total=None)
+            task = bar.add_task("Posterior mode", total=None)
             mode, size, value, ends = flat.data, 1.0, np.inf, []
             # Where twelve searches have not found the mode, more do not.
             for _ in range(12):
                 # A first step beyond the domain of parameters ends a search: on with smaller ones.
                 mode, endless = _minimum(downhill, mode, size)
+                bar.advance(task)
                 before, (value, slope) = value, downhill(mode)
                 ends.append(value)
                 hessian = np.array(
