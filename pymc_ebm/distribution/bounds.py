@@ -8,10 +8,10 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 from pytensor.graph.basic import Constant, Variable
-from pytensor.graph.traversal import ancestors
 from pytensor.tensor.variable import TensorVariable
 
-from pymc_ebm.distribution.moving_support import MovingSupport, varies
+from pymc_ebm.distribution.moving_support import MovingSupport
+from pymc_ebm.energy.captured import captured_names
 from pymc_ebm.energy.energy import Energy
 from pymc_ebm.energy.parameters import as_parameter, signature_of
 
@@ -123,14 +123,9 @@ def _ends(support: Callable, placeholders: list[TensorVariable], event_shape) ->
             found.append(None)
             continue
         graph = pt.as_tensor(end).astype(pytensor.config.floatX)
-        strange = {
-            v.name or str(v)
-            for v in ancestors([graph], blockers=placeholders)
-            if v not in placeholders and varies(v)
-        }
-        if strange:
+        if names := captured_names([graph], placeholders):
             raise ValueError(
-                f"The bounds use {', '.join(sorted(strange))} besides the parameters. Give "
+                f"The bounds use {', '.join(sorted(names))} besides the parameters. Give "
                 "support= the pair itself, (lower, upper), or make it a parameter of the energy."
             )
         found.append(pt.broadcast_to(graph, event_shape) if event_shape else graph)

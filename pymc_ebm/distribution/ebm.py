@@ -191,7 +191,7 @@ class EBM(Distribution):
                 check_values(data, reference, moving)
                 observed = as_integers(observed, data, reference)
             graph, _ = log_weights_of(energy, variables, reference)
-            if names := captured_names(graph.inputs, variables):
+            if names := captured_names(graph.given.captured, variables):
                 raise ValueError(
                     f"the energy uses {', '.join(sorted(names))} of the model without getting it. "
                     "Make it a parameter of the energy and pass it to EBM."

@@ -15,14 +15,12 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 from numpy.typing import NDArray
-from pymc.distributions.distribution import SymbolicRandomVariable
-from pytensor.graph.basic import Constant, Variable
+from pytensor.graph.basic import Variable
 from pytensor.graph.replace import graph_replace, vectorize_graph
 from pytensor.graph.traversal import ancestors
-from pytensor.tensor.random.op import RandomVariable
-from pytensor.tensor.random.type import RandomGeneratorType
 from pytensor.tensor.variable import TensorVariable
 
+from pymc_ebm.energy.captured import varies
 from pymc_ebm.energy.compiled import compiled
 from pymc_ebm.energy.energy import Energy
 from pymc_ebm.energy.initial_values import initial_values
@@ -30,7 +28,7 @@ from pymc_ebm.energy.split import RUN_ONCE, evaluate
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.space.box import Support, fits
 
-__all__ = ["MovingSupport", "varies"]
+__all__ = ["MovingSupport"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -232,12 +230,3 @@ class MovingSupport:
 def _without_edge(reference: Reference) -> Reference:
     """With the ends of a rule as walls of v, beyond which there is nothing."""
     return replace(reference, edge=None, complete=True)
-
-
-def varies(variable: Variable) -> bool:
-    """Whether it is data or a random variable of a model."""
-    if variable.owner is None:
-        kind = isinstance(variable.type, RandomGeneratorType)
-        return not kind and not isinstance(variable, Constant)
-    random = isinstance(variable.owner.op, RandomVariable | SymbolicRandomVariable)
-    return random and not isinstance(variable.type, RandomGeneratorType)

@@ -563,6 +563,32 @@ def test_closures_over_data_are_refused(data):
             )
 
 
+def test_closures_over_what_a_parameter_depends_on_are_refused(data):
+    with pm.Model():
+        d = pm.Data("d", 2.0)
+        s, tail = pm.HalfNormal("s", d), pm.HalfCauchy("tail", 1)
+        mu = pm.Normal("mu", 0, s)
+        for name, energy in {
+            "d": lambda x, mu: d * gaussian(x, 1) - mu * x,
+            "s": lambda x, mu: gaussian(x - mu, s),
+            "tail": lambda x, mu: gaussian(x - mu, tail),
+        }.items():
+            with pytest.raises(ValueError, match=f"uses {name} of the model without getting it"):
+                ebm.EBM("x", mu, energy=energy, reference=LINE(), observed=data)
+
+
+def test_indexed_parameters_are_no_closures(data):
+    """The distinct rows of mu[group] are taken from mu itself."""
+    with pm.Model() as model:
+        mu = pm.Normal("mu", shape=2)
+        group = np.arange(len(data)) % 2
+        energy = lambda x, m: gaussian(x - m, 1.0)
+        ebm.EBM("x", mu[group], energy=energy, reference=LINE(), observed=data)
+    found = model.compile_logp(vars=[model["x"]])({"mu": np.array([0.2, -0.1])})
+    truth = stats.norm(np.array([0.2, -0.1])[group]).logpdf(data).sum()
+    np.testing.assert_allclose(found, truth, rtol=1e-5)
+
+
 def test_unknown_keyword_and_wrong_reference(data):
     with pm.Model():
         with pytest.raises(TypeError, match="domian"):

@@ -74,10 +74,14 @@ def test_laws_whose_parameters_are_random_are_refused(method):
     """Points and log q were of different draws of mu: log Z was -13 for 0.8."""
     with pm.Model():
         mu, sigma, place = pm.Normal("mu", 0, 2), pm.HalfNormal("sigma"), pm.Data("place", 0.5)
+        # Of these PyMC hides the generator and the draw of a known law.
+        tail, short = pm.HalfCauchy("tail", 2), pm.Truncated("short", pm.Gamma.dist(2, 1), upper=3)
     mixture = lambda mean: pm.Mixture.dist([0.5, 0.5], pm.Normal.dist([0.0, mean], 1.0))
     wrong = {
         "mu": pm.Normal.dist(2 * mu, 3),
         "sigma": pm.Normal.dist(0, sigma),
+        "tail": pm.Normal.dist(0, tail),
+        "short": pm.Normal.dist(0, short),
         "place": pm.Normal.dist(place, 3),
         "normal_rv": pm.Normal.dist(pm.Normal.dist(), 1),
         "mu, place": pm.Normal.dist(mu, 3 + place),
