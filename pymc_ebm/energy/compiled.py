@@ -14,6 +14,8 @@ from pytensor.graph.basic import Constant, Variable
 from pytensor.graph.traversal import toposort
 from pytensor.tensor.variable import TensorConstant
 
+from pymc_ebm.energy.fingerprint import digest_of
+
 __all__ = ["OneAtATime", "compiled", "graph_key"]
 
 
@@ -62,6 +64,9 @@ class OneAtATime:
         """What the function gives."""
         with self._lock:
             return self.function(*values)
+
+    def __reduce__(self):
+        return OneAtATime, (self.function,)  # a lock is of its process
 
 
 @lru_cache(maxsize=256)
@@ -113,8 +118,14 @@ def graph_key(inputs: Sequence[Variable], outputs, most_bytes: float = math.inf)
         if variable not in numbers:
             if isinstance(variable, TensorConstant) and variable.data.nbytes > most_bytes:
                 raise OverflowError
-            # Shared variables are themselves alone.
-            key.append(variable.signature() if isinstance(variable, Constant) else variable)
+            # Shared variables are themselves alone, and a constant's array may change in place.
+            key.append(
+                digest_of([variable.data])
+                if isinstance(variable, TensorConstant)
+                else variable.signature()
+                if isinstance(variable, Constant)
+                else variable
+            )
             numbers[variable] = len(numbers)
         return numbers[variable]
 

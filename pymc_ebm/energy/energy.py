@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import cached_property
-from typing import Any
+from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
 import pytensor.tensor as pt
 from numpy.typing import DTypeLike
-from pytensor import config
 from pytensor.graph.replace import graph_replace, vectorize_graph
 from pytensor.tensor.variable import TensorVariable
 
 from pymc_ebm.energy.calling import call, returned
-from pymc_ebm.energy.fingerprint import function_identity
+from pymc_ebm.energy.compiled import graph_key
 from pymc_ebm.energy.linearity import is_linear
-from pymc_ebm.energy.parameters import as_parameter, core_ndims
+from pymc_ebm.energy.parameters import name_of
 from pymc_ebm.energy.point_energies import PointEnergies
 from pymc_ebm.energy.products import in_products
-from pymc_ebm.energy.rows import ParameterRows
 from pymc_ebm.energy.split import RUN_ONCE, SplitEnergy, split_value
+from pymc_ebm.energy.takes_parameters import TakesParameters
 
 __all__ = ["Energy", "EnergyFunction", "as_energy"]
 
@@ -31,7 +28,7 @@ EnergyFunction = Callable[..., TensorVariable]
 _Key = tuple[tuple[int, ...], str, tuple[pt.TensorType, ...]]
 
 
-class Energy:
+class Energy(TakesParameters):
     """E(x | θ): how to call it, what its parameters are, and its parts that depend on x alone.
 
     The function is called once for each shape and dtype of an event and types of parameters, and
@@ -61,6 +58,7 @@ class Energy:
         self.signature = signature
         self._splits: dict[tuple[_Key, int | None], SplitEnergy | None] = {}
         self._compiled: dict[SplitEnergy, PointEnergies] = {}
+        self._graphs: dict[_Key, Hashable] = {}
 
     def __eq__(self, other):
         return (
@@ -74,111 +72,11 @@ class Energy:
 
     def __getstate__(self):
         # Graphs and compiled functions are made again where they are needed.
-        return {**self.__dict__, "_splits": {}, "_compiled": {}}
+        return {**self.__dict__, "_splits": {}, "_compiled": {}, "_graphs": {}}
 
     def __call__(self, x, *params) -> TensorVariable:
         """What the user's function gives."""
         return returned(self.function, x, params)
-
-    @cached_property
-    def identity(self) -> str:
-        """Text that two energies share only if their functions do the same."""
-        return function_identity(self.function)
-
-    # Parameters
-
-    def cores(self, n_params: int) -> tuple[int, ...]:
-        """Number of core dimensions of each of so many parameters."""
-        return core_ndims(self.signature, n_params)
-
-    def core_types(self, params: Sequence) -> tuple[pt.TensorType, ...]:
-        """Types of the parameters without their batch dimensions.
-
-        Raises
-        ------
-        ValueError
-            A parameter with fewer dimensions than its core.
-        """
-        variables = [as_parameter(p) for p in params]
-        cores = self.cores(len(variables))
-        for i, (p, n) in enumerate(zip(variables, cores, strict=True)):
-            if p.ndim < n:
-                raise ValueError(
-                    f"{_name(p, i)} has {p.ndim} dimensions, but the signature "
-                    f"{self.signature!r} gives it {n}. Change the signature or the parameter."
-                )
-        return tuple(
-            pt.TensorType(p.dtype, p.type.shape[p.ndim - n :])
-            for p, n in zip(variables, cores, strict=True)
-        )
-
-    def row(self, params: Sequence) -> list[np.ndarray]:
-        """One row of parameter values, each of its core shape.
-
-        Raises
-        ------
-        ValueError
-            A parameter with more or fewer dimensions than its core, or a value of NaN.
-
-        Examples
-        --------
-        >>> Energy(lambda x, a, b: a * x + b.sum(), "(),(k)").row([1.5, [0, 1]])
-        [array(1.5), array([0., 1.])]
-        """
-        row = []
-        for i, (value, ndim) in enumerate(zip(params, self.cores(len(params)), strict=True)):
-            # Arrays keep their type, since an energy may use an integer as an index.
-            typed = hasattr(value, "dtype")
-            number = np.asarray(value) if typed else np.asarray(value, dtype=float)
-            number = number if number.dtype.kind in "iub" else number.astype(config.floatX)
-            if number.ndim != ndim:
-                raise ValueError(
-                    f"Parameter {i} has shape {number.shape}, and a row of parameters has {ndim} "
-                    "dimensions there. Give one row of parameters at a time; for a vector "
-                    "parameter write its signature, for example '(k)'."
-                )
-            if not np.isfinite(number).all():
-                raise ValueError(
-                    f"Parameter {i} is {np.array2string(number, threshold=6)}. Give finite "
-                    "parameter values."
-                )
-            row.append(number)
-        return row
-
-    def alike(self, rows: Sequence[Sequence]) -> list[list[np.ndarray]]:
-        """Each `row`, with every parameter of one type: 2 is 2.0 where another row has 2.5."""
-        found = [self.row(params) for params in rows]
-        types = [np.result_type(*values) for values in zip(*found, strict=True)]
-        return [[v.astype(t) for v, t in zip(row, types, strict=True)] for row in found]
-
-    def core_shapes(self, values: Sequence) -> list[tuple[int, ...]]:
-        """Shapes of the parameters' values without their batch dimensions."""
-        cores = self.cores(len(values))
-        return [np.shape(v)[np.ndim(v) - n :] for v, n in zip(values, cores, strict=True)]
-
-    def batch_shapes(self, values: Sequence) -> list[tuple[int, ...]]:
-        """Batch dimensions of the parameters' values."""
-        cores = self.cores(len(values))
-        return [np.shape(v)[: np.ndim(v) - n] for v, n in zip(values, cores, strict=True)]
-
-    def batched(self, params: Sequence[TensorVariable]) -> list[bool]:
-        """Whether each parameter has batch dimensions."""
-        return [p.ndim > n for p, n in zip(params, self.cores(len(params)), strict=True)]
-
-    def rows(self, params: Sequence[TensorVariable], n_rows: int | None = None) -> ParameterRows:
-        """The distinct rows of parameters' graphs, and how to go back to all of them.
-
-        Parameters
-        ----------
-        params : sequence of TensorVariable
-        n_rows : int, optional
-            The last batch axis, of rows that differ in more than their parameters.
-        """
-        return ParameterRows.of_graphs(params, self.cores(len(params)), n_rows)
-
-    def rows_of(self, values: Sequence, batch: tuple[int, ...] = ()) -> ParameterRows:
-        """The distinct rows of parameters' values, for data of the batch shape `batch`."""
-        return ParameterRows.of_values(values, self.cores(len(values)), batch)
 
     # E as graphs and as compiled functions
 
@@ -211,9 +109,8 @@ class Energy:
         ValueError
             If the energy of a ``(B, *event)`` batch is not of shape ``(B,)``.
         """
-        types = self.core_types(params)
-        key = tuple(event_shape), np.dtype(dtype).name, types
-        names = [_name(p, i) for i, p in enumerate(params)]
+        key = self._key(event_shape, dtype, params)
+        names = [name_of(p, i) for i, p in enumerate(params)]
         if (key, None) not in self._splits:
             try:
                 self._splits[key, None] = self._split(key, None, names)
@@ -289,6 +186,24 @@ class Energy:
         split = self.split(event_shape, dtype, params)
         return self._compiled.get(split) or PointEnergies(split, RUN_ONCE)
 
+    def graph(
+        self, event_shape: Sequence[int], dtype: DTypeLike, params: Sequence, n_points: int
+    ) -> Hashable:
+        """What energies share that compute the same now; arguments as of `split`.
+
+        A function may do something else when what it uses has changed, and an `Energy` does what
+        its function did first.
+        """
+        key = self._key(event_shape, dtype, params)
+        if key not in self._graphs:
+            split = self.split(event_shape, dtype, params, n_points)
+            inputs = [split.x, *split.params, *split.captured]
+            self._graphs[key] = graph_key(inputs, [split.at(split.x)]) or object()
+        return self._graphs[key]
+
+    def _key(self, event_shape: Sequence[int], dtype: DTypeLike, params: Sequence) -> _Key:
+        return tuple(event_shape), np.dtype(dtype).name, self.core_types(params)
+
     def _split(self, key: _Key, n_points: int | None, names: Sequence[str]) -> SplitEnergy:
         event_shape, dtype, types = key
         x = pt.tensor("x", dtype=dtype, shape=(n_points, *event_shape))
@@ -327,7 +242,3 @@ def as_energy(energy: Energy | EnergyFunction, signature: str | None = None) -> 
             "otherwise. Leave signature= out."
         )
     return energy
-
-
-def _name(param: Any, i: int) -> str:
-    return getattr(param, "name", None) or f"parameter {i}"

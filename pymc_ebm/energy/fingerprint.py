@@ -178,6 +178,8 @@ def _take_op(op: Op, digest) -> None:
             _take_op(part, digest)
         elif isinstance(part, (types.FunctionType, functools.partial)):
             digest.update(function_identity(part).encode())
+        elif isinstance(part, tuple):  # axes and indices, which its text may leave out
+            digest.update(re.sub(r"0x[0-9a-f]+", "", repr(part)).encode())
     inner = getattr(op, "fgraph", None)
     if inner is not None:
         _take_graph(inner.inputs, inner.outputs, digest)

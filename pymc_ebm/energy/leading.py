@@ -72,17 +72,21 @@ class Leading:
     def by_numbers(self, variable: Variable) -> bool:
         """Whether it is, of a graph of x alone; two numbers of events tell where operations do not.
 
-        A first axis of length 1 is taken for that of what is the same for all.
+        A first axis of length 1 is taken for that of what is the same for all, where it is.
         """
         if self(variable) or not variable.type.ndim or self.x.type.shape[0] is not None:
             return bool(variable.type.ndim)
+        alike = []
         for n in (5, 7):
             zeros = np.zeros((n, *(size or 1 for size in self.x.type.shape[1:])), self.x.dtype)
-            shape = graph_replace(variable.shape, {self.x: pt.constant(zeros)}, strict=False)
+            at_zeros = graph_replace(variable, {self.x: pt.constant(zeros)}, strict=False)
             try:
-                length = int(shape.eval(mode=Mode(linker="py", optimizer=None))[0])
+                value = at_zeros.eval(mode=Mode(linker="py", optimizer=None))
             except Exception:  # of an operation of the user's own, at zeros
                 return True
-            if length not in (1, n):
+            if len(value) not in (1, n):
                 return False
-        return True
+            if len(value) == 1:
+                alike.append(value)
+        # x.shape of numbers is not, nor is x.T of one column.
+        return len(alike) < 2 or np.array_equal(alike[0], alike[1], equal_nan=True)

@@ -9,7 +9,7 @@ import pytensor.tensor as pt
 from pytensor.graph.basic import Variable
 from pytensor.tensor.variable import TensorVariable
 
-__all__ = ["as_parameter", "core_ndims", "signature_of", "without_unit_batch"]
+__all__ = ["as_parameter", "core_ndims", "name_of", "signature_of", "without_unit_batch"]
 
 
 def as_parameter(value) -> TensorVariable:
@@ -18,6 +18,11 @@ def as_parameter(value) -> TensorVariable:
         return pt.as_tensor(value)
     value = np.asarray(value)
     return pt.constant(value if value.dtype.kind in "iub" else value.astype(pytensor.config.floatX))
+
+
+def name_of(param, i: int) -> str:
+    """What to call parameter number i in words."""
+    return getattr(param, "name", None) or f"parameter {i}"
 
 
 def core_ndims(signature: str | None, n_params: int) -> tuple[int, ...]:

@@ -6,7 +6,7 @@ from pytensor.tensor.variable import TensorVariable
 
 from pymc_ebm.energy.energy import Energy, EnergyFunction, as_energy
 from pymc_ebm.energy.initial_values import initial_values
-from pymc_ebm.energy.parameters import as_parameter
+from pymc_ebm.energy.parameters import as_parameter, name_of
 from pymc_ebm.energy.rows import ParameterRows
 from pymc_ebm.partition.checks import check_log_weights, check_reference
 from pymc_ebm.partition.estimator import estimator
@@ -95,4 +95,4 @@ def log_weights_of(
 
 def names_of(params: Sequence) -> list[str]:
     """What to call parameters in words."""
-    return [as_parameter(p).name or f"parameter {i}" for i, p in enumerate(params)]
+    return [name_of(p, i) for i, p in enumerate(params)]

@@ -115,9 +115,9 @@ class Reference(PointWeights, Influences, Words):
 
     def __post_init__(self):
         keep = lambda name, value: object.__setattr__(self, name, value)
-        # True and False are 1 and 0, which have sums and differences.
-        truths = np.asarray(self.points).dtype == np.bool_
-        keep("points", _frozen(self.points, np.int64 if truths else None))
+        # Sums, differences and squares of small integers would wrap around.
+        whole = np.asarray(self.points).dtype.kind in "iub"
+        keep("points", _frozen(self.points, np.int64 if whole else None))
         keep("log_weights", _frozen(self.log_weights, np.float64))
         keep("groups", _frozen(self.groups, np.int64))
         support = normalise_support(self.support)

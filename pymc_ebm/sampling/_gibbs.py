@@ -145,7 +145,7 @@ def gibbs(
     energy = as_energy(energy, signature)
     row = energy.row(params)
     key = () if values is None else tuple(np.asarray(v).tobytes() for v in values)
-    sites = cached(energy, reference, ("sites", key), lambda: sites_of(reference, values))
+    sites = cached(energy, reference, row, ("sites", key), lambda: sites_of(reference, values))
     energy_of = energy_function(energy, reference, row)
     start = _first_states(initvals, chains, sites, reference, energy_of, row, rng)
     run = _Run(sites, rng, tune, draws, thin, progressbar)
@@ -156,6 +156,7 @@ def gibbs(
         cached(
             energy,
             reference,
+            row,
             ("local_change", key, given.function),
             partial(_check_before, given, start, sites, energy_of, np.random.default_rng(0)),
         )

@@ -137,6 +137,7 @@ def markov_chain(
     chain = cached(
         energy,
         reference,
+        row,
         ("markov_chain", energy.core_types(row)),
         lambda: _Chain(energy, reference, row, start[0]),
     )

@@ -56,7 +56,7 @@ def energy_function(
         value = energy.of_data(x, params, reference.event_shape)
         return compiled([x, *params], value, mode)
 
-    function = cached(energy, reference, ("energy", mode, _types(row)), make)
+    function = cached(energy, reference, row, ("energy", mode, _types(row)), make)
     rows_at_once = max(BLOCK // max(int(np.prod(reference.event_shape)), 1), 1)
 
     def of_points(points):
@@ -83,7 +83,7 @@ def weights_function(
             outputs.append(reference.at(params)[0])
         return compiled(params, outputs, VECTORISED)
 
-    function = cached(energy, reference, ("weights", _types(row)), make)
+    function = cached(energy, reference, row, ("weights", _types(row)), make)
     log_weights, *moved = function(*row)
     return log_weights, (moved[0] if moved else reference.points)
 
@@ -99,14 +99,16 @@ def start_points(initvals, chains: int, reference: Reference) -> np.ndarray:
     return points.astype(reference.points.dtype)
 
 
-def cached(energy: Energy, reference: Reference, key: tuple, make: Callable):
+def cached(energy: Energy, reference: Reference, row: Sequence, key: tuple, make: Callable):
     """What `make` gives, kept for as long as the user's function and the reference live."""
     try:
         known = _COMPILED.setdefault(energy.function, weakref.WeakKeyDictionary())
     except TypeError:  # a callable without hash or weak references
         return make()
     # What a function does may change with what it uses.
-    kept, key = known.setdefault(reference, {}), (energy.identity, energy.signature, *key)
+    of_points = reference.event_shape, reference.points.dtype
+    graph = energy.graph(*of_points, row, reference.n_points)
+    kept, key = known.setdefault(reference, {}), (graph, energy.signature, *key)
     if key not in kept:
         kept[key] = make()
     return kept[key]

@@ -47,6 +47,7 @@ def local_energy(energy, reference, sites: Sites, row, energy_of, key) -> Pairwi
     statistics = cached(
         energy,
         reference,
+        row,
         ("statistics", key, energy.core_types(row)),
         lambda: _statistics(energy, reference, sites, row, rng),
     )

@@ -107,7 +107,7 @@ def _log_weights_of(
         node = log_partition(energy, *placeholders, reference=reference).owner
         return compiled(placeholders, node.op.log_weights(*node.inputs), VECTORISED)
 
-    function = cached(energy, reference, ("rows", *types), make)
+    function = cached(energy, reference, rows, ("rows", *types), make)
     return lambda some: np.reshape(function(*some), (-1, reference.points_per_row))
 
 

@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+import cloudpickle
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
@@ -52,6 +53,23 @@ def test_shared_variables_of_one_value_are_two():
     one, other = (compiled([x], x * value) for value in values)
     values[1].set_value(3.0)
     assert (one(1.0), other(1.0)) == (2.0, 3.0)
+
+
+def test_an_array_that_changes_in_place_is_another():
+    """Of the same sum: a path of four sites rewired."""
+    neighbours = np.array([1.0, 2.0, 3.0])
+    x = pt.dvector("x")
+    first = compiled([x], (x * pt.constant(neighbours)).sum())
+    neighbours[:] = [3.0, 2.0, 1.0]
+    second = compiled([x], (x * pt.constant(neighbours)).sum())
+    values = np.array([1.0, 0.0, 0.0])
+    assert second(values) == 3.0 and first is not second
+
+
+def test_a_copy_by_pickle_has_a_lock_of_its_own():
+    x = pt.dvector("x")
+    function = compiled([x], x.sum(), "FAST_COMPILE")
+    assert cloudpickle.loads(cloudpickle.dumps(function))(np.ones(3)) == 3.0
 
 
 def test_threads_take_turns():

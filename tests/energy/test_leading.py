@@ -4,9 +4,11 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 import pytest
+from scipy import stats
 from scipy.special import logsumexp
 
 import pymc_ebm as ebm
+from pymc_ebm.energy.energy import Energy
 
 POINTS = np.random.default_rng(2).normal(size=(50, 3))
 W = np.array([0.5, -1.0, 2.0])
@@ -37,6 +39,35 @@ def test_log_z_by_hand(name, static):
     np.testing.assert_allclose(log_z.eval({w: W}), truth(W), rtol=1e-10)
     slope = [(truth(W + e) - truth(W - e)) / 2e-5 for e in 1e-5 * np.eye(3)]
     np.testing.assert_allclose(pt.grad(log_z, w).eval({w: W}), slope, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    "energy",
+    [
+        lambda x, a: (x - pt.full(x.shape, a)) ** 2 / 2,
+        lambda x, a: (x - pt.broadcast_to(a, x.shape)) ** 2 / 2,
+        lambda x, a: (x - pt.full((x.shape[0],), a)) ** 2 / 2,
+    ],
+)
+def test_the_shape_of_numbers_written_out(energy, rng):
+    """It has one element, as what is the same for all events has. log Z = log √2π."""
+    data = rng.normal(size=13)
+    with pm.Model() as model:
+        a = pm.Normal("a")
+        ebm.EBM("x", a, energy=energy, observed=data)
+    found = model.compile_logp(vars=[model["x"]])({"a": 0.4})
+    np.testing.assert_allclose(found, stats.norm(0.4).logpdf(data).sum(), rtol=1e-8)
+
+
+def test_one_column_transposed(rng):
+    points = rng.normal(size=(50, 1))
+    q = ebm.reference.from_draws(points, np.zeros(50))
+    energy = lambda x, w: ((x.T - w[:, None]) ** 2).sum(0) / 2
+    split = Energy(energy, "(k)").of_points((1,), "float64", [np.array([0.3])])
+    found = split(split.statistics(points), [np.array([0.3])])
+    np.testing.assert_allclose(found, (points[:, 0] - 0.3) ** 2 / 2)
+    log_z = ebm.log_partition_at(energy, [0.3], reference=q, signature="(k)").log_partition
+    np.testing.assert_allclose(log_z, logsumexp(-found) - np.log(50))
 
 
 def test_the_mean_of_a_parameter_with_dims(rng):

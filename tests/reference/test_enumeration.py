@@ -48,6 +48,17 @@ def test_equal_alternatives_are_numbered():
     np.testing.assert_allclose(log_p, truth)
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "int16", "uint32"])
+def test_squares_of_small_integers_do_not_wrap(dtype):
+    """Levels of grey, as ``np.unique(image)`` gives them, by a sum in NumPy."""
+    levels = np.array([0, 30, 60, 90, 120], dtype=dtype)
+    q = ref.enumeration(levels, shape=2, complete=True)
+    energy = lambda x, b: b * (x[..., 0] - x[..., 1]) ** 2 + b * x[..., 0] ** 2
+    x = np.array(list(np.ndindex(5, 5))) * 30
+    truth = np.log(np.exp(-energy(x, 1e-4)).sum())
+    np.testing.assert_allclose(log_partition_at(energy, 1e-4, reference=q).log_partition, truth)
+
+
 def test_states_that_are_true_or_false():
     """Two bits with a field: log Z = 2 log(1 + e^h)."""
     states = np.array(list(np.ndindex(2, 2)))

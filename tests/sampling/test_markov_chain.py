@@ -167,14 +167,12 @@ def test_seeds(step, line):
     assert not first.equals(second)
 
 
-def test_repeated_calls_compile_once_and_leave_nothing():
+def test_repeated_calls_make_one_step_and_leave_nothing():
     energies, steps = [], []
 
     def energy(x, b):
         energies.append(1)
         return (b * x**2).sum(-1)
-
-    energy.identity = "counts its calls, which change nothing"
 
     def step():
         steps.append(1)
@@ -187,9 +185,10 @@ def test_repeated_calls_compile_once_and_leave_nothing():
     with pm.Model():  # the caller's own, which stays as it is
         markov_chain(energy, 0.2, **options)
         assert not pm.modelcontext(None).basic_RVs
-    assert len(energies) == first and len(steps) == 1
+    # Called again, as it may do something else by now.
+    assert len(energies) == first + 1 and len(steps) == 1
     markov_chain(energy, 0.2, **{**options, "step": pm.Slice})
-    assert len(energies) == first
+    assert len(energies) == first + 2
     # Each goes when its last user does, whoever else stays.
     gone = [weakref.ref(v) for v in (step, energy, space)]
     del step, options["step"]

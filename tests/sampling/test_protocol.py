@@ -14,6 +14,7 @@ import pytest
 import xarray as xr
 
 import pymc_ebm as ebm
+from pymc_ebm.sampling import compiled_energies
 
 DISCRETE = [name for name in ebm.sampling.__all__ if name != "markov_chain"]
 SAMPLERS = [getattr(ebm.sampling, name) for name in DISCRETE]
@@ -140,20 +141,23 @@ def test_impossible_and_undefined_energies(sampler, spins):
 
 
 @every_sampler
-def test_repeated_calls_compile_once_and_leave_nothing(sampler):
-    calls = []
+def test_repeated_calls_make_nothing_new_and_leave_nothing(sampler, monkeypatch):
+    """The function is called again, once, as it may do something else by now."""
+    calls, made = [], []
+    make = compiled_energies.compiled
+    count = lambda *args: made.append(1) or make(*args)
+    monkeypatch.setattr(compiled_energies, "compiled", count)
 
     def energy(s, b):
         calls.append(1)
         return -b * s.sum(-1)
 
-    energy.identity = "counts its calls, which change nothing"
     spins = ebm.reference.enumeration([-1, 1], shape=3, complete=True)
     options = dict(draws=5, progressbar=False, random_seed=1)
     sampler(energy, 0.1, reference=spins, **options)
-    first = len(calls)
+    first, functions = len(calls), len(made)
     sampler(energy, 0.2, reference=spins, **options)
-    assert len(calls) == first
+    assert len(calls) == first + 1 and len(made) == functions > 0
     gone = [weakref.ref(energy), weakref.ref(spins)]
     del energy, spins
     gc.collect()
@@ -181,11 +185,21 @@ def coupled(s, b):
     return COUPLING * ising(s, b)
 
 
+class Settings:
+    coupling = 1.0
+
+
+def set_coupled(s, b):
+    return Settings.coupling * ising(s, b)
+
+
 @every_sampler
-def test_energies_that_use_a_global_follow_it(sampler, spins, monkeypatch):
+@pytest.mark.parametrize("coupled", [coupled, set_coupled])
+def test_energies_that_use_a_global_follow_it(sampler, coupled, spins, monkeypatch):
     """The sign of the coupling is that of neighbours, 0.5 sites of 9 by chance: 20 sds."""
     for coupling in (1.0, -1.0):
         monkeypatch.setitem(globals(), "COUPLING", coupling)
+        monkeypatch.setattr(Settings, "coupling", coupling)
         x = sampler(
             coupled, 0.3, reference=spins, draws=500, random_seed=1, progressbar=False,
             return_inferencedata=False,
