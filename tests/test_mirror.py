@@ -38,7 +38,6 @@ ELSEWHERE = {
     "reference.chains._chain": "reference/test_contract.py",
     "reference.composite.error": "distribution/test_panels_for.py",
     "sampling.rows": "distribution/test_rows.py",
-    "space._points": "distribution/test_point_patterns.py",
     "space.clusters": "sampling/test_gibbs.py",
     "space.law": "reference/test_contract.py",
     "space.pattern_sweeps": "reference/annealing/test_patterns.py",

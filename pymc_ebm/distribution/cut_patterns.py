@@ -8,7 +8,8 @@ from pymc_ebm.distribution.events import Events
 from pymc_ebm.distribution.pilot import PilotLikelihood
 from pymc_ebm.energy.energy import Energy
 from pymc_ebm.reference.base import Reference
-from pymc_ebm.space._points import Points, places_for
+from pymc_ebm.space._points import Points
+from pymc_ebm.space.packing import places_for
 from pymc_ebm.weights.normalised import normalise
 
 __all__ = ["check_room"]

@@ -172,9 +172,8 @@ class EBM(Distribution):
                 moving, variables = found
                 energy, space = moving.energy, moving.space
                 of_v = data if data is None else moving.numbers(data, variables)
-            if data is not None and holes is not None:
-                known = space if reference is None else reference.space
-                check_free(data, holes, _event_shape(reference, energy, variables, data), known)
+            if reference is None and data is not None and holes is not None:
+                check_free(data, holes, _event_shape(reference, energy, variables, data), space)
             if reference is None:
                 seen = None if moving is None or data is None else moving.seen(data)
                 reference = fit_reference(energy, variables, of_v, space, progressbar, seen)

@@ -98,11 +98,11 @@ def check_free(data: NDArray, holes: NDArray, event_shape: tuple[int, ...], supp
     ------
     NotImplementedError, ValueError
     """
-    if support is not None:
-        _check_kind(normalise_support(support))
-        return
+    space = None if support is None else normalise_support(support)
+    if space is not None:
+        _check_kind(space)
     flat = data.reshape(-1, *event_shape)
-    refuse_constrained(flat[~holes.reshape(len(flat), -1).any(axis=1)])
+    refuse_constrained(flat[~holes.reshape(len(flat), -1).any(axis=1)], space)
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,10 +2,11 @@
 
 from pymc_ebm.space._circle import circle
 from pymc_ebm.space._permutations import permutations
-from pymc_ebm.space._points import pack, points, unpack
+from pymc_ebm.space._points import points
 from pymc_ebm.space._simplex import simplex
 from pymc_ebm.space._sphere import sphere
 from pymc_ebm.space.base import Space
+from pymc_ebm.space.packing import pack, unpack
 
 __all__ = [
     "Space",

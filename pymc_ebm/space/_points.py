@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -12,8 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln, softmax
 
 from pymc_ebm.space.base import Space
+from pymc_ebm.space.packing import is_packed
 
-__all__ = ["Points", "pack", "places_for", "points", "unpack"]
+__all__ = ["Points", "points"]
 
 
 def points(window: ArrayLike, *, most: int | None = None) -> Points:
@@ -49,6 +49,7 @@ def points(window: ArrayLike, *, most: int | None = None) -> Points:
 
     Examples
     --------
+    >>> from pymc_ebm.space import pack
     >>> space = points([(0, 1), (0, 2)])
     >>> space.contains(pack([[[0.5, 1.5]], [[0.5, 2.5], [0.1, 0.1]]])).tolist()
     [True, False]
@@ -67,76 +68,6 @@ def points(window: ArrayLike, *, most: int | None = None) -> Points:
         )
     space = Points(tuple((float(low), float(high)) for low, high in box))
     return space if most is None else space.of_events((int(most), len(box) + 1))
-
-
-def pack(patterns: Sequence[ArrayLike], *, most: int | None = None) -> NDArray:
-    """Put patterns of different numbers of points into one array, the events of `points`.
-
-    Parameters
-    ----------
-    patterns : sequence of array_like, each of shape ``(n_i, d)``
-        One pattern is a list of one, ``pack([x])``.
-    most : int, optional
-        Places for points in each; by default n + 8 √n + 10 of the largest n, which is more than a
-        Poisson process has whose rate such data allow.
-
-    Returns
-    -------
-    ndarray, shape ``(N, most, d + 1)``
-        Places, and 1 in the last column; zeros where there is no point.
-
-    Raises
-    ------
-    ValueError
-        Patterns that are not all of points in one number of dimensions, are not finite, or have
-        more than `most` points.
-
-    Examples
-    --------
-    >>> pack([[[0.2, 0.4]], []], most=2)
-    array([[[0.2, 0.4, 1. ],
-            [0. , 0. , 0. ]],
-    <BLANKLINE>
-           [[0. , 0. , 0. ],
-            [0. , 0. , 0. ]]])
-    """
-    arrays = [np.asarray(p, dtype=float) for p in patterns]
-    told = [a for a in arrays if a.size or (a.ndim == 2 and a.shape[1])]  # not by an empty list
-    dims = {a.shape[1] if a.ndim == 2 else -1 for a in told}
-    if len(dims) != 1 or -1 in dims or not all(np.isfinite(a).all() for a in arrays):
-        raise ValueError(
-            f"The patterns have shapes {[a.shape for a in arrays][:6]}. Give a list of arrays of "
-            "places, finite numbers of shape (n, d); one pattern is a list of one, pack([x])."
-        )
-    [d] = dims
-    largest = max(len(a) for a in arrays)
-    most = places_for(largest) if most is None else most
-    if largest > most:
-        raise ValueError(
-            f"A pattern has {largest} points, and there is place for {most}. Give a larger most=."
-        )
-    packed = np.zeros((len(arrays), most, d + 1))
-    for row, a in zip(packed, arrays, strict=True):
-        row[: len(a)] = np.column_stack([a.reshape(-1, d), np.ones(len(a))])
-    return packed
-
-
-def places_for(largest: int) -> int:
-    """More points than a Poisson process has whose rate so many points in a pattern allow."""
-    return int(np.ceil(largest + 8 * np.sqrt(largest) + 10))
-
-
-def unpack(events: ArrayLike) -> list[NDArray]:
-    """Patterns ``(n_i, d)`` of events ``(*batch, most, d + 1)``: what `pack` takes.
-
-    Examples
-    --------
-    >>> [x.tolist() for x in unpack(pack([[[0.2, 0.4]], []], most=2))]
-    [[[0.2, 0.4]], []]
-    """
-    array = np.asarray(events)
-    flat = array.reshape(-1, *array.shape[-2:])
-    return [x[x[:, -1] == 1, :-1] for x in flat]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -217,6 +148,14 @@ class Points(Space):
     def bounded(self):
         """The numbers of a pattern are not free."""
         return True
+
+    @classmethod
+    def looks_like(cls, data):
+        """See `Space`: packed patterns, whose window they do not tell."""
+        if not is_packed(data):
+            return None
+        places = data[data[..., -1] == 1, :-1]
+        return cls(tuple(zip(places.min(axis=0), places.max(axis=0), strict=True)), data.shape[1:])
 
     @property
     def key(self):

@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln
 
+from pymc_ebm.space.packing import is_packed
+
 __all__ = ["constraint_of"]
 
 
@@ -15,7 +17,8 @@ def constraint_of(
     """Say in words what all events obey, None where they are free.
 
     One event always has a constant norm and a constant sum, so a few are needed, and whole numbers
-    agree by chance, so more are where they are small. Of matrices one alone tells its symmetry.
+    agree by chance, so more are where they are small. One matrix alone tells its symmetry, and one
+    packed point pattern what it is.
 
     Parameters
     ----------
@@ -38,11 +41,17 @@ def constraint_of(
         return None
     rows = data.reshape(len(data), -1).astype(float)
     one = bool((rows == rows[0]).all())  # equal events say no more than one of them
-    for look in (_symmetry,) if one else (_order, _symmetry, _equation):
+    for look in (_packing, _symmetry) if one else (_packing, _order, _symmetry, _equation):
         found = look(data[:1] if one else data, rows, chance, tolerance, fewest)
         if found:
             return f"every event {found}"
     return None
+
+
+def _packing(data, rows, chance, tolerance, fewest) -> str | None:
+    """Places of points, 1 where there is one, and zeros."""
+    where = "places, and in the last column 1 where there is a point"
+    return f"is a packed point pattern, {where}" if is_packed(data, 100 * chance) else None
 
 
 def _order(data, rows, chance, tolerance, fewest) -> str | None:

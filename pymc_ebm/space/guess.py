@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pymc_ebm.space._permutations import Permutations
+from pymc_ebm.space._points import Points
 from pymc_ebm.space._simplex import Simplex
 from pymc_ebm.space._sphere import Sphere
 from pymc_ebm.space.base import Space
@@ -28,11 +29,12 @@ __all__ = [
 
 # The first that data look like is theirs.
 SPACES: tuple[type[Space], ...] = (Sites, WholeNumbers, Support)
-# What constrained events may be of, by the names that users write.
+# What constrained events may be of, as users write it.
 CONSTRAINED: dict[str, type[Space]] = {
-    "sphere": Sphere,
-    "simplex": Simplex,
-    "permutations": Permutations,
+    "ebm.space.points([(low, high), …])": Points,
+    '"sphere"': Sphere,
+    '"simplex"': Simplex,
+    '"permutations"': Permutations,
 }
 
 
@@ -114,6 +116,7 @@ def _given(data: NDArray, support, stacklevel) -> Space:
     event = data.shape[1:]
     if type(space) is not Support:
         return space.of_data(data)
+    refuse_constrained(data, space)
     box = space.of_events(event)
     if data.dtype.kind == "f":
         states = Sites.looks_like(data) if data.ndim > 1 else None
@@ -149,13 +152,23 @@ def _guess(data: NDArray, stacklevel) -> Space:
     return space
 
 
-def refuse_constrained(data: NDArray) -> None:
+def refuse_constrained(data: NDArray, support: Space | None = None) -> None:
     """Refuse events ``(N, *event)`` that obey more than a box asks of them.
+
+    Parameters
+    ----------
+    data : ndarray
+    support : Space, optional
+        The whole line takes what is constrained for free, and bounds take whole numbers for it.
 
     Raises
     ------
     ValueError
     """
+    if support is not None:
+        whole = (data == np.round(data)).all() and Points.looks_like(data) is None
+        if type(support) is not Support or not support.bounded or whole:
+            return
     constraint = constraint_of(data)
     if constraint:
         raise ValueError(_words_for(constraint, data))
@@ -163,17 +176,17 @@ def refuse_constrained(data: NDArray) -> None:
 
 def _words_for(constraint: str, data: NDArray) -> str:
     """Say which space constrained events are of, and how to say so."""
-    whole = (data == np.round(data)).all()
+    whole = (data == np.round(data)).all() and Points.looks_like(data) is None
     free = f"({data.min():g}, {data.max():g})" if whole else '"real"'
     told = f"{constraint[0].upper()}{constraint[1:]}, so the normaliser belongs to that space and "
     told += "not to all numbers. "
     for name, space in CONSTRAINED.items():
         kind = space.looks_like(data)
         if kind is not None:
-            do, outside = f'Say support="{name}"', ~kind.contains(data)
+            do, outside = f"Say support={name}", ~kind.contains(data)
             if outside.any():
                 _, remedy = kind.fault(data[outside][0])
-                do = f'{remedy[:-1]} and say support="{name}"'
+                do = f"{remedy[:-1]} and say support={name}"
             return f"{told}{do}, or say support={free} if other values may come together."
     do = "Describe an event by numbers that are free"
     if "symmetric" in constraint and np.isin(data, (0, 1)).all():
@@ -236,13 +249,15 @@ def _ask_of_bounds(data: NDArray, chance: float = 1e-6) -> None:
         side = "positive" if sign > 0 else "negative"
         are = f"{'' if nearest else '0 or '}{side} ({'smallest' if sign > 0 else 'largest'}"
         offers = "(0, np.inf)" if sign > 0 else "(-np.inf, 0)"
+        periods = ', or, for angles, hours and the like, support="circle" (radians) or '
+        periods += "support=ebm.space.circle(low, high)"
         if data.dtype.kind != "f":
             offers = f"({data.min()}, {data.max()}) if there are no other values, support={offers}"
         elif sign > 0 and data.max() <= 1:
             offers = f"(0, 1), support={offers}"
         raise ValueError(
             f"All {data.size} data are {are} {nearest:g}), and the normaliser depends on the "
-            f'space. Give support={offers} or support="real".'
+            f'space. Give support={offers} or support="real"{periods if sign > 0 else ""}.'
         )
     n, size = len(data), data[0].size
     # Any of few free numbers has one sign by chance, and far from 0 an end there plays no part.

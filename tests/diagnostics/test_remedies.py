@@ -355,7 +355,21 @@ SPACES = {
     "directions": (UNIT / np.linalg.norm(UNIT, axis=1, keepdims=True), lambda x, s: -s * x[:, 0]),
     "shares": (np.random.default_rng(12).dirichlet([1, 2], 30), lambda x, s: -s * x[:, 0]),
     "rankings": (np.argsort(UNIT, axis=1) + 1, lambda x, s: -s * pt.eq(x[:, 0], 1)),
+    "patterns": (
+        ebm.space.pack([x[:n] for n, x in enumerate(UNIT.reshape(5, 9, 2))], most=9),
+        lambda x, s: s * x[:, :, -1].sum(-1) / 5,
+    ),
     "two numbers": (np.resize([0.0, 1.0, 1.0], 30), lambda x, s: -s * x),
+    "radians": (np.abs(UNIT).ravel(), lambda x, s: -s * pt.cos(x)),
+    "hours": (12 + UNIT.ravel(), lambda x, s: s * pt.cos(x * np.pi / 12)),
+    "shares in a box": (np.random.default_rng(12).dirichlet([1, 2], 30), lambda x, s: -s * x[:, 0]),
+}
+GIVEN = {"shares in a box": "unit"}
+# Which of the supports that are offered is taken, and what its places stand for.
+TAKEN = {
+    "radians": (r'"circle"', {}),
+    "hours": (r"ebm\.space\.circle\(low, high\)", {"low": 0, "high": 24}),
+    "patterns": (r"ebm\.space\.points\(.*?\]\)", {"low": -4, "high": 4}),
 }
 
 
@@ -364,7 +378,9 @@ SPACES = {
 def test_the_words_of_an_error_are_what_it_takes(name):
     data, energy = SPACES[name]
     with pytest.raises(ValueError, match="support=") as refused:
-        model_of(energy, data, progressbar=False)
-    said = re.findall(r"support=(\"[a-z]+\"|\[[^]]*\]|\([^)]*\))", str(refused.value))[0]
-    model = model_of(energy, data, support=eval(said), progressbar=False)
+        model_of(energy, data, support=GIVEN.get(name), progressbar=False)
+    spelt, ends = TAKEN.get(name, (r"\"[a-z]+\"|\[[^]]*\]|\([^)]*\)", {}))
+    said = re.findall(f"support=({spelt})", str(refused.value))[0]
+    support = eval(said.replace("…", "(low, high)"), {"ebm": ebm, **ends})
+    model = model_of(energy, data, support=support, progressbar=False)
     assert np.isfinite(model.compile_logp()(model.initial_point()))
