@@ -17,6 +17,7 @@ version = release = pymc_ebm.__version__
 
 extensions = [
     "drawn_math",
+    "every_error",
     "thumbnails",
     "myst_nb",
     "numpydoc",

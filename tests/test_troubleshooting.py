@@ -1,6 +1,7 @@
 """The pages of troubleshooting know every sentence of a report, and quote what is really said."""
 
 import ast
+import importlib.util
 import re
 from functools import cache
 from pathlib import Path
@@ -24,6 +25,11 @@ SOURCES = [
     PACKAGE / "diagnostics/words/reference_report.py",
 ]
 LEADS_ELSEWHERE = {"NotThisWay"}  # an exception by which a second estimate takes another way
+
+# What makes the page of all errors when the site is built.
+spec = importlib.util.spec_from_file_location("every_error", DOCS / "_extensions/every_error.py")
+every_error = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(every_error)
 
 
 @cache
@@ -76,3 +82,28 @@ def test_what_a_page_quotes_is_said(page):
     everything = [text for path in PACKAGE.rglob("*.py") for text in texts(path)]
     stale = [p.pattern for p in quoted(page) if not any(p.search(t) for t in everything)]
     assert not stale
+
+
+def stops_or_warns(node: ast.AST) -> list[ast.expr]:
+    """The message of a `raise` or of a `warnings.warn`."""
+    if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
+        own = getattr(node.exc.func, "id", "") in every_error.NO_ERRORS
+        return [] if own else node.exc.args[:1]
+    warns = isinstance(node, ast.Call) and ast.unparse(node.func) == "warnings.warn"
+    return node.args[:1] if warns else []
+
+
+def test_every_error_and_warning_is_listed():
+    """Each literal message, by the strings between what is put into it; the page has none twice."""
+    page = (DOCS / "every_error.md").read_text(encoding="utf-8")
+    asked = re.findall("{every-said} (.*)", page)
+    listed = [said for rooms in asked for said in every_error.said(*rooms.split())]
+    assert len(listed) == len(set(listed))
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in PACKAGE.rglob("*.py")]
+    messages = [text for tree in trees for node in ast.walk(tree) for text in stops_or_warns(node)]
+    written = [text for text in messages if isinstance(text, ast.Constant | ast.JoinedStr)]
+    assert len(written) > 300
+    for text in written:
+        constants = [v for v in getattr(text, "values", [text]) if isinstance(v, ast.Constant)]
+        found = [said for said in listed if all(str(v.value) in said for v in constants)]
+        assert found, ast.unparse(text)
