@@ -121,7 +121,7 @@ def _points_at(
         params = [pt.tensor(dtype=dtype, shape=shape) for dtype, shape in types]
         return compiled(params, reference.at(params)[0], VECTORISED)
 
-    function = cached(energy, reference, ("points", *types), make)
+    function = cached(energy, reference, rows, ("points", *types), make)
     return lambda row: function(*row)
 
 
