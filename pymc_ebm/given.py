@@ -7,7 +7,7 @@ from typing import Any
 import pymc as pm
 import xarray as xr
 
-__all__ = ["datatree_given", "model_given"]
+__all__ = ["datatree_given", "group", "model_given"]
 
 
 def model_given(model: Any = None) -> pm.Model:
@@ -52,6 +52,30 @@ def datatree_given(idata: Any) -> xr.DataTree:
     if not isinstance(idata, xr.DataTree):
         raise TypeError(
             f"The posterior is a {type(idata).__name__}, not a DataTree. Pass what pm.sample "
-            "returned."
+            "returned, or what xarray.open_datatree reads from its file."
         )
     return idata
+
+
+def group(idata: Any, name: str, remedy: str) -> xr.Dataset:
+    """A group of a DataTree.
+
+    Raises
+    ------
+    TypeError
+        No DataTree.
+    ValueError
+        The group is not there; the text ends with the remedy.
+
+    Examples
+    --------
+    >>> tree = xr.DataTree.from_dict({"posterior": xr.Dataset({"s": 1.0})})
+    >>> list(group(tree, "posterior", "Sample first."))
+    ['s']
+    """
+    found = datatree_given(idata).children
+    if name not in found:
+        raise ValueError(
+            f"The DataTree has no group {name}, and has {', '.join(found) or 'none'}. {remedy}"
+        )
+    return found[name].to_dataset()

@@ -14,16 +14,28 @@ import pytensor
 import xarray as xr
 from pymc.backends.arviz import find_constants, find_observations
 
-from pymc_ebm._version import versions
+from pymc_ebm._version import __version__, versions
 from pymc_ebm.diagnostics.checks import CHECKS, Check, Draws
 from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
 from pymc_ebm.diagnostics.normalisers.posterior import checksums, labelled
-from pymc_ebm.given import datatree_given
+from pymc_ebm.given import group
 
-__all__ = ["CHECKSUM", "Record", "check_same_model", "describe"]
+__all__ = ["CHECKSUM", "STATISTICS", "Record", "check_same_model", "describe"]
 
 
 _OF_MODEL = ("references", "data_fingerprints", "versions")
+# Of each draw and normaliser.
+STATISTICS = (
+    "log_partition",
+    "log_partition_mcse",
+    "ess",
+    "pareto_k",
+    "amplification",
+    "loglik_variance",
+    "zero_weight_share",
+    "edge_weight",
+    "quadrature_error",
+)
 # The statistic of a draw by which it is known again.
 CHECKSUM = "draw_checksum"
 
@@ -60,22 +72,17 @@ class Record(NamedTuple):
         Raises
         ------
         ValueError
-            No reference statistics, or of draws that the posterior no longer has.
+            No posterior or reference statistics; these of another version of the package, or of
+            draws or parameters that the posterior no longer has.
         """
-        missing = {"posterior", "reference_stats", "reference_mcse"} - set(
-            datatree_given(idata).children
-        )
-        if missing:
-            raise ValueError(
-                f"The DataTree has no group {', '.join(sorted(missing))}. Run "
-                "compute_reference_stats(idata) first."
-            )
-        statistics = idata["reference_stats"].to_dataset()
-        mcse = idata["reference_mcse"].to_dataset()
+        posterior = group(idata, "posterior", "Pass what pm.sample returned.")
+        first = "Run compute_reference_stats(idata) first."
+        statistics, mcse = (group(idata, n, first) for n in ("reference_stats", "reference_mcse"))
+        _check_complete(statistics, mcse, posterior)
         texts = statistics.attrs
         of_model = {name: texts[name] for name in _OF_MODEL}
         measured = {c.name: json.loads(texts[c.name]) for c in checks if c.name in texts}
-        posterior = labelled(idata["posterior"].to_dataset()[list(mcse.data_vars)])
+        posterior = labelled(posterior[list(mcse.data_vars)])
         draws = Draws(
             posterior,
             statistics,
@@ -122,6 +129,22 @@ def describe(normalisers: Normalisers) -> dict[str, str]:
     }
 
 
+def _check_complete(statistics: xr.Dataset, mcse: xr.Dataset, posterior: xr.Dataset) -> None:
+    """Raise ValueError where statistics lack what this version stores, or the posterior draws."""
+    kept = {*statistics.attrs, *statistics.data_vars}
+    if lost := [name for name in (*_OF_MODEL, *STATISTICS) if name not in kept]:
+        made = json.loads(statistics.attrs.get("versions", "{}")).get("pymc_ebm", "another version")
+        raise ValueError(
+            f"The reference_stats have no {lost[0]}: they were made by pymc_ebm {made}, and this "
+            f"is {__version__}. Run compute_reference_stats again."
+        )
+    if gone := [str(name) for name in mcse.data_vars if name not in posterior]:
+        raise ValueError(
+            f"The posterior has no {', '.join(gone)}, of which there are reference "
+            "statistics. Pass all that pm.sample returned."
+        )
+
+
 def check_same_model(idata: xr.DataTree, attributes: Mapping[str, str]) -> None:
     """Raise ValueError where earlier statistics belong to another energy, reference or data."""
     if "reference_stats" not in idata.children:
@@ -130,17 +153,19 @@ def check_same_model(idata: xr.DataTree, attributes: Mapping[str, str]) -> None:
         "Pass the model that was sampled, or, if it is this one, remove the old statistics first: "
         'del idata["reference_stats"].'
     )
-    data = json.loads(idata["reference_stats"].attrs["data_fingerprints"])
+    # Those of another version may not say.
+    known = {name: json.loads(idata["reference_stats"].attrs.get(name, "{}")) for name in _OF_MODEL}
+    data = known["data_fingerprints"]
     now = json.loads(attributes["data_fingerprints"])
     if other := [name for name, digest in data.items() if now.get(name, digest) != digest]:
         raise ValueError(
             f"The reference_stats in this DataTree were made with other data, {', '.join(other)}. "
             f"{remedy}"
         )
-    before = json.loads(idata["reference_stats"].attrs["references"])
+    before = known["references"]
     for name, now in json.loads(attributes["references"]).items():
         for key, what in (("energy_fingerprint", "energy"), ("fingerprint", "reference")):
-            if name in before and before[name][key] != now[key]:
+            if before.get(name, {}).get(key, now[key]) != now[key]:
                 raise ValueError(
                     f"The reference_stats of {name!r} in this DataTree were made with another "
                     f"{what}. {remedy}"
@@ -167,10 +192,10 @@ def _changed_data(idata: xr.DataTree) -> list[str]:
     """Names of data in `idata` that differ from those the statistics were computed with."""
     recorded = json.loads(idata["reference_stats"].attrs["data_fingerprints"])
     changed = []
-    for group in ("observed_data", "constant_data"):
-        if group not in idata.children:
+    for of_data in ("observed_data", "constant_data"):
+        if of_data not in idata.children:
             continue
-        for name, array in idata[group].data_vars.items():
+        for name, array in idata[of_data].data_vars.items():
             if name in recorded and recorded[name] != _sha256(array.to_numpy()):
                 changed.append(str(name))
     return changed

@@ -15,25 +15,13 @@ from pymc_ebm.diagnostics.error.level_error import LevelError
 from pymc_ebm.diagnostics.error.posterior_error import PosteriorError
 from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
 from pymc_ebm.diagnostics.normalisers.posterior import checksums, flat_draws
-from pymc_ebm.diagnostics.record import CHECKSUM, Record, check_same_model, describe
+from pymc_ebm.diagnostics.record import CHECKSUM, STATISTICS, Record, check_same_model, describe
 from pymc_ebm.diagnostics.sums.log_weights import LogWeights
 from pymc_ebm.diagnostics.sums.sharded_log_weights import ShardedLogWeights
 from pymc_ebm.diagnostics.sums.statistics import log_weights_of, statistics_at
 from pymc_ebm.progress import progress
 
 __all__ = ["compute_reference_stats", "record_of"]
-
-_STATISTICS = (
-    "log_partition",
-    "log_partition_mcse",
-    "ess",
-    "pareto_k",
-    "amplification",
-    "loglik_variance",
-    "zero_weight_share",
-    "edge_weight",
-    "quadrature_error",
-)
 
 
 def compute_reference_stats(
@@ -240,7 +228,7 @@ def _over_draws(
     shape = (posterior.sizes["chain"], posterior.sizes["draw"])
     n_draws = shape[0] * shape[1]
     draws = flat_draws(posterior)
-    stats = {name: np.empty((n_draws, len(log_weights))) for name in _STATISTICS}
+    stats = {name: np.empty((n_draws, len(log_weights))) for name in STATISTICS}
     references = [of_one.reference for of_one in log_weights]
     error = PosteriorError(posterior, {r.fingerprint: r for r in references if r.level != "exact"})
     keys = [(v, r.fingerprint) for v, r in zip(variables, references, strict=True)]

@@ -69,10 +69,10 @@ def call_hint(function, n_params: int, error: Exception) -> str:
         return "End it with return and the energy."
     foreign = _functions_of_numbers(function)
     if foreign:
-        own = [f"pt.{name}" for name in foreign.values() if hasattr(pt, name)]
+        own = list(dict.fromkeys(filter(None, foreign.values())))
         return (
             f"It uses {', '.join(foreign)} of numbers, and x and the parameters have no value yet: "
-            f"use PyTensor's own{', such as ' + ', '.join(own) if own else ''}."
+            f"use PyTensor's or PyMC's own{', such as ' + ', '.join(own) if own else ''}."
         )
     if "boolean" in str(error):
         return "What depends on x or a parameter has no value yet: use pt.switch in place of if."
@@ -80,7 +80,7 @@ def call_hint(function, n_params: int, error: Exception) -> str:
 
 
 def _functions_of_numbers(function) -> dict[str, str]:
-    """Functions of NumPy, SciPy and math that a function names, as written and by their names."""
+    """Functions of NumPy, SciPy and math that a function names, and what to use instead."""
     code = getattr(function, "__code__", None)
     if code is None:
         return {}
@@ -96,7 +96,14 @@ def _functions_of_numbers(function) -> dict[str, str]:
             continue
         if inspect.ismodule(value):
             of_module = [n for n in code.co_names if callable(getattr(value, n, None))]
-            found |= {f"{name}.{n}": n for n in of_module}
+            found |= {f"{name}.{n}": _instead(n, getattr(value, n)) for n in of_module}
         else:
-            found[name] = name
+            found[name] = _instead(name, value)
     return found
+
+
+def _instead(name: str, value) -> str:
+    """What takes graphs in place of a function of numbers; empty where nothing is known."""
+    if hasattr(value, "rvs"):  # a distribution of SciPy's
+        return "pm.logp(pm.Normal.dist(mu, sigma), x)"
+    return f"pt.{name}" if hasattr(pt, name) else ""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from pymc_ebm.plots.layout import group
+from pymc_ebm.given import group
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.reference.chains._pooled import LEAST_OVERLAP
 

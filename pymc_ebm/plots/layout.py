@@ -14,7 +14,6 @@ from arviz_plots.plots.utils import set_grid_layout
 __all__ = [
     "element_label",
     "figure_defaults",
-    "group",
     "label_panels",
     "named_element",
     "names_among",
@@ -86,13 +85,6 @@ def names_among(given: str | Sequence[str] | None, known: Sequence[str], without
     if unknown := [name for name in names if name not in known]:
         raise ValueError(f"{without} {', '.join(unknown)}. There is {', '.join(known)}.")
     return names
-
-
-def group(idata: xr.DataTree, name: str, remedy: str) -> xr.Dataset:
-    """A group of a DataTree; ValueError with the remedy where it is missing."""
-    if name not in idata.children:
-        raise ValueError(f"The DataTree has no group {name}. {remedy}")
-    return idata[name].to_dataset()
 
 
 def posterior_of(idata: xr.DataTree | None) -> xr.Dataset:

@@ -11,7 +11,8 @@ from arviz_plots.plots.utils import process_group_variables_coords, set_wrap_lay
 from numpy.typing import NDArray
 
 from pymc_ebm.diagnostics.error.other_references import other_log_weights
-from pymc_ebm.plots.layout import figure_defaults, group
+from pymc_ebm.given import group
+from pymc_ebm.plots.layout import figure_defaults
 from pymc_ebm.weights.normalised import normalise
 
 __all__ = ["plot_reference_effect"]

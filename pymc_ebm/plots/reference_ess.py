@@ -8,9 +8,9 @@ import numpy as np
 import xarray as xr
 from arviz_plots import PlotCollection, visuals
 
+from pymc_ebm.given import group
 from pymc_ebm.plots.layout import (
     element_label,
-    group,
     label_panels,
     named_element,
     names_among,

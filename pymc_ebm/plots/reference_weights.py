@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from pymc_ebm.diagnostics.coverage.data_weights import data_log_weights
 from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
-from pymc_ebm.plots.layout import group, label_panels, panels
+from pymc_ebm.given import group
+from pymc_ebm.plots.layout import label_panels, panels
 from pymc_ebm.weights.normalised import normalise
 
 __all__ = ["plot_reference_weights"]

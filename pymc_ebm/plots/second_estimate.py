@@ -11,7 +11,8 @@ from arviz_plots import PlotCollection, visuals
 from arviz_plots.plots.utils import set_wrap_layout
 
 from pymc_ebm.diagnostics.words.element_name import element_name
-from pymc_ebm.plots.layout import figure_defaults, group, names_among
+from pymc_ebm.given import group
+from pymc_ebm.plots.layout import figure_defaults, names_among
 
 __all__ = ["plot_second_estimate"]
 

@@ -219,8 +219,9 @@ def _ask_of_whole_floats(data: NDArray, few: int = 9, few_values: int = 5) -> No
         return
     low, high = f"{data.min():g}", f"{data.max():g}"
     if data.min() >= 0:
-        words = "If they are counts, store them as integers, observed=data.astype(int); if "
-        words += 'they are rounded, say support="real" or support=(0, np.inf).'
+        words = "If they are counts, store them as integers, observed=data.astype(int)"
+        words += ", and say support=(0, np.inf)" * bool(data.min() > 0)
+        words += '; if they are rounded, say support="real" or support=(0, np.inf).'
     elif 2 < len(np.unique(data)) <= few_values:
         words = "If they are states, store them as integers, observed=data.astype(int), and say "
         words += f'support=({low}, {high}); if they are rounded, say support="real".'

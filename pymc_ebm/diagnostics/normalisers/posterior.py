@@ -5,7 +5,7 @@ import pymc as pm
 import xarray as xr
 from numpy.typing import NDArray
 
-from pymc_ebm.given import datatree_given
+from pymc_ebm.given import group
 
 __all__ = ["checksums", "flat_draws", "free_posterior", "labelled"]
 
@@ -19,9 +19,7 @@ def free_posterior(idata: xr.DataTree, model: pm.Model) -> xr.Dataset:
         No posterior, or one that lacks a parameter, chains or draws, or has draws that are not
         finite.
     """
-    if "posterior" not in datatree_given(idata).children:
-        raise ValueError("There is no posterior group. Pass what pm.sample returned.")
-    posterior = idata["posterior"].to_dataset()
+    posterior = group(idata, "posterior", "Pass what pm.sample returned.")
     missing = [rv.name for rv in model.free_RVs if rv.name not in posterior]
     if missing:
         raise ValueError(
