@@ -8,6 +8,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 BENCH_STAMP := $(VENV)/.bench
 
+# Where a machine says so, each of a hundred processes would compile the source of what it imports
+# anew, six to twelve seconds each.
+export PYTHONDONTWRITEBYTECODE :=
+
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
 
