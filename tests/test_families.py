@@ -93,6 +93,8 @@ def test_posterior_stats_and_predictions_of_a_formula(rng):
     draws = idata["posterior_predictive"]["count"]
     # 60 × 40 counts of mean about two: four standard errors are six hundredths.
     assert draws.shape == (2, 30, 40)
+    assert draws.dims == ("chain", "draw", *idata["observed_data"]["count"].dims)
+    assert draws.dims[-1] == "__obs__"
     assert abs(draws.mean() - mean.mean()) < 0.06 * np.sqrt(mean.mean())
 
 

@@ -4,6 +4,7 @@ One posterior serves all: draws of its exact form, since E is that of a normal l
 """
 
 import arviz as az
+import cloudpickle
 import matplotlib
 import numpy as np
 import pymc as pm
@@ -87,22 +88,34 @@ def test_graph_of_the_model():
     assert "EBM" in source and "obs (40)" in source
 
 
-def test_do_observe_and_freeze():
-    """The log-probability of x is that of the normal law in each of the new models."""
+def dims_of(model):
+    assert tuple(model.coords["obs"]) == tuple(COORDS["obs"])
+    return model.named_vars_to_dims["x"]
+
+
+def test_new_models_of_a_model():
+    """The log-probability of x is that of the normal law in each new model, and its dims stay."""
     truth = stats.norm(0, 1.5).logpdf(DATA).sum()
     done = pm.do(model_of(), {"sigma": 1.5})
     assert "sigma" not in [v.name for v in done.free_RVs]
     np.testing.assert_allclose(done.compile_logp()({}), truth, rtol=1e-9)
+    assert dims_of(done) == ("obs",)
 
     observed = pm.observe(model_of(observed=None), {"x": DATA})
     [x] = observed.observed_RVs
     at = {"sigma_log__": np.log(1.5)}
     np.testing.assert_allclose(observed.compile_logp(x)(at), truth, rtol=1e-9)
+    assert dims_of(observed) == ("obs",)
 
     frozen = pm.model.transform.optimization.freeze_dims_and_data(model_of())
     [x] = frozen.observed_RVs
     np.testing.assert_allclose(frozen.compile_logp(x)(at), truth, rtol=1e-9)
-    assert frozen.named_vars_to_dims["x"] == ("obs",)
+    assert dims_of(frozen) == ("obs",)
+
+    pickled = cloudpickle.loads(cloudpickle.dumps(model_of()))
+    [x] = pickled.observed_RVs
+    np.testing.assert_allclose(pickled.compile_logp(x)(at), truth, rtol=1e-9)
+    assert dims_of(pickled) == ("obs",)
 
 
 def test_variational_inference(seed):
@@ -115,5 +128,10 @@ def test_variational_inference(seed):
             600, obj_optimizer=pm.adam(learning_rate=0.02), random_seed=seed % 2**31,
             progressbar=False,
         )  # fmt: skip
+        drawn = pm.sample_posterior_predictive(
+            found.sample(4, random_seed=1), random_seed=1, progressbar=False
+        )
+    assert drawn["posterior_predictive"]["x"].dims == ("chain", "draw", "obs")
+    assert list(drawn["observed_data"]["obs"].values) == COORDS["obs"]
     centre = float(np.log(np.sqrt((DATA**2).mean())))
     assert abs(float(found.mean.eval()[0]) - centre) < 0.055

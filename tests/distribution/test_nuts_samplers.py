@@ -28,15 +28,21 @@ def test_three_samplers_agree(rng, seed):
     z = np.linspace(-1, 1, 10)
     data = 0.5 * z + rng.normal(0, 0.5, 10)
     q = ebm.reference.independent(pm.Normal.dist(0, 1.5), 100, random_seed=1)
-    with pm.Model() as model:
+    rows = [f"row {i}" for i in range(10)]
+    with pm.Model(coords={"row": rows}) as model:
         b, s = pm.Normal("b", 0, 1), pm.LogNormal("s", np.log(0.5), 0.3)
-        ebm.EBM("x", b * z, s, energy=energy, reference=q, observed=data)
+        mu = pm.Deterministic("mu", b * z, dims="row")
+        ebm.EBM("x", mu, s, energy=energy, reference=q, observed=data, dims="row")
     found = {}
     for sampler in ("pymc", "nutpie", "numpyro"):
-        posterior = pm.sample(
+        idata = pm.sample(
             draws=300, tune=300, chains=2, cores=1, nuts_sampler=sampler, model=model,
             random_seed=seed % 2**31, progressbar=False, quiet=True,
-        ).posterior  # fmt: skip
+        )  # fmt: skip
+        posterior = idata["posterior"]
+        assert posterior["mu"].dims == ("chain", "draw", "row")
+        assert idata["observed_data"]["x"].dims == ("row",)
+        assert list(posterior["row"].values) == list(idata["observed_data"]["row"].values) == rows
         for name in ("b", "s"):
             draws = posterior[name]
             found[sampler, name] = [
