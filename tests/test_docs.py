@@ -3,6 +3,7 @@
 The blocks of one page share a namespace. Notebooks run when the docs are built (`make docs`).
 """
 
+import ast
 import importlib
 import inspect
 import re
@@ -99,3 +100,67 @@ def test_the_version_is_the_same_everywhere(file):
 def test_there_are_pages_and_notebooks():
     assert WITH_BLOCKS
     assert NOTEBOOKS
+
+
+# Of each kind of data: its page, words of the block that has the analysis, the last of its data.
+ANALYSES = [
+    ("directions_and_rankings", "energy=fisher", "directions"),
+    ("directions_and_rankings", "as both", None),
+    ("directions_and_rankings", "circle(0, 24)", "hours"),
+    ("directions_and_rankings", 'support="simplex"', "shares"),
+    ("directions_and_rankings", "energy=footrule", "by_weight"),
+    ("directions_and_rankings", "as latent", None),
+    ("directions_and_rankings", "as marginal", "few"),
+    ("own_spaces", "as choice", "chosen"),
+    ("own_spaces", "as catalogue", "found"),
+    ("own_spaces", "as network", "ties"),
+    ("hidden_fields", "as segmentation", "y"),
+    ("point_patterns", "energy=strauss", "plots"),
+    ("networks", "as friendship", "friends"),
+    ("networks", "as school", "classes"),
+    ("neural_energies", "from_jax", "ring"),
+]
+
+
+@pytest.mark.parametrize("page, words, datum", ANALYSES)
+def test_at_most_eight_statements_lead_from_data_to_the_posterior(page, words, datum):
+    text = (DOCS / f"{page}.md").read_text(encoding="utf-8")
+    [block] = [b for b in BLOCK.findall(text) if words in b]
+    statements = ast.parse(block).body
+    last = max((i for i, s in enumerate(statements) if datum in names_set_by(s)), default=-1)
+    assert datum is None or last >= 0
+    sampled = [n for n, s in enumerate(in_order(statements[last + 1 :]), start=1) if samples(s)]
+    assert 0 < sampled[0] <= 8
+
+
+def samples(statement):
+    called = {n.attr for n in ast.walk(statement) if isinstance(n, ast.Attribute)}
+    return not hasattr(statement, "body") and called & {"sample", "find_MAP", "find_MLE"}
+
+
+def names_set_by(statement):
+    targets = getattr(statement, "targets", [])
+    return {n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)}
+
+
+def in_order(statements):
+    for statement in statements:
+        yield statement
+        yield from in_order(getattr(statement, "body", []))
+
+
+@pytest.mark.parametrize(
+    "words, page",
+    [
+        ("choice set", "own_spaces"),
+        ("ranking", "directions_and_rankings"),
+        ("Strauss", "point_patterns"),
+        ("selection", "own_spaces"),
+        ("missing ties", "networks"),
+        ("segmentation", "hidden_fields"),
+    ],
+)
+def test_a_page_is_found_by_the_words_of_its_field(words, page):
+    index, found = ((DOCS / f"{p}.md").read_text(encoding="utf-8") for p in ("howto", page))
+    assert f"]({page}.md" in index
+    assert words.lower() in index.lower() and words.lower() in found.lower()
