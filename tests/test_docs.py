@@ -22,7 +22,6 @@ DOCS = ROOT / "docs"
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md")), *sorted(DOCS.glob("paper/*.md"))]
-BLOCKS = re.compile(r"^(```|:::).*?^\1$", re.MULTILINE | re.DOTALL)
 MEASURED = {"benchmarks", "evidence"}  # tables of what was measured
 WITH_BLOCKS = [p for p in PAGES if BLOCK.search(p.read_text(encoding="utf-8"))]
 
@@ -86,8 +85,8 @@ def test_notebook_is_on_the_site_with_its_output(path):
 
 @pytest.mark.parametrize("page", [p for p in PAGES if p.stem not in MEASURED], ids=lambda p: p.stem)
 def test_pages_for_users_are_short(page):
-    prose = BLOCKS.sub("", page.read_text(encoding="utf-8"))
-    assert len(prose.split()) <= 1200
+    """With their code; the list of all errors is made of the source, and is no page to read."""
+    assert len(page.read_text(encoding="utf-8").split()) <= 1200
 
 
 @pytest.mark.parametrize("file", ["CITATION.cff", "docs/cite.md", "CHANGELOG.md"])
