@@ -7,6 +7,7 @@ import ast
 import importlib
 import inspect
 import re
+import tomllib
 from functools import partial
 from pathlib import Path
 
@@ -89,11 +90,32 @@ def test_pages_for_users_are_short(page):
     assert len(page.read_text(encoding="utf-8").split()) <= 1200
 
 
-@pytest.mark.parametrize("file", ["CITATION.cff", "docs/cite.md", "CHANGELOG.md"])
+@pytest.mark.parametrize(
+    "file", ["CITATION.cff", "docs/cite.md", "CHANGELOG.md", "docs/_static/version.svg"]
+)
 def test_the_version_is_the_same_everywhere(file):
     text = (ROOT / file).read_text(encoding="utf-8")
-    [found, *_] = re.findall(r"^(?:version: | *version = {|## \[)([\d.]+)", text, re.MULTILINE)
+    before = r"^(?:version: | *version = {|## \[|  <title>version )"
+    [found, *_] = re.findall(before + r"([\d.]+)", text, re.MULTILINE)
     assert found == pymc_ebm.__version__
+
+
+def test_badges_are_true():
+    """Files of the site, so that nothing is loaded; the words on them are those read aloud."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    versions = re.findall(r"Python :: (3\.\d+)", "\n".join(project["classifiers"]))
+    licence = re.findall("Apache|Version 2.0", (ROOT / "LICENSE").read_text(encoding="utf-8"))[:2]
+    assert licence == ["Apache", "Version 2.0"]
+    said = {
+        "version": pymc_ebm.__version__,
+        "python": f"{versions[0]}–{versions[-1]}",
+        "licence": project["license"].replace("-", " "),
+    }
+    for name, words in said.items():
+        drawing = (DOCS / f"_static/{name}.svg").read_text(encoding="utf-8")
+        assert drawing.count(f"{words}<") == 2, name  # title and text
+        for page in (ROOT / "README.md", DOCS / "index.md"):
+            assert f"{words}](" in page.read_text(encoding="utf-8")
 
 
 def test_there_are_pages_and_notebooks():
