@@ -23,6 +23,7 @@ DOCS = ROOT / "docs"
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md")), *sorted(DOCS.glob("paper/*.md"))]
+REPORT = re.compile(r"^```text\n(Estimated normalisers: .*?)^```$", re.MULTILINE | re.DOTALL)
 MEASURED = {"benchmarks", "evidence"}  # tables of what was measured
 WITH_BLOCKS = [p for p in PAGES if BLOCK.search(p.read_text(encoding="utf-8"))]
 
@@ -30,7 +31,7 @@ WITH_BLOCKS = [p for p in PAGES if BLOCK.search(p.read_text(encoding="utf-8"))]
 @pytest.mark.slow
 @pytest.mark.usefixtures("short_chains")
 @pytest.mark.parametrize("page", WITH_BLOCKS, ids=lambda p: str(p.relative_to(ROOT)))
-def test_blocks_run(page, monkeypatch):
+def test_blocks_run(page, monkeypatch, capsys):
     # The pages show PyMC's defaults; a few draws are enough to run them, too few to judge chains.
     # nutpie compiles each model anew; of what PyMC's own sampler compiles, most is on disk.
     few = {"draws": 100, "tune": 150, "chains": 2, "cores": 1, "random_seed": 1}
@@ -51,6 +52,17 @@ def test_blocks_run(page, monkeypatch):
         # Blank lines above, so that a traceback has the line numbers of the page.
         above = "\n" * text.count("\n", 0, block.start(1))
         exec(compile(above + block[1], str(page), "exec"), namespace)
+    _, *printed = capsys.readouterr().out.partition("Estimated normalisers: ")
+    for shown in REPORT.findall(text):
+        assert not parts_of_a_report(shown) - parts_of_a_report("".join(printed))
+
+
+def parts_of_a_report(text):
+    """Sentences and headings of tables, without figures, which go with the number of draws."""
+    words, *tables = text.split("\n\n")
+    headings = {" ".join(table.partition("─")[0].split()) for table in tables}
+    without_figures = re.sub(r"\d[\d,.]*\d|\d", "N", " ".join(words.split()))
+    return headings | set(re.split(r"(?<=\.) (?:- )?", without_figures))
 
 
 def test_api_pages_list_every_public_name():
