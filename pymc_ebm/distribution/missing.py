@@ -30,6 +30,7 @@ from pymc_ebm.space.box import Support
 from pymc_ebm.space.guess import refuse_constrained
 from pymc_ebm.space.named import normalise_support
 from pymc_ebm.space.sites import Sites
+from pymc_ebm.space.whole_numbers import WholeNumbers
 
 __all__ = [
     "CODE",
@@ -238,6 +239,12 @@ def _kind(space: Space, mask: NDArray) -> tuple:
 
 
 def _check_kind(space: Space) -> None:
+    if isinstance(space, WholeNumbers):
+        raise NotImplementedError(
+            f"entries of events of {space} are missing, and there is no sum without an end over "
+            "them. Say which values there can be, support=(low, high), or leave out the events "
+            "with holes."
+        )
     if not isinstance(space, Sites) and type(space) is not Support:
         raise NotImplementedError(
             f"entries of events of {space} are missing, and they are bound to one another. Leave "

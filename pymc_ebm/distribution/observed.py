@@ -38,6 +38,13 @@ def observed_values(observed) -> np.ndarray | None:
         raise TypeError(
             f"the observed data are of dtype {data.dtype}, not real numbers. Convert them first."
         )
+    if data.dtype in ("int32", "int64") and (data == np.iinfo(data.dtype).min).any():
+        least = np.iinfo(data.dtype).min
+        raise ValueError(
+            f"{(data == least).sum()} observed values are {least}, which is what NaN becomes as an "
+            "integer. Convert what is there, observed=np.ma.array(np.nan_to_num(x).astype(int), "
+            "mask=np.isnan(x))."
+        )
     if data.size == 0:
         raise ValueError("the observed data are empty. Give at least one observation.")
     if np.isnan(data).any():

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +15,12 @@ from pymc_ebm.space.constrained import constraint_of
 from pymc_ebm.space.named import normalise_support
 from pymc_ebm.space.sites import PAIRS, Sites
 from pymc_ebm.space.states import States
+from pymc_ebm.space.stored_floats import (
+    ask_of_two_values,
+    ask_of_whole_floats,
+    tell_of_states,
+    whole_within,
+)
 from pymc_ebm.space.whole_numbers import WholeNumbers
 
 __all__ = [
@@ -118,21 +122,31 @@ def _given(data: NDArray, support, stacklevel) -> Space:
         return space.of_data(data)
     refuse_constrained(data, space)
     box = space.of_events(event)
-    if data.dtype.kind == "f":
-        states = Sites.looks_like(data) if data.ndim > 1 else None
-        ends = None if states is None else Support(*states.values[0, [0, -1]].astype(float))
-        if states is None or box != ends:
-            return box
-        _tell_of_states(states, stacklevel)
-        return states
-    # Spins are the only values that leave one out.
-    if box == Support(-1.0, 1.0) and np.isin(data, PAIRS[1]).all():
-        return Sites.of(list(PAIRS[1]), event)
+    if data.dtype.kind != "f":
+        return _whole_numbers(data, box)
+    # A name says that they are real numbers.
+    named = isinstance(support, str | Space)
+    if named or not whole_within(data, box):
+        if not named:
+            ask_of_two_values(data)
+        return box
+    states = _whole_numbers(data, box)
+    unit = box == Support(0.0, 1.0, event)
+    real = 'real numbers, say support="unit"' if unit else "rounded, move the bounds out by a half"
+    tell_of_states(states, stacklevel, f"if they are {real}")
+    return states
+
+
+def _whole_numbers(data: NDArray, box: Support) -> Space:
+    """Those of a box: spins are the only ones that leave one out."""
+    if box == Support(-1.0, 1.0, box.event_shape) and np.isin(data, PAIRS[1]).all():
+        return Sites.of(list(PAIRS[1]), data.shape[1:])
     lower, upper = box.bounds_of(box.n_dim)
     if (upper - lower <= 2**20).all():
         low, high = np.ceil(lower).astype(int), np.floor(upper).astype(int)
-        return Sites.of([np.arange(a, b + 1) for a, b in zip(low, high, strict=True)], event)
-    return WholeNumbers(space.lower, space.upper, event)
+        values = [np.arange(a, b + 1) for a, b in zip(low, high, strict=True)]
+        return Sites.of(values, data.shape[1:])
+    return WholeNumbers(box.lower, box.upper, data.shape[1:])
 
 
 def _guess(data: NDArray, stacklevel) -> Space:
@@ -142,10 +156,11 @@ def _guess(data: NDArray, stacklevel) -> Space:
     space = next(s for kind in SPACES if (s := kind.looks_like(data)) is not None)
     if isinstance(space, Sites):
         if data.dtype.kind == "f":
-            _tell_of_states(space, stacklevel)
+            tell_of_states(space, stacklevel, 'if they are real numbers, say support="real"')
         return space
     if data.dtype.kind == "f":
-        _ask_of_whole_floats(data)
+        ask_of_whole_floats(data)
+        ask_of_two_values(data)
     if space.discrete and data.min() == 0:
         return space  # counts
     _ask_of_bounds(data)
@@ -213,26 +228,6 @@ def _ask_which(data: NDArray, few_floats: int = 4) -> None:
             )
 
 
-def _ask_of_whole_floats(data: NDArray, few: int = 9, few_values: int = 5) -> None:
-    """Counts and states as files give them, as floats; a few are numbers."""
-    if data.size <= few or not (data == np.round(data)).all():
-        return
-    low, high = f"{data.min():g}", f"{data.max():g}"
-    if data.min() >= 0:
-        words = "If they are counts, store them as integers, observed=data.astype(int)"
-        words += ", and say support=(0, np.inf)" * bool(data.min() > 0)
-        words += '; if they are rounded, say support="real" or support=(0, np.inf).'
-    elif 2 < len(np.unique(data)) <= few_values:
-        words = "If they are states, store them as integers, observed=data.astype(int), and say "
-        words += f'support=({low}, {high}); if they are rounded, say support="real".'
-    else:
-        return
-    raise ValueError(
-        f"All {data.size} data are whole numbers from {low} to {high}, stored as floats, and the "
-        f"normaliser is a sum or an integral. {words}"
-    )
-
-
 def _sign(x: NDArray, few: int = 4) -> int:
     """1 or −1 where numbers are on one side of 0, which may be the end of their space."""
     if x.min() > 0:
@@ -268,19 +263,14 @@ def _ask_of_bounds(data: NDArray, chance: float = 1e-6) -> None:
     if any(signs):
         low = ", ".join("0" if s > 0 else "-np.inf" for s in signs)
         high = ", ".join("0" if s < 0 else "np.inf" for s in signs)
+        which = np.flatnonzero(signs).tolist()
+        counts = [i for i in which if (data[:, i] == np.round(data[:, i])).all()]
+        do = "Give"
+        if counts:
+            do = f"If those with index {counts} are counts, pass them to the energy of the others "
+            do += "as a parameter; if not, give"
         raise ValueError(
-            f"The numbers with index {np.flatnonzero(signs).tolist()} of all {n} events have one "
-            "sign each, and the normaliser depends on the space. Give "
+            f"The numbers with index {which} of all {n} events have one "
+            f"sign each, and the normaliser depends on the space. {do} "
             f'support=([{low}], [{high}]) or support="real".'
         )
-
-
-def _tell_of_states(space: Sites, stacklevel) -> None:
-    low, high = space.values[0, [0, -1]]
-    warnings.warn(
-        f"All data are {low} or {high}, so they are taken for states, and the normaliser is a sum "
-        f"over {space}. Store them as integers to say so yourself; if they are real numbers, say "
-        'support="real".',
-        UserWarning,
-        stacklevel=stacklevel + 2,
-    )

@@ -177,6 +177,14 @@ def test_what_is_refused():
         distance = lambda x, a: a * (x[:, 0] - 1) ** 2
         with pytest.raises(NotImplementedError, match="bound to one another"):
             ebm.EBM("x", a, energy=distance, reference=states, observed=[[0, 1, np.nan]])
+        counts = np.ma.masked_equal([[0, 1], [3, 2], [5, 9]], 9)
+        rates = lambda x, a: a * x.sum(-1)
+        with pytest.raises(NotImplementedError, match=r"which values .* support=\(low, high\)"):
+            ebm.EBM("c", a, energy=rates, observed=counts, support=(0, np.inf))
+        ebm.EBM("c", a, energy=rates, observed=counts, support=(0, 9))  # as it says
+        cast = np.where(counts.mask, np.iinfo(np.int64).min, counts.data)
+        with pytest.raises(ValueError, match=r"1 observed values are -9223.* NaN becomes"):
+            ebm.EBM("d", a, energy=rates, observed=cast)
         with pytest.raises(NotImplementedError, match="1 observed values are NaN"):
             ebm.EBM("y", a, energy=lambda x, a: (x - a) ** 2, observed=[0.5, np.nan, 1.0])
     with pytest.raises(ValueError, match="no missing entries to draw"):
