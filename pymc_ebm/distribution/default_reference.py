@@ -22,6 +22,8 @@ from pymc_ebm.distribution.integrals import check_convergence, check_space, prio
 from pymc_ebm.distribution.of_free_values import Unforeseeable
 from pymc_ebm.distribution.panels_for import panels_for
 from pymc_ebm.distribution.pilot import PilotLikelihood
+from pymc_ebm.distribution.refusal import check_added, in_words, refuse
+from pymc_ebm.distribution.whole_range import whole_range
 from pymc_ebm.distribution.without_data import without_data
 from pymc_ebm.energy.energy import Energy
 from pymc_ebm.energy.initial_values import initial_values
@@ -53,7 +55,7 @@ class _Wanted:
     progressbar: bool
     # The energy of the data and these, where points are on another space.
     seen: tuple[Energy, NDArray] | None = None
-    # What ways that do not serve would add to the posterior, in words.
+    # Why ways do not serve, or what they would add to the posterior, in words.
     tried: list[str] = field(default_factory=list)
 
     @cached_property
@@ -103,86 +105,70 @@ def fit_reference(
     rows = prior_rows(energy, params) if endless else []
     check_convergence(energy, params, events, rows)
     wanted = _Wanted(energy, params, events, progressbar, seen)
-    reference = next(found for way in WAYS if (found := way(wanted)) is not None)
+    reference = _first_that_serves(wanted)
     check_space(energy, params, reference, rows)
     check_room(energy, events, reference, wanted.pilot)
     return replace(reference, seconds=time.thread_time() - began)
 
 
-def _all_states(wanted: _Wanted) -> Reference | None:
+def _first_that_serves(wanted: _Wanted) -> Reference:
+    for way in WAYS:
+        found = way(wanted)
+        if isinstance(found, Reference):
+            return found
+        if found:
+            wanted.tried.append(found)
+    raise AssertionError("the last way serves or refuses")
+
+
+def _all_states(wanted: _Wanted) -> Reference | str | None:
     """Few states: the sum itself."""
     space = wanted.events.space
     size = space.n_states * max(math.prod(space.event_shape or ()), 1)
     if space.n_states * wanted.rows > _MOST_STATES or size > 2**25:
-        return None
+        finite = math.isfinite(space.n_states)
+        return f"{space.n_states:.3g} states are too many to sum over" if finite else None
     states = space.all_states()
     return None if states is None else enumeration(states, complete=True, support=space)
 
 
-def _whole_range(wanted: _Wanted) -> Reference | None:
+def _whole_range(wanted: _Wanted) -> Reference | str | None:
     """Whole numbers whose ends have no weight at any parameters that the data allow."""
     space, forecast = wanted.events.space, wanted.forecast
     if not isinstance(space, WholeNumbers) or forecast is None:
         return None
-    rows = wanted.events.flat.reshape(len(wanted.events.flat), -1)
-    lower, upper = space.bounds_of(rows.shape[1])
-    first, last = rows.min(axis=0), rows.max(axis=0)
-    # At first beyond the data by their own spread, or so much.
-    reach = np.maximum(last - first, 8)
-    while True:
-        low, high = np.maximum(first - reach, lower), np.minimum(last + reach, upper)
-        if math.prod((high - low + 1).tolist()) * wanted.rows > _MOST_STATES // 2**4:
-            return None
-        ranges = [np.arange(int(a), int(b) + 1) for a, b in zip(low, high, strict=True)]
-        states = enumeration(ranges).points
-        # One state may be impossible where others beyond are not, so that ends are some wide.
-        width = np.maximum(reach // 4, 1)
-        ends = ((states < low + width) & (low > lower)) | ((states > high - width) & (high < upper))
-        edge = ends.any(axis=1)
-        reference = Reference(
-            points=states.reshape(-1, *wanted.events.flat.shape[1:]),
-            log_weights=np.zeros(len(states)),
-            groups=np.arange(len(states)),
-            support=space,
-            exact=True,
-            complete=not edge.any(),
-            edge=edge if edge.any() else None,
-            description="enumeration of a range that covers the data",
-        )
-        try:
-            # Of the model, at any parameters that the data allow.
-            if forecast.largest_share(reference, edge) < 1e-10:
-                return reference
-        except Unforeseeable:
-            return None
-        reach = 2 * reach
+    return whole_range(space, wanted.events.flat, forecast, _MOST_STATES // 2**4 // wanted.rows)
 
 
-def _chains(wanted: _Wanted) -> Reference | None:
+def _chains(wanted: _Wanted) -> Reference | str | None:
     """Many states that share one row of parameters: chains where the data allow them."""
-    if not isinstance(wanted.events.space, Sites) or wanted.rows > 1:
+    if not isinstance(wanted.events.space, Sites):
         return None
+    if wanted.rows > 1:
+        return f"chains have one row of parameters, and here are {wanted.rows}"
     return anchored_chains(wanted.energy, wanted.params, wanted.events, wanted.progressbar)
 
 
-def _panels(wanted: _Wanted) -> Reference | None:
+def _panels(wanted: _Wanted) -> Reference | str | None:
     """One or two real numbers, a circle or a sphere: nodes that resolve the model."""
     space, pilot = wanted.events.space, wanted.pilot
     if space.discrete or pilot is None:
         return None
     try:
         reference = panels_for(pilot, space)
-    except (Unforeseeable, Unresolved):
+    except Unforeseeable:
         return None
+    except Unresolved as error:
+        return f"panels may leave {error.nats:.2g} nats of the log-likelihood wrong"
     if reference.n_points > max(most_points(wanted.rows), _MOST_TIMES * first_points(wanted.rows)):
-        return None
+        return f"{reference.n_points} nodes are too many for each of {wanted.rows} rows"
     # Fresh draws of a fitted law serve what asks a reference for draws.
     flat = wanted.events.flat
     law = LawByUniforms(space.base_law(flat, np.random.default_rng(0)), flat.shape[1:])
     return replace(reference, proposal=law)
 
 
-def _few_fitted_points(wanted: _Wanted) -> Reference | None:
+def _few_fitted_points(wanted: _Wanted) -> Reference | str | None:
     """Points fitted to the data, where they are enough and nothing exact is left to take."""
     # Fewer effective points do not tell their own error.
     fewest = 1000
@@ -193,18 +179,14 @@ def _few_fitted_points(wanted: _Wanted) -> Reference | None:
         reference = _fitted_points(wanted, fewest)
         share, bits = forecast(reference)
         effective = forecast.effective_points(reference)
+        if effective >= fewest and times_needed(share, bits) <= 1:
+            return reference
+        return in_words(reference, forecast)
     except Unforeseeable:
         return None
-    if effective >= fewest and times_needed(share, bits) <= 1:
-        return reference
-    wanted.tried.append(
-        f"{reference.n_points} points fitted to the data, {effective:.0f} of them effective, would "
-        f"add {share:.2g} posterior sds to a mean"
-    )
-    return None
 
 
-def _annealed(wanted: _Wanted) -> Reference | None:
+def _annealed(wanted: _Wanted) -> Reference | str | None:
     """Points annealed to the maximum of the likelihood, where fitted ones are too few.
 
     Raises
@@ -215,7 +197,8 @@ def _annealed(wanted: _Wanted) -> Reference | None:
     # Of its own: the first reference finds the maximum, and fitted points may have found none.
     forecast = _in_many_dimensions(wanted)
     if forecast is None:
-        return None
+        many = wanted.rows > 1 and not wanted.events.space.discrete
+        return f"annealed runs have one row of parameters, not {wanted.rows}" if many else None
     at = None
     if wanted.seen is not None and wanted.pilot is not None:
         at = wanted.pilot.maximum(_fitted_points(wanted))
@@ -231,11 +214,10 @@ def _annealed(wanted: _Wanted) -> Reference | None:
         return None
     # Nobody can use a larger error.
     if share > 0.1:
-        raise ValueError(
-            f"no default reference serves: {''.join(f'{t}; ' for t in wanted.tried)}"
-            f"{reference.n_points} annealed ones would add {share:.2g}. Give "
+        refuse(
+            [*wanted.tried, f"{reference.n_points} annealed ones would add {share:.2g}"],
             "reference=ebm.reference.annealed(...) with a larger most_points, or with starts= at "
-            "the modes."
+            "the modes",
         )
     return reference
 
@@ -281,15 +263,22 @@ def _fitted_points(wanted: _Wanted, fewest_effective: float = 0.0) -> Reference:
     return reference
 
 
-# Exact ways first; the last serves always.
-WAYS: tuple[Callable[[_Wanted], Reference | None], ...] = (
+def _last_points(wanted: _Wanted) -> Reference:
+    """Fitted points, where what they add is not known or can be used."""
+    reference = _fitted_points(wanted)
+    check_added(reference, wanted.forecast, wanted.tried, wanted.events, wanted.rows)
+    return reference
+
+
+# Exact ways first; where one does not serve it may say why, and the last serves or refuses.
+WAYS: tuple[Callable[[_Wanted], Reference | str | None], ...] = (
     _all_states,
     _whole_range,
     _panels,
     _chains,
     _few_fitted_points,
     _annealed,
-    _fitted_points,
+    _last_points,
 )
 
 

@@ -108,8 +108,8 @@ class EBM(Distribution):
         Without `reference` and observed data; data of a shape that does not fit, empty, outside the
         support, or that look constrained; an energy that breaks its contract (see
         `log_partition`); no default that serves: annealed points that would add more than a tenth
-        of a posterior sd, an integral that diverges; a space that moves with the parameters while
-        the points of its reference, given or not, do not.
+        of a posterior sd, fitted ones more than a fourth, an integral that diverges; a space
+        that moves with the parameters while the points of its reference, given or not, do not.
     TypeError
         Complex, string or object data; discrete data with a continuous reference and the reverse;
         a `domain` that returns no condition.

@@ -103,6 +103,18 @@ class ErrorForecast:
         # What is not a number says nothing, and may be anything.
         return 1.0 if np.isnan(shares).any() else float(np.max(shares))
 
+    def plausible(self, nats: float = 10.0) -> bool:
+        """Whether the prior allows the maximum, so that the posterior may be near.
+
+        Not if its log density there is lower than at the start by this and half a nat a parameter,
+        as it is where a likelihood has no maximum: one datum of each mean and scale, for example.
+        Nor where no reference has found a maximum yet.
+        """
+        if self._fitted is None:
+            return False
+        there, here = self._pilot.log_prior([self._fitted, self._pilot.start])
+        return bool(there > here - nats - self._pilot.start.size / 2)
+
     def _maximum(self, reference: Reference) -> NDArray:
         if self._fitted is None:
             self._fitted = self._pilot.maximum(reference)

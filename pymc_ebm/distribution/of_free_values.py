@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pymc as pm
+import pytensor.tensor as pt
 from numpy.typing import NDArray
 from pymc.initial_point import make_initial_point_expression
 from pytensor.compile.mode import Mode
@@ -50,7 +51,7 @@ class OfFreeValues:
         random = any(v.owner and isinstance(v.owner.op, RandomVariable) for v in above)
         if not values or not known or random:
             raise Unforeseeable
-        self._start = _start(model, values)
+        self._values, self._start = values, _start(model, values)
         self.start = np.concatenate([a.ravel() for a in self._start]).astype(float)
         if self.start.size > 200:
             raise Unforeseeable
@@ -62,11 +63,29 @@ class OfFreeValues:
 
     def of_many(self, us: Sequence[NDArray]) -> list[list[NDArray]]:
         """Values at each of several u."""
-        ends = np.cumsum([a.size for a in self._start])[:-1]
-        parts = zip(np.split(np.asarray(us), ends, axis=1), self._start, strict=True)
-        columns = [part.reshape(-1, *a.shape).astype(a.dtype) for part, a in parts]
+        columns = self._columns(us)
         found = [np.broadcast_to(v, (len(us), *v.shape[1:])) for v in self._function([], columns)]
         return [[v[i] for v in found] for i in range(len(us))]
+
+    def log_prior(self, us: Sequence[NDArray]) -> NDArray:
+        """Log density of the model's variables at each u, all others where the model starts."""
+        model = pm.modelcontext(None)
+        others = [v for v in model.value_vars if v not in self._values]
+        fixed = dict(zip(others, _start(model, others), strict=True)) if others else {}
+        graph, columns = model.logp(vars=model.free_RVs), self._columns(us)
+        return np.array([
+            evaluate([graph], {
+                v: pt.constant(a, dtype=v.dtype)
+                for v, a in [*fixed.items(), *zip(self._values, values, strict=True)]
+            })[0]
+            for values in zip(*columns, strict=True)
+        ])  # fmt: skip
+
+    def _columns(self, us: Sequence[NDArray]) -> list[NDArray]:
+        """Each value at all u."""
+        ends = np.cumsum([a.size for a in self._start])[:-1]
+        parts = zip(np.split(np.asarray(us), ends, axis=1), self._start, strict=True)
+        return [part.reshape(-1, *a.shape).astype(a.dtype) for part, a in parts]
 
 
 def _start(model: pm.Model, values: Sequence[Variable]) -> list[NDArray]:

@@ -157,6 +157,10 @@ class PilotLikelihood:
                 found[i] = -energies - self._data_of_a_row * log_z.sum()
         return found
 
+    def log_prior(self, us: Sequence[NDArray]) -> NDArray:
+        """Log density at each of several u, with all other parameters where the model starts."""
+        return self._theta.log_prior(us)
+
     def chosen_rows(self, us: Sequence[NDArray]) -> list[list[list[NDArray]]]:
         """Rows of parameters that stand for all, at each of several u."""
         return [[self._row(theta, row) for row in self._rows] for theta in self._flat_theta(us)]
