@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pytensor.tensor as pt
 from numpy.typing import NDArray
+from pytensor.graph.basic import Constant
+from pytensor.graph.traversal import graph_inputs
 from scipy import linalg
 
 from pymc_ebm.distribution.hidden.emission import Emission
+from pymc_ebm.distribution.hidden.features import features_of, independent_columns
+from pymc_ebm.energy.initial_values import initial_values
 
 __all__ = ["Basis", "basis_of", "coefficients_at"]
 
@@ -25,56 +30,55 @@ class Basis:
     weights : ndarray, shape (D, J)
     pivots : ndarray of int, shape (J,)
         The sites p_j.
-    alone : bool
-        Whether the emission may be called for these sites alone: it has no covariates.
     """
 
     weights: NDArray
     pivots: NDArray
-    alone: bool = False
 
 
-def basis_of(
-    table: Callable[[NDArray], NDArray],
-    size: int,
-    rng: np.random.Generator,
-    *,
-    most: int = 16,
-    tolerance: float = 1e-10,
-) -> Basis | None:
-    """A basis of few sites; None where there is none, as of heavy tails.
+def basis_of(emission: Emission, y: NDArray, phi: Sequence) -> Basis | None:
+    """A basis of few sites of one image; None where the graph of the emission has none.
 
     Parameters
     ----------
-    table : callable
-        Unconstrained values ``(size,)`` to log densities ``(D, K)``.
-    size : int
-    rng : numpy.random.Generator
-        For parameters at which they are looked at.
-    most : int
-        Sites of a basis.
-    tolerance : float
-        Of the log densities, relative to the largest.
+    emission : Emission
+    y : ndarray
+        ``(*event, *channels)``.
+    phi : sequence of TensorVariable
     """
-    first, second = (
-        np.concatenate([table(u) for u in rng.normal(size=(8 if size else 1, size))], axis=1)
-        for _ in range(2)
-    )
-    # Far densities, and those of what cannot be, would hide the others.
-    if not np.abs([first, second]).max() < 1e8:
+    layout, n = emission.layout, emission.layout.n_sites
+    present = initial_values(phi)
+    if present is None:
         return None
-    _, r, order = linalg.qr(first.T, mode="economic", pivoting=True)
-    heights = np.abs(np.diag(r))
-    rank = int((heights > tolerance * heights[0]).sum())
-    if rank > most:
+    params = [p if isinstance(p, Constant) else pt.tensor(dtype=p.dtype, shape=v.shape)
+              for p, v in zip(phi, present, strict=True)]  # fmt: skip
+    # One more than there are: what has a value for each site of the image does not fit.
+    seen = pt.tensor("y", dtype=y.dtype, shape=(n + 1, *layout.channels))
+    of_sites = {seen: y.reshape(n, *layout.channels)}
+    for j, values in _covariates(phi, layout.event).items():
+        params[j] = pt.tensor(dtype=values.dtype, shape=(n + 1, *values.shape[1:]))
+        of_sites[params[j]] = values
+    alone = emission.of_sites(n + 1)
+    found = []
+    for value in emission.values:
+        try:
+            log_density = alone.of_state(value, seen, params)
+        except (ValueError, IndexError, TypeError):
+            return None
+        known = {seen, *params}
+        given = all(isinstance(v, Constant) or v in known for v in graph_inputs([log_density]))
+        if log_density.type.shape != (n + 1,) or not given:
+            return None
+        found.append(features_of(log_density, of_sites))
+    if any(f is None for f in found):
         return None
-    pivots = np.sort(order[:rank])
-    weights = linalg.lstsq(first[pivots].T, first.T)[0].T
-    # At parameters that had no part in it.
-    error = np.abs(weights @ second[pivots] - second).max()
-    if error > 1e2 * tolerance * np.abs(second).max():
+    features = np.concatenate([f for f in found if f is not None], axis=1)
+    kept = independent_columns(features)
+    if kept is None or len(kept) == n:
         return None
-    return Basis(weights, pivots)
+    features = features[:, kept] / np.linalg.norm(features[:, kept], axis=0)
+    pivots = np.sort(linalg.qr(features.T, mode="r", pivoting=True)[1][: len(kept)])
+    return Basis(linalg.solve(features[pivots].T, features.T).T, pivots)
 
 
 def coefficients_at(basis: Basis | None, emission: Emission, y, phi: Sequence, image: int):
@@ -91,9 +95,20 @@ def coefficients_at(basis: Basis | None, emission: Emission, y, phi: Sequence, i
         Which one of the data.
     """
     layout = emission.layout
-    if basis is None or not basis.alone:
+    if basis is None:
         table = emission.log_densities(y, phi)
-        table = table.reshape((-1, *table.shape[-2:]))[image]
-        return table if basis is None else table[basis.pivots]
+        return table.reshape((-1, *table.shape[-2:]))[image]
     sites = y.reshape((-1, layout.n_sites, *layout.channels))[image, basis.pivots]
-    return emission.of_sites(len(basis.pivots)).log_densities(sites, phi)
+    params = list(phi)
+    for j, values in _covariates(phi, layout.event).items():
+        params[j] = pt.constant(values[basis.pivots])
+    return emission.of_sites(len(basis.pivots)).log_densities(sites, params)
+
+
+def _covariates(phi: Sequence, event: tuple[int, ...]) -> dict[int, NDArray]:
+    """Which parameters are numbers of each site, and these, ``(D, *channels)``."""
+    return {
+        j: p.data.reshape(-1, *p.data.shape[len(event) :])
+        for j, p in enumerate(phi)
+        if isinstance(p, Constant) and event and p.data.shape[: len(event)] == event
+    }

@@ -99,20 +99,23 @@ class Emission:
         params : sequence of TensorVariable
             φ.
         """
+        first = y.ndim - len(self.layout.event) - len(self.layout.channels)
+        columns = [
+            self.of_state(value, y, params).reshape((*y.shape[:first], self.layout.n_sites))
+            for value in self.values
+        ]
+        return pt.stack(columns, axis=-1)
+
+    def of_state(self, value, y, params: Sequence) -> TensorVariable:
+        """Graph of log p(y_i | x_i = value, φ), ``(*batch, *event)``, as `log_densities`."""
         event = self.layout.event
         absent = pt.isnan(y) if y.dtype.startswith("float") else pt.eq(y, CODE)
         seen = pt.switch(absent, self.typical.astype(y.dtype), y)
         first = y.ndim - len(event) - len(self.layout.channels)
-        columns = []
-        for value in self.values:
-            states = pt.constant(np.full(event, value))
-            distribution = self.distribution(states, params)
-            log_density = pm.logp(distribution, seen)
-            own = tuple(range(-distribution.owner.op.ndim_supp, 0))
-            missing = absent.any(axis=own) if own else absent
-            log_density = pt.switch(missing, 0.0, pt.maximum(log_density, IMPOSSIBLE))
-            channels = tuple(range(first + len(event), log_density.ndim))
-            if channels:
-                log_density = log_density.sum(axis=channels)
-            columns.append(log_density.reshape((*y.shape[:first], self.layout.n_sites)))
-        return pt.stack(columns, axis=-1)
+        distribution = self.distribution(pt.constant(np.full(event, value)), params)
+        log_density = pm.logp(distribution, seen)
+        own = tuple(range(-distribution.owner.op.ndim_supp, 0))
+        missing = absent.any(axis=own) if own else absent
+        log_density = pt.switch(missing, 0.0, pt.maximum(log_density, IMPOSSIBLE))
+        channels = tuple(range(first + len(event), log_density.ndim))
+        return log_density.sum(axis=channels) if channels else log_density

@@ -62,7 +62,11 @@ class FieldGivenData(EnergyGivenData):
 
     def log_mass(self, theta: Sequence, coefficients: TensorVariable) -> TensorVariable:
         """Graph of log Z(θ, φ; y), ``(*batch,)``."""
-        return log_partition(self.energy, *theta, coefficients, reference=self.reference)
+        log_z = log_partition(self.energy, *theta, coefficients, reference=self.reference)
+        if self.basis is None:
+            return log_z
+        # What is impossible has a finite log density, of which no other's is a sum.
+        return pt.switch(pt.gt(coefficients, IMPOSSIBLE).all(), log_z, -np.inf)
 
 
 @dataclass(frozen=True, eq=False)

@@ -186,8 +186,8 @@ def test_what_is_refused():
 def test_few_pixels_stand_for_all(exposed, monkeypatch, fields, bonds):
     """By a basis, with covariates of pixels and without; and other data than those observed."""
     monkeypatch.setattr("pymc_ebm.distribution.hidden.references._MANY_NUMBERS", 0)
-    y, other = np.array([[3, 0], [1, 6]]), np.array([[0, 2], [4, 4]])
-    seconds = np.array([[1.0, 2.0], [0.5, 1.5]]) if exposed else np.ones((2, 2))
+    y, other = np.array([[3, 0, 2], [1, 6, 4]]), np.array([[0, 2, 1], [4, 4, 3]])
+    seconds = np.array([[1.0, 2.0, 1.2], [0.5, 1.5, 0.7]]) if exposed else np.ones((2, 3))
     covariates = [seconds] if exposed else []
 
     def emission(x, rate, *seconds):
@@ -199,12 +199,66 @@ def test_few_pixels_stand_for_all(exposed, monkeypatch, fields, bonds):
             "y", beta, energy=free, emission=emission, emission_params=[rate, *covariates],
             states=[0, 1], observed=y,
         )  # fmt: skip
-    basis = seen.owner.op.spec.given[0].basis
-    assert basis is not None and basis.alone != exposed
-    x, values = fields([0, 1], (2, 2)), np.array([0.8, 3.0])
+    # One for the zeros, which a rate of zero emits.
+    assert len(seen.owner.op.spec.given[0].basis.pivots) == 4 + exposed
+    x, values = fields([0, 1], (2, 3)), np.array([0.8, 3.0])
     prior = 0.4 * bonds(x, np.equal)
     given = {beta: 0.4, rate: values}
     for data in (y, other):
         of_data = stats.poisson(values[x] * seconds).logpmf(data).sum((1, 2))
         truth = logsumexp(prior + of_data) - logsumexp(prior)
         np.testing.assert_allclose(pm.logp(seen, data).eval(given), truth, atol=1e-9)
+
+
+@pytest.mark.parametrize("tails", ["light", "Laplace", "Student", "mixture"])
+def test_data_far_from_where_parameters_start(tails, monkeypatch, rng, fields, bonds):
+    """All states of 3 × 3 pixels, means at 0 and 1 where sampling starts and data around 50."""
+    monkeypatch.setattr("pymc_ebm.distribution.hidden.references._MANY_NUMBERS", 0)
+    y = np.where(rng.random((3, 3)) < 0.5, 48.0, 55.0) + rng.laplace(0, 1, (3, 3))
+    emission, log_density = {
+        "light": (lambda x, mu: pm.Normal.dist(mu[x], 1.0), lambda d: stats.norm.logpdf(d)),
+        "Laplace": (lambda x, mu: pm.Laplace.dist(mu[x], 1.0), lambda d: stats.laplace.logpdf(d)),
+        "Student": (
+            lambda x, mu: pm.StudentT.dist(4, mu=mu[x], sigma=1.0), lambda d: stats.t(4).logpdf(d),
+        ),
+        "mixture": (
+            lambda x, mu: pm.Mixture.dist(
+                w=[0.95, 0.05], comp_dists=[pm.Normal.dist(mu[x], s) for s in (1.0, 20.0)]
+            ),
+            lambda d: np.log(0.95 * stats.norm.pdf(d) + 0.05 * stats.norm.pdf(d, 0, 20)),
+        ),
+    }[tails]  # fmt: skip
+    with pm.Model() as model:
+        beta = pm.Flat("beta", initval=0.2)
+        mu = pm.Normal("mu", [0, 1], 100, shape=2)
+        seen = ebm.HiddenEBM(
+            "y", beta, energy=free, states=[0, 1], emission=emission, emission_params=[mu],
+            observed=y,
+        )  # fmt: skip
+    assert (seen.owner.op.spec.given[0].basis is None) == (tails != "light")
+    x, means = fields([0, 1], (3, 3)), np.array([48.0, 55.0])
+    prior = 0.4 * bonds(x, np.equal)
+    truth = logsumexp(prior + log_density(y - means[x]).sum((1, 2))) - logsumexp(prior)
+    found = model.compile_logp(vars=[seen])({"beta": 0.4, "mu": means})
+    np.testing.assert_allclose(found, truth, atol=1e-9)
+
+
+def test_covariates_that_are_set_anew(monkeypatch, rng, fields, bonds):
+    """Seconds of exposure as `pm.Data`: the likelihood of the counts under the new ones."""
+    monkeypatch.setattr("pymc_ebm.distribution.hidden.references._MANY_NUMBERS", 0)
+    y, rates = rng.poisson(3, (2, 3)), np.array([1.0, 4.0])
+    with pm.Model() as model:
+        rate = pm.LogNormal("rate", [0, 1], 1, shape=2)
+        seconds = pm.Data("seconds", np.ones((2, 3)))
+        ebm.HiddenEBM(
+            "y", 0.4, energy=free, states=[0, 1], observed=y, emission_params=[rate, seconds],
+            emission=lambda x, rate, seconds: pm.Poisson.dist(rate[x] * seconds),
+        )  # fmt: skip
+        logp = model.compile_logp(vars=model.observed_RVs)
+        x = fields([0, 1], (2, 3))
+        prior = 0.4 * bonds(x, np.equal)
+        for exposed in (np.ones((2, 3)), rng.uniform(1, 5, (2, 3))):
+            pm.set_data({"seconds": exposed})
+            of_data = stats.poisson(rates[x] * exposed).logpmf(y).sum((1, 2))
+            truth = logsumexp(prior + of_data) - logsumexp(prior)
+            np.testing.assert_allclose(logp({"rate_log__": np.log(rates)}), truth, atol=1e-9)
