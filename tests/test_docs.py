@@ -96,6 +96,18 @@ def test_notebook_is_on_the_site_with_its_output(path):
     assert not any(o.output_type == "error" for c in cells for o in c.outputs)
 
 
+def test_the_page_on_trust_repeats_what_its_notebook_prints():
+    cells = nbformat.read(ROOT / "notebooks/trust.ipynb", as_version=4).cells
+    printed = "".join(o.get("text", "") for c in cells for o in c.get("outputs", []))
+    # The first posterior that passes the rule for the number of effective points.
+    passes = r"off by \+(\S+) sd\. N_eff = (\S+) N, so the rule passes"
+    off, share = re.search(passes, printed).groups()
+    texts = [c.source for c in cells if c.cell_type == "markdown"]
+    said = " ".join(" ".join([*texts, (DOCS / "trust.md").read_text(encoding="utf-8")]).split())
+    assert said.count(f"have moved it by {off}") == 2 and f"have moved by {off} of its sd" in said
+    assert f"N_eff = {float(share):.0f} N" in said
+
+
 @pytest.mark.parametrize("page", [p for p in PAGES if p.stem not in MEASURED], ids=lambda p: p.stem)
 def test_pages_for_users_are_short(page):
     """With their code; the list of all errors is made of the source, and is no page to read."""
