@@ -68,8 +68,9 @@ class _Wanted:
         """The likelihood before the model has it; None where that cannot be told."""
         try:
             return PilotLikelihood(
-                self.energy, self.params, self.events.data, self.events.event_ndim, self.seen
-            )
+                self.energy, self.params, self.events.data, self.events.event_ndim, self.seen,
+                self.events.whole,
+            )  # fmt: skip
         except Unforeseeable:
             return None
 
@@ -86,6 +87,7 @@ def fit_reference(
     support,
     progressbar,
     seen: tuple[Energy, NDArray] | None = None,
+    holes: NDArray | None = None,
 ) -> Reference:
     """Reference for the data where the user gives none: the first way that can serve.
 
@@ -98,7 +100,7 @@ def fit_reference(
     if data is None:
         return without_data(support)
     began = time.thread_time()
-    events = events_of(energy, params, data, support)
+    events = events_of(energy, params, data, support, holes)
     if support is None and isinstance(events.space, WholeNumbers) and events.event_ndim:
         _tell_of_counts(data)
     endless = not events.space.discrete or isinstance(events.space, WholeNumbers)

@@ -176,7 +176,7 @@ class EBM(Distribution):
                 check_free(data, holes, _event_shape(reference, energy, variables, data), space)
             if reference is None:
                 seen = None if moving is None or data is None else moving.seen(data)
-                reference = fit_reference(energy, variables, of_v, space, progressbar, seen)
+                reference = fit_reference(energy, variables, of_v, space, progressbar, seen, holes)
             else:
                 reference = _on_support(reference, support if moving is None else moving, data)
                 check_space(energy, variables, reference)

@@ -16,15 +16,25 @@ from pymc_ebm.space.base import Space
 from pymc_ebm.space.guess import space_of
 from pymc_ebm.space.sites import Sites
 
-__all__ = ["Events", "event_shape", "events_of"]
+__all__ = ["Events", "event_shape", "events_of", "whole_events"]
 
 
 @dataclass(frozen=True)
 class Events:
-    """Data ``(*batch, *event)`` and the space that they are of."""
+    """Data ``(*batch, *event)``, the space that they are of and what tells of it.
+
+    Attributes
+    ----------
+    data : ndarray
+    space : Space
+    whole : ndarray of bool
+        Which of the N events have no entry that is missing, and thus filled; all where these are
+        few.
+    """
 
     data: NDArray
     space: Space
+    whole: NDArray
 
     @property
     def event_ndim(self) -> int:
@@ -33,14 +43,30 @@ class Events:
 
     @property
     def flat(self) -> NDArray:
-        """The events ``(N, *event)``."""
+        """The whole events ``(n, *event)``."""
         event = self.space.event_shape
         assert event is not None
-        return self.data.reshape(-1, *event)
+        return self.data.reshape(-1, *event)[self.whole]
 
 
-def events_of(energy: Energy, params: Sequence[TensorVariable], data: NDArray, support) -> Events:
+def events_of(
+    energy: Energy,
+    params: Sequence[TensorVariable],
+    data: NDArray,
+    support,
+    holes: NDArray | None = None,
+) -> Events:
     """Take the events of data, whose rank the energy tells, and their space.
+
+    Parameters
+    ----------
+    energy : Energy
+    params : sequence of TensorVariable
+    data : ndarray
+    support
+        As users write it.
+    holes : ndarray of bool, optional
+        Where entries are missing, and filled.
 
     Raises
     ------
@@ -63,8 +89,18 @@ def events_of(energy: Energy, params: Sequence[TensorVariable], data: NDArray, s
             "event without a batch axis. Add the axis, observed=x[None], or, where they are many "
             "events, sum over event axes alone."
         )
-    space = space_of(data.reshape(-1, *data.shape[data.ndim - event_ndim :]), support, stacklevel=5)
-    return Events(data.astype(np.int64 if space.discrete else np.float64), space)
+    flat = data.reshape(-1, *data.shape[data.ndim - event_ndim :])
+    space = space_of(flat, support, stacklevel=5)
+    values = data.astype(np.int64 if space.discrete else np.float64)
+    return Events(values, space, whole_events(holes, flat))
+
+
+def whole_events(holes: NDArray | None, flat: NDArray, fewest: int = 10) -> NDArray:
+    """Which events ``(N, *event)`` have no hole, ``(N,)``; all where these tell too little."""
+    if holes is None:
+        return np.ones(len(flat), dtype=bool)
+    whole = ~holes.reshape(len(flat), -1).any(axis=1)
+    return whole if whole.sum() >= max(2 * flat[0].size, fewest) else np.ones_like(whole)
 
 
 def event_shape(energy: Energy, params: Sequence[TensorVariable], data: NDArray) -> tuple[int, ...]:

@@ -19,8 +19,8 @@ from pytensor.graph.basic import Constant, Variable
 from pytensor.graph.traversal import graph_inputs
 
 from pymc_ebm.distribution.completing import completing
+from pymc_ebm.distribution.likely_values import likely_values
 from pymc_ebm.energy.energy import Energy
-from pymc_ebm.energy.initial_values import initial_values
 from pymc_ebm.energy.parameters import signature_of
 from pymc_ebm.energy.split import evaluate
 from pymc_ebm.partition._log_partition import log_partition
@@ -46,7 +46,7 @@ __all__ = [
 # A missing whole number, which has no NaN; PyMC makes 32 bits of observed ones.
 CODE = int(np.iinfo(np.int32).min)
 # Rows of what was seen at which panels of completions are laid.
-_ANCHORS = 16
+_ANCHORS = 64
 
 
 def holes_of(observed) -> NDArray | None:
@@ -209,6 +209,8 @@ def missing_entries(
             "axis, or a space of each row's own. Leave out the events with holes."
         )
     flat, mask = data.reshape(len(data), -1), holes.reshape(len(data), -1)
+    sums = isinstance(space, Sites)
+    theta = [] if sums else likely_values(energy, params, data, holes, reference)
     groups: dict[tuple, list[int]] = {}
     for r in np.flatnonzero(mask.any(axis=1) & ~mask.all(axis=1)):
         groups.setdefault(_kind(space, mask[r]), []).append(int(r))
@@ -223,7 +225,7 @@ def missing_entries(
         seen = np.where(own, 0, flat[some]).astype(dtype)
         of_holes = _energy_of_holes(energy, event, len(params))
         completions = Completions(some, of_holes, seen, places, reference)
-        anchors = _anchors(completions, params, energy.cores(len(params)))
+        anchors = _anchors(completions, theta, energy.cores(len(params)))
         q = completing(space, own[0], flat, mask, of_holes, anchors)
         found.append(Completions(some, of_holes, seen, places, q))
     return Missing(coded, data.astype(dtype), holes, tuple(found))
@@ -263,20 +265,15 @@ def _energy_of_holes(energy: Energy, event: tuple[int, ...], n_params: int) -> E
     return Energy(of_holes, signature_of([*energy.cores(n_params), 1, 2]))
 
 
-def _anchors(group: Completions, params: Sequence, cores: Sequence[int]) -> list[list]:
-    """Rows of the parameters at their start, for some of the events."""
-    values = initial_values(params)
-    if values is None:
-        raise ValueError("the parameters have no initial values. Give them, initval=.")
-    some = np.unique(np.linspace(0, len(group.rows) - 1, _ANCHORS).astype(int))
-    return [
-        [
-            *(_of_rows(v, n, group.rows[i]) for v, n in zip(values, cores, strict=True)),
-            group.seen[i],
-            group.places[i],
-        ]
-        for i in some
-    ]
+def _anchors(group: Completions, theta: list[list[NDArray]], cores: Sequence[int]) -> list[list]:
+    """Rows of the parameters of completions: of many events at the first θ, of some at others."""
+    found = []
+    for k, values in enumerate(theta):
+        most = _ANCHORS if k == 0 else _ANCHORS // 4
+        for i in np.unique(np.linspace(0, len(group.rows) - 1, most).astype(int)):
+            own = [_of_rows(v, n, group.rows[i]) for v, n in zip(values, cores, strict=True)]
+            found.append([*own, group.seen[i], group.places[i]])
+    return found
 
 
 def _of_rows(param, core_ndim: int, rows):

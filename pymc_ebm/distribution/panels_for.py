@@ -16,7 +16,7 @@ from pymc_ebm.reference.composite.error import panel_error
 from pymc_ebm.space.box import Support
 from pymc_ebm.space.named import normalise_support
 
-__all__ = ["panels_for"]
+__all__ = ["panels_for", "spread_of"]
 
 # Anchors along each axis, in posterior sds from the mode, where there are few axes.
 _ALONG = (-6.0, -3.0, 3.0, 6.0)
@@ -66,7 +66,7 @@ def panels_for(pilot: PilotLikelihood, support) -> Reference:
     reference = lay(far[:1], far[1:], tolerance=loose)
     mode = _highest(pilot, starts, reference)
     for _ in range(_ATTEMPTS):
-        spread = _spread(pilot, mode, reference)
+        spread = spread_of(pilot, mode, reference)
         places = mode + _directions(len(mode), _share(pilot, 16), rng) @ spread.T
         # An anchor so many nats below the mode is far.
         near = _nats_below(pilot, mode, places, reference) < 50.0
@@ -86,7 +86,7 @@ def _checked(pilot, mode, spread, anchors, lay, error_of, reference, rng) -> Ref
     """Panels that draws from the pilot posterior find resolved; the worst of others are anchors."""
     # Draws of a t distribution check them; the nats of the log-likelihood that may be wrong are
     # less than half of those that a report accepts.
-    freedom, wanted = 5, 4e-3 / len(pilot.data)
+    freedom, wanted = 5, 4e-3 / pilot.n_data
     tolerance = wanted / 2
     for attempt in range(_ATTEMPTS):
         z = _normal(rng, _share(pilot, 48), len(mode))
@@ -102,7 +102,7 @@ def _checked(pilot, mode, spread, anchors, lay, error_of, reference, rng) -> Ref
         anchors = anchors + [rows[i] for i in worst if not errors[i] <= wanted]
         tolerance *= np.clip(wanted / errors.max(), 0.1, 0.5)
         reference = lay(anchors, tolerance=tolerance)
-    nats = len(pilot.data) * errors.max()
+    nats = pilot.n_data * errors.max()
     if not nats <= 0.01:
         raise Unresolved(
             f"{reference.n_points} nodes give the log-likelihood to {nats:.2g} nats only.",
@@ -140,7 +140,7 @@ def _finite(values: NDArray) -> NDArray:
     return np.where(np.isfinite(values), values, -np.finfo(float).max)
 
 
-def _spread(pilot: PilotLikelihood, mode: NDArray, reference: Reference) -> NDArray:
+def spread_of(pilot: PilotLikelihood, mode: NDArray, reference: Reference) -> NDArray:
     """Root ``(K, K)`` of the inverse of the information that as many data have."""
     information = pilot.information(mode, reference) / pilot.times
     with np.errstate(invalid="ignore"):

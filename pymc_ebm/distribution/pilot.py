@@ -50,6 +50,8 @@ class PilotLikelihood:
     event_ndim : int
     seen : tuple of Energy and ndarray, optional
         The energy of the data and these, where they are on another space than points.
+    whole : ndarray of bool, shape (N,), optional
+        Which observations have a likelihood: those of which no entry is missing.
 
     Raises
     ------
@@ -65,6 +67,7 @@ class PilotLikelihood:
         data: NDArray,
         event_ndim: int,
         seen: tuple[Energy, NDArray] | None = None,
+        whole: NDArray | None = None,
     ):
         self._energy = energy
         self._theta = OfFreeValues(params)
@@ -75,10 +78,13 @@ class PilotLikelihood:
         self._shared = not any(rows)
         if not _fit(rows, self._batch):
             raise Unforeseeable
-        self.data = data.reshape(-1, *data.shape[n_batch:])
+        flat = data.reshape(-1, *data.shape[n_batch:])
+        self.n_data = len(flat)
+        told = np.arange(self.n_data) if whole is None else np.flatnonzero(whole)
+        self.data = flat[told]
         # Observations that stand for all of a regression, fewer where there are many parameters.
         n_rows = np.clip(1000 // self.start.size, 16, 32)
-        chosen = np.unique(np.linspace(0, len(self.data) - 1, n_rows).astype(int))
+        chosen = told[np.unique(np.linspace(0, len(told) - 1, n_rows).astype(int))]
         self._rows = [0] if self._shared else chosen.tolist()
         # How many observations each of these stands for.
         self.times = 1.0 if self._shared else len(self.data) / len(chosen)
@@ -87,7 +93,8 @@ class PilotLikelihood:
         n_data = len(self.data) if self._shared else 1
         event = self.data.shape[1:]
         of_data, values = (energy, data) if seen is None else seen
-        self._seen = values.reshape(-1, *event)
+        seen_flat = values.reshape(-1, *event)
+        self._seen = seen_flat[told] if self._shared else seen_flat[chosen]
         try:
             self._of_points = self._energies(n_data)
             self._of_data = of_data.of_points(event, data.dtype, params, n_data)
@@ -163,19 +170,19 @@ class PilotLikelihood:
 
     def chosen_rows(self, us: Sequence[NDArray]) -> list[list[list[NDArray]]]:
         """Rows of parameters that stand for all, at each of several u."""
-        return [[self._row(theta, row) for row in self._rows] for theta in self._flat_theta(us)]
+        return [[self._row(theta, row) for row in self._rows] for theta in self.values_at(us)]
 
     def parameter_rows(self, us: Sequence[NDArray], most: int) -> list[list[NDArray]]:
         """Rows of parameters at several u: the extreme ones, and `most` that are evenly spaced."""
         found = []
-        for theta in self._flat_theta(us):
+        for theta in self.values_at(us):
             if self._shared:
                 found.append(theta)
                 continue
             cores = self._energy.cores(len(theta))
             scalars = [v for v, n in zip(theta, cores, strict=True) if not n]
             ends = [f(v) for v in scalars for f in (np.argmin, np.argmax)]
-            even = np.linspace(0, len(self.data) - 1, most).astype(int)
+            even = np.linspace(0, self.n_data - 1, most).astype(int)
             chosen = np.unique([*ends, *even])
             rows = self._energy.rows_of([v[chosen] for v in theta])
             found += [rows.row(k) for k in range(len(rows))]
@@ -216,7 +223,7 @@ class PilotLikelihood:
 
     @cached_property
     def _of_chosen_data(self) -> Callable[[Sequence], NDArray]:
-        return self._of_data.at_rows(self._seen if self._shared else self._seen[self._rows])
+        return self._of_data.at_rows(self._seen)
 
     def _at(self, u: NDArray, energies) -> Iterator[PilotRow]:
         # Steps of central differences in unconstrained parameters.
@@ -263,7 +270,7 @@ class PilotLikelihood:
             information += row.amplification * (row.weights[:, None] * centred).T @ centred
         return _Expansion(found, score, information)
 
-    def _flat_theta(self, us: Sequence[NDArray]) -> Iterator[list[NDArray]]:
+    def values_at(self, us: Sequence[NDArray]) -> Iterator[list[NDArray]]:
         """Parameters ``(N, *core)`` at each u; of their core shapes where the data share them."""
         for theta in self._theta.of_many(us):
             if self._shared:

@@ -11,6 +11,8 @@ from scipy import stats
 from scipy.special import logsumexp
 
 import pymc_ebm as ebm
+from pymc_ebm.distribution.pilot import PilotLikelihood
+from pymc_ebm.energy.energy import Energy
 from pymc_ebm.space.guess import space_of
 
 DYADS = list(itertools.combinations(range(4), 2))
@@ -218,6 +220,43 @@ def test_three_of_four_missing_however_much_the_fourth_tells(correlation, rng):
         [found] = logp({"m": mean, "s_log__": np.log(sd)})
         truth = stats.norm(mean, sd).logpdf(x[[3, 7], [0, 1]])
         np.testing.assert_allclose(found[[3, 7]], truth, atol=0.02)
+
+
+def test_holes_say_nothing_of_what_they_leave_open(rng):
+    """x₂ = x₁ + r ε with ε normal: holes in x₂ leave N(0, 1) of x₁, whatever r, to 0.01 nats.
+
+    Were they filled in and taken for data, r would seem as large as 1, and points be laid there.
+    """
+    x = np.cumsum(rng.normal(size=(70, 2)) * [1, 0.01], axis=1)
+    x[:35, 1] = np.nan
+
+    def energy(x, r):
+        return x[..., 0] ** 2 / 2 + (x[..., 1] - x[..., 0]) ** 2 / (2 * r**2)
+
+    with pm.Model() as model:
+        r = pm.HalfNormal("r", 1)
+        ebm.EBM("x", r, energy=energy, observed=x)
+    logp = model.compile_logp(vars=[model["x"]], sum=False)
+    differences = x[35:, 1] - x[35:, 0]
+    for sds in (-3, 0, 3):
+        scale = np.sqrt((differences**2).mean()) * (1 + sds / np.sqrt(70))
+        truth = stats.norm.logpdf(x[:, 0])
+        truth[35:] += stats.norm(0, scale).logpdf(differences)
+        [found] = logp({"r_log__": np.log(scale)})
+        np.testing.assert_allclose(found, truth, atol=0.01)
+        assert abs(found.sum() - truth.sum()) < 0.01
+
+
+def test_the_pilot_of_a_regression_is_of_whole_rows(rng):
+    """Its log-likelihood is the normal one of the rows that have no hole."""
+    z, x, whole = rng.normal(size=12), rng.normal(size=12), np.arange(12) % 3 > 0
+    reference = ebm.reference.quadrature(-15, 15)
+    with pm.Model():
+        b = pm.Normal("b")
+        energy = Energy(lambda x, m: (x - m) ** 2 / 2, "()")
+        pilot = PilotLikelihood(energy, [b * z], x, 0, whole=whole)
+    [found] = pilot.log_likelihood([np.array([0.7])], reference)
+    np.testing.assert_allclose(found, stats.norm.logpdf(x - 0.7 * z)[whole].sum(), rtol=1e-9)
 
 
 def test_a_row_that_all_events_share(rng):
