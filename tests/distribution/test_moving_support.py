@@ -167,6 +167,27 @@ def test_a_box_whose_end_is_a_parameter(rng):
     assert draws.min() >= 1.5 and draws.max() <= 50 and draws.min() < 1.6
 
 
+def test_draws_and_densities_between_bounds_of_a_function(rng):
+    """A power law on [l, 30]: the share below each draw is uniform, and log p has the edges."""
+    below = lambda x, a, low: (x ** (1 - a) - low ** (1 - a)) / (30 ** (1 - a) - low ** (1 - a))
+    with pm.Model() as model:
+        a = pm.HalfNormal("a", 3)
+        low = pm.Uniform("low", 2, 4)
+        ebm.EBM(
+            "y", a, low, energy=lambda x, a, low: power(x, a), support=lambda a, low: (low, 30),
+            observed=rng.uniform(4, 30, 60),
+        )  # fmt: skip
+    draws = pm.draw(pm.do(model, {"a": 2.5, "low": 3.5})["y"], draws=20, random_seed=1)
+    assert draws.shape == (20, 60)
+    assert stats.kstest(below(draws.ravel(), 2.5, 3.5), "uniform").pvalue > 1e-3
+    x = np.array([3.4, 3.6, 29, 31, *rng.uniform(4, 30, 56)])
+    found = pm.logp(model["y"], x).eval({a: 2.5, low: 3.5})
+    inside = (x >= 3.5) & (x <= 30)
+    truth = -2.5 * np.log(x) - np.log((3.5**-1.5 - 30**-1.5) / 1.5)
+    np.testing.assert_allclose(found[inside], truth[inside], atol=RESOLVED)
+    assert np.isneginf(found[~inside]).all() and (~inside).sum() == 2
+
+
 def test_annealed_points_move_with_the_bound(seed):
     """Annealed at l = 0.5 in three dimensions, moved to 0.7: log Z within five of its errors."""
 

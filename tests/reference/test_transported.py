@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 from scipy.special import logsumexp
 
-from pymc_ebm import log_partition
+from pymc_ebm import EBM, find_MLE, log_partition
 from pymc_ebm import reference as ref
 from pymc_ebm.energy.split import VECTORISED
 
@@ -68,6 +68,37 @@ def test_vectors_and_matrices(heavy, seed):
     law = stats.multivariate_t(mean, scale, 5) if heavy else stats.multivariate_normal(mean, scale)
     expected = law.logpdf(points[:5]) + np.log(2048)
     np.testing.assert_allclose(-log_weights[:5], expected, rtol=1e-9)
+
+
+@pytest.mark.usefixtures("interpreted")
+@pytest.mark.parametrize("heavy", [False, True])
+def test_location_and_scale_of_an_EBM(heavy, rng):
+    """The estimate is the sample's mean and root of covariance: points that follow θ are exact.
+
+    log Z moves by log |L| whatever the points, so that only the optimiser's tolerance is left.
+    """
+    x = rng.multivariate_normal([1, -1], [[2, 0.6], [0.6, 1]], 200)
+    root = lambda a: pt.stack([pt.stack([pt.exp(a[0]), 0.0]), pt.stack([a[1], pt.exp(a[2])])])
+
+    def wider(mean, a):
+        if heavy:
+            return pm.MvStudentT.dist(6, mu=mean, chol=1.2 * root(a))
+        return pm.MvNormal.dist(mean, chol=1.2 * root(a))
+
+    def energy(x, mean, a):
+        z = pt.linalg.solve_triangular(root(a), (x - mean).T, lower=True)
+        return (z**2).sum(axis=0) / 2
+
+    q = ref.independent(wider, 1024, "sobol", random_seed=1, signature="(2),(3)")
+    with pm.Model() as model:
+        mean, a = pm.Normal("mean", 0, 3, shape=2), pm.Normal("a", 0, 1, shape=3)
+        EBM("x", mean, a, energy=energy, signature="(k),(c)", reference=q, observed=x)
+    found = find_MLE(model=model, progressbar=False)
+    of_sample = np.linalg.cholesky(np.cov(x.T, bias=True))
+    truth = [np.log(of_sample[0, 0]), of_sample[1, 0], np.log(of_sample[1, 1])]
+    assert found.converged
+    np.testing.assert_allclose(found.estimate["mean"], x.mean(axis=0), atol=1e-4)
+    np.testing.assert_allclose(found.estimate["a"], truth, atol=1e-4)
 
 
 def test_what_vectors_need():
