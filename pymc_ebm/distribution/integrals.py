@@ -114,9 +114,10 @@ def _remedy(direction: NDArray, flat: NDArray, space: Space) -> str:
             "the energy of the differences that it depends on."
         )
     if space.discrete:
+        high = max(flat.max(), flat.min() + 1)
         return (
-            f"If x has no other values, say support=({flat.min()}, {flat.max()}), or another "
-            "range; if it has, correct the energy."
+            f"If x has no other values, say support=({flat.min()}, {high}), or another range; if "
+            "it has, correct the energy."
         )
     return (
         'If x is an angle or periodic otherwise, say support="circle", or '

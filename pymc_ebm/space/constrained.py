@@ -71,14 +71,15 @@ def _symmetry(data, rows, chance, tolerance, fewest) -> str | None:
     if data.ndim != 3 or data.shape[1] != data.shape[2]:
         return None
     matrices, n = data.astype(float), data.shape[1]
-    if not np.allclose(matrices, matrices.swapaxes(1, 2), rtol=tolerance, atol=tolerance):
+    slack = tolerance * np.abs(matrices).max()
+    if not np.allclose(matrices, matrices.swapaxes(1, 2), rtol=0, atol=slack):
         return None
     diagonal = np.diagonal(matrices, axis1=1, axis2=2)
-    constant = np.ptp(diagonal) <= tolerance
+    constant = np.ptp(diagonal) <= slack
     values, once = np.unique(matrices[:, np.tri(n, n, -1, dtype=bool)], return_counts=True)
     both = 2 * once
     if constant:
-        same = np.isclose(values, diagonal.flat[0], rtol=tolerance, atol=tolerance)
+        same = np.isclose(values, diagonal.flat[0], rtol=0, atol=slack)
         both = np.append(both + same * diagonal.size, 0 if same.any() else diagonal.size)
     # Tables of pairs are common events, so that they need less than others to be told.
     if _log_orders(once) - _log_orders(both) > np.log(100 * chance):
@@ -107,10 +108,13 @@ def _equation(data, rows, chance, tolerance, fewest) -> str | None:
     ):
         if np.ptp(of_rows) > 2 * slack + tolerance * max(size, np.abs(of_rows).max()):
             continue
-        if _by_chance(rows, of_rows, name, fewest) <= chance:
-            centre = of_rows.mean()
-            near = abs(centre - np.round(centre)) <= slack + tolerance * size
-            found.append((name, float(np.round(centre) + 0.0 if near else centre)))
+        centre = of_rows.mean()
+        if abs(centre - np.round(centre)) <= slack + tolerance * size:
+            centre = np.round(centre) + 0.0
+        # Shares are common events, so that they need less than others to be told.
+        shares = name == "sum" and rows.min() >= 0 and centre in (1, 100)
+        if _by_chance(rows, of_rows, name, fewest) <= chance * (100 if shares else 1):
+            found.append((name, float(centre)))
     if not found:
         return None
     what = ""
@@ -131,17 +135,33 @@ def _by_chance(rows, of_rows, name, fewest) -> float:
     spread = np.sqrt(varying.sum())
     if spread == 0:
         return 1.0
-    whole = bool((rows == np.round(rows)).all())
-    if not whole:
-        range_ = np.ptp(of_rows) * (2 * of_rows.mean() if name == "norm" else 1.0)
-        return 1.0 if len(rows) < fewest else min(range_ / spread, 1.0) ** (len(rows) - 1)
-    share = min(1 / (spread * np.sqrt(2 * np.pi)), 1.0)
-    return share ** (len(rows) - 1)
+    if len(rows) < fewest and not (rows == np.round(rows)).all():
+        return 1.0
+    range_, step = np.ptp(of_rows), _step(rows)
+    if name == "norm":  # of its square
+        range_, step = range_ * 2 * of_rows.mean(), step**2
+    share = max(range_, step / np.sqrt(2 * np.pi)) / spread
+    return min(share, 1.0) ** (len(rows) - 1)
+
+
+def _step(rows) -> float:
+    """The largest number of which all differences of rounded data are multiples; 0 of others."""
+    digits = _decimals(rows)
+    if digits is None:
+        return 0.0
+    scaled = np.round((rows - rows.min()) * 10.0**digits)
+    if scaled.max() >= 2**53:
+        return 0.0
+    return float(np.gcd.reduce(scaled.astype(np.int64), axis=None)) * 10.0**-digits
 
 
 def _rounding(rows) -> float:
     """Half of the last decimal that the data have; none where they are whole or not rounded."""
-    for digits in range(8):
-        if np.array_equal(np.round(rows, digits), rows):
-            return 0.5 * 10.0**-digits if digits else 0.0
-    return 0.0
+    digits = _decimals(rows)
+    return 0.5 * 10.0**-digits if digits else 0.0
+
+
+def _decimals(rows) -> int | None:
+    """Of rounded data; None of others."""
+    rounded = (d for d in range(8) if np.array_equal(np.round(rows, d), rows))
+    return next(rounded, None)

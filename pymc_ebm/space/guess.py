@@ -248,7 +248,9 @@ def _ask_of_bounds(data: NDArray, chance: float = 1e-6) -> None:
         periods = ', or, for angles, hours and the like, support="circle" (radians) or '
         periods += "support=ebm.space.circle(low, high)"
         if data.dtype.kind != "f":
-            offers = f"({data.min()}, {data.max()}) if there are no other values, support={offers}"
+            if data.min() < data.max():
+                values = f"({data.min()}, {data.max()}) if there are no other values"
+                offers = f"{values}, support={offers}"
         elif sign > 0 and data.max() <= 1:
             offers = f"(0, 1), support={offers}"
         raise ValueError(

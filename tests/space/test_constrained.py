@@ -56,6 +56,14 @@ CONSTRAINED = {
     ),
     "one covariance": (lambda rng: np.cov(rng.normal(size=(5, 20)))[None], "a symmetric matrix"),
     "adjacency": (networks, "symmetric matrix with 0 on the diagonal"),
+    "a few rounded shares": (
+        lambda rng: np.array([[0.21, 0.33, 0.46], [0.6, 0.15, 0.25], [0.3, 0.3, 0.4], [0.5, 0.4, 0.1]]),
+        "sum 1: shares of a whole",
+    ),
+    "tiny symmetric": (
+        lambda rng: 1e-8 * ((x := rng.normal(size=(9, 3, 3))) + x.swapaxes(1, 2)),
+        "a symmetric matrix",
+    ),
     "one of four": (lambda rng: np.eye(4, dtype=int)[rng.integers(4, size=50)], "sum 1"),
     "patterns": (lambda rng: patterns(rng, 0, 1), "a packed point pattern"),
     "patterns around 0": (lambda rng: patterns(rng, -1, 1), "a packed point pattern"),
@@ -83,6 +91,9 @@ FREE = {
     "colours": lambda rng: rng.integers(0, 3, size=(5, 4, 4)),
     "constant": lambda rng: np.zeros((5, 2, 2), int),
     "scalars": lambda rng: np.ones(30),
+    "tiny matrices": lambda rng: 1e-8 * rng.normal(size=(100, 3, 3)),
+    "pairs of whole and half numbers": lambda rng: np.array([[0.5, 1], [-0.5, 2], [1, 0.5]]),
+    "halves": lambda rng: np.array([[0.5, -0.5], [-0.5, 0.5], [-0.5, 0.5], [0.5, -0.5]]),
     "all points there": lambda rng: patterns(rng, 0, 1, [9, 9]),
     "lines of bits": lambda rng: np.array([[[1, 1], [0, 0], [1, 0], [1, 1]]]),
     "series that are 0 or 1": lambda rng: np.dstack(

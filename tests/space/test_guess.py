@@ -89,6 +89,7 @@ SIDED = {
     "mirrored": (lambda r: -r.gamma(2, 1, 60), r"are negative .*support=\(-np.inf, 0\) or"),
     "up to 0": (lambda r: 1 - r.gamma(2, 1, 60).clip(1), r"are 0 or negative \(largest 0\)"),
     "colours": (lambda r: r.integers(1, 4, (40, 3)), r"support=\(1, 3\) if there are no other"),
+    "ones": (lambda r: np.ones(30, int), r"Give support=\(0, np.inf\) or support=\"real\""),
     "losses": (lambda r: -r.poisson(3, 60), r"=\(-\d+, 0\) if .*support=\(-np.inf, 0\)"),
     "a column of counts": (
         lambda r: np.c_[r.normal(size=100), r.poisson(3, 100)],
