@@ -7,12 +7,14 @@ import pymc as pm
 import xarray as xr
 from numpy.typing import NDArray
 
-from pymc_ebm.distribution.conditional_draws import add_to_predictive, posterior_points
+from pymc_ebm.distribution.conditional_draws import (
+    add_to_predictive,
+    function_of_draw,
+    posterior_points,
+)
 from pymc_ebm.distribution.energy_rv import EnergyRV
 from pymc_ebm.distribution.missing import Completions
-from pymc_ebm.energy.compiled import compiled
 from pymc_ebm.energy.parameters import without_unit_batch
-from pymc_ebm.energy.split import VECTORISED
 from pymc_ebm.given import datatree_given, model_given
 from pymc_ebm.partition._log_partition import log_partition
 from pymc_ebm.weights.normalised import normalise
@@ -45,7 +47,7 @@ def impute(idata: xr.DataTree, *, model: pm.Model | None = None, random_seed=Non
     Raises
     ------
     ValueError
-        No posterior, or no observed EBM with missing entries.
+        No posterior, or one that lacks a parameter, or no observed EBM with missing entries.
 
     Examples
     --------
@@ -82,7 +84,7 @@ def impute(idata: xr.DataTree, *, model: pm.Model | None = None, random_seed=Non
             given = group.params(params, rv.owner.op.ndims_params)
             node = log_partition(group.energy, *given, reference=group.reference).owner
             groups.append(node.op.log_weights(*node.inputs))
-        log_weights = compiled(inputs, groups, VECTORISED)
+        log_weights = function_of_draw(inputs, groups, model)
         drawn = np.broadcast_to(missing.filled, (*shape, *missing.filled.shape)).copy()
         for index, values in points:
             of_draw = log_weights(*values)

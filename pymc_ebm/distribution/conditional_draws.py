@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pymc as pm
 import xarray as xr
 from numpy.typing import NDArray
+from pytensor.graph.traversal import ancestors
 
-__all__ = ["add_to_predictive", "posterior_points"]
+from pymc_ebm.energy.compiled import compiled
+from pymc_ebm.energy.split import VECTORISED
+
+__all__ = ["add_to_predictive", "function_of_draw", "posterior_points"]
 
 
 def posterior_points(idata: xr.DataTree, model: pm.Model) -> tuple[list, tuple[int, int], list]:
@@ -31,6 +35,24 @@ def posterior_points(idata: xr.DataTree, model: pm.Model) -> tuple[list, tuple[i
         for rv in inputs
     ]
     return inputs, shape, [(index, [v[index] for v in values]) for index in np.ndindex(shape)]
+
+
+def function_of_draw(inputs: list, graphs: list, model: pm.Model) -> Callable:
+    """Graphs as a function of the values of a draw, as `posterior_points` has them.
+
+    Raises
+    ------
+    ValueError
+        A posterior that lacks a variable: it would be a new random number at every draw.
+    """
+    above = set(ancestors(graphs, blockers=inputs))
+    lacking = [rv.name for rv in model.free_RVs if rv in above and rv not in inputs]
+    if lacking:
+        raise ValueError(
+            f"The posterior lacks {', '.join(lacking)}, on which the draws depend. Give all that "
+            "pm.sample returned of the model."
+        )
+    return compiled(inputs, graphs, VECTORISED)
 
 
 def add_to_predictive(

@@ -12,7 +12,13 @@ from pytensor.graph.basic import Variable
 
 from pymc_ebm.distribution.ebm import RELATIVE
 from pymc_ebm.distribution.energy_rv import importance_resampling
-from pymc_ebm.distribution.hidden.data import check_emission, layout_of, values_of, with_holes
+from pymc_ebm.distribution.hidden.data import (
+    check_emission,
+    check_reference_of_field,
+    layout_of,
+    values_of,
+    with_holes,
+)
 from pymc_ebm.distribution.hidden.emission import Emission, EmissionFunction
 from pymc_ebm.distribution.hidden.field import HiddenField
 from pymc_ebm.distribution.hidden.hidden_rv import HiddenRV
@@ -76,7 +82,8 @@ class HiddenEBM(Distribution):
     ------
     ValueError
         Data of a shape that does not fit; data that no state can have emitted; neither `states`
-        nor `reference`; a model that an energy or emission uses without getting it.
+        nor `reference`, or a reference with others; a model that an energy or emission uses
+        without getting it.
     TypeError
         An emission that returns no distribution.
 
@@ -139,6 +146,9 @@ class HiddenEBM(Distribution):
                 raise ValueError("there are no observed data. Give observed=.")
             values = values_of(states, reference)
             layout = layout_of(energy, theta, emission, phi, values, data, reference)
+            for q in (reference, posterior_reference):
+                if q is not None:
+                    check_reference_of_field(q, values, layout)
             seen = data[(0,) * (data.ndim - len(layout.channels))]
             of_sites = Emission(emission, values, layout, np.asarray(seen))
             check_shape(data, dims, kwargs.get("shape"))

@@ -9,12 +9,14 @@ import pymc as pm
 import xarray as xr
 from numpy.typing import NDArray
 
-from pymc_ebm.distribution.conditional_draws import add_to_predictive, posterior_points
+from pymc_ebm.distribution.conditional_draws import (
+    add_to_predictive,
+    function_of_draw,
+    posterior_points,
+)
 from pymc_ebm.distribution.hidden.field import FieldGivenData, HiddenField
 from pymc_ebm.distribution.hidden.gibbs_of_field import GibbsOfField
 from pymc_ebm.distribution.hidden.hidden_rv import HiddenRV
-from pymc_ebm.energy.compiled import compiled
-from pymc_ebm.energy.split import VECTORISED
 from pymc_ebm.given import datatree_given, model_given
 from pymc_ebm.space.sites import Sites
 from pymc_ebm.weights.normalised import normalise
@@ -55,7 +57,7 @@ def hidden_states(
     Raises
     ------
     ValueError
-        No posterior, or no `HiddenEBM`.
+        No posterior, or one that lacks a parameter; no `HiddenEBM`.
 
     Examples
     --------
@@ -92,29 +94,31 @@ def hidden_states(
         params = rv.owner.op.dist_params(rv.owner)
         theta, phi = params[: field.n_params], params[field.n_params :]
         table = field.emission.log_densities(model.rvs_to_values[rv], phi)
-        function = compiled(inputs, [*theta, table], VECTORISED)
+        function = function_of_draw(inputs, [*theta, table], model)
         ways = [
             _exactly(given, [*theta, table], rng)
             if given.reference.states is not None
             else _by_gibbs(given, field, sweeps, rng)
             for given in field.given_for(model.rvs_to_values[rv], theta)
         ]
-        drawn = np.empty((*shape, *layout.batch, *layout.event), dtype=field.emission.small_dtype)
+        drawn = []
         for index, values in points:
             *row, of_images = function(*values)
+            batch = of_images.shape[:-2]  # of the data that there are now
             of_images = of_images.reshape(-1, *of_images.shape[-2:])
             each = ways if len(ways) > 1 else ways * len(of_images)
-            states = [way(index, row, own) for way, own in zip(each, of_images, strict=True)]
-            drawn[index] = np.reshape(states, drawn.shape[2:])
+            places = zip(each, of_images, strict=True)
+            states = [way((*index, n), row, own) for n, (way, own) in enumerate(places)]
+            drawn.append(np.asarray(states, dtype=field.emission.small_dtype))
         axes = [*range(len(layout.batch) + len(layout.event))]
         dims = model.named_vars_to_dims.get(rv.name)
         names = [dims[i] if dims else f"{rv.name}_dim_{i}" for i in axes]
-        found[f"{rv.name}_states"] = (names, drawn)
+        found[f"{rv.name}_states"] = (names, np.reshape(drawn, (*shape, *batch, *layout.event)))
     return add_to_predictive(idata, found, model)
 
 
 def _exactly(given: FieldGivenData, params: Sequence, rng: np.random.Generator) -> Callable:
-    """A function of a draw's place, θ and log densities: one of all states, by its weight."""
+    """A function of (chain, draw, image), θ and log densities: one of all states, by its weight."""
     q, (*theta, table) = given.reference, params
     row = [*theta, given.coefficients(table)]
     energies = given.energy.of_points(q.event_shape, q.points.dtype, row, q.n_points)
@@ -130,16 +134,18 @@ def _exactly(given: FieldGivenData, params: Sequence, rng: np.random.Generator) 
 def _by_gibbs(
     given: FieldGivenData, field: HiddenField, sweeps: int, rng: np.random.Generator
 ) -> Callable:
-    """A function of a draw's place, θ and log densities: where a chain of fields has come to."""
+    """A function of (chain, draw, image), θ and log densities: where the image's chain is then."""
     gibbs = field.gibbs or GibbsOfField(
         field.energy, Sites.of(field.emission.values, field.emission.layout.event)
     )
-    codes = gibbs.sites.codes(given.reference.points[:1])
+    start = gibbs.sites.codes(given.reference.points[:1])
+    codes: dict[int, NDArray] = {}
 
     def draw(index, theta: Sequence, log_densities: NDArray) -> NDArray:
-        nonlocal codes
-        first = 20 if index[1] == 0 else 1
-        codes, _ = gibbs(theta, log_densities, codes, rng, first * sweeps)
-        return gibbs.sites.points(codes)[0]
+        _, number, image = index
+        first = 20 if number == 0 else 1
+        at = codes.get(image, start)
+        codes[image], _ = gibbs(theta, log_densities, at, rng, first * sweeps)
+        return gibbs.sites.points(codes[image])[0]
 
     return draw

@@ -15,9 +15,10 @@ from pymc_ebm.distribution.of_free_values import OfFreeValues, Unforeseeable
 from pymc_ebm.energy.calling import in_short
 from pymc_ebm.energy.captured import captured_names
 from pymc_ebm.energy.initial_values import initial_values
+from pymc_ebm.partition.checks import check_reference
 from pymc_ebm.reference.base import Reference
 
-__all__ = ["check_emission", "layout_of", "values_of", "with_holes"]
+__all__ = ["check_emission", "check_reference_of_field", "layout_of", "values_of", "with_holes"]
 
 
 def values_of(states, reference: Reference | None) -> NDArray:
@@ -36,11 +37,7 @@ def values_of(states, reference: Reference | None) -> NDArray:
         )
     if states is None:
         assert reference is not None
-        if not reference.discrete:
-            raise TypeError(
-                "the reference is continuous, and hidden fields have finite states. Give a "
-                "discrete one, or states=."
-            )
+        _check_discrete(reference)
         return np.unique(reference.points)
     values = np.asarray(states)
     if values.ndim != 1 or len(np.unique(values)) != len(values) or len(values) < 2:
@@ -48,6 +45,40 @@ def values_of(states, reference: Reference | None) -> NDArray:
             f"states is {states!r}. Give a list of two or more different values, such as [0, 1]."
         )
     return np.sort(values)
+
+
+def _check_discrete(reference: Reference) -> None:
+    check_reference(reference)
+    if not reference.discrete:
+        raise TypeError(
+            "the reference is continuous, and hidden fields have finite states. Give a discrete "
+            "one, or states=."
+        )
+
+
+def check_reference_of_field(reference: Reference, values: NDArray, layout: Layout) -> None:
+    """Refuse a reference of other fields: its points would emit nothing, in silence.
+
+    Raises
+    ------
+    ValueError
+        Points of another shape, or with states that no site has.
+    TypeError
+        A continuous reference, or none.
+    """
+    _check_discrete(reference)
+    if reference.event_shape != layout.event:
+        shape = (*layout.batch, *layout.event, *layout.channels)
+        raise ValueError(
+            f"the observed data have shape {shape}, of which the field has {layout.event}, and "
+            f"the reference has {reference.event_shape}. Give a reference of that shape."
+        )
+    others = np.setdiff1d(reference.points, values)
+    if others.size:
+        raise ValueError(
+            f"the reference has sites in state {others[0]:g}, which is not among the states "
+            f"{values.tolist()}. Give a reference of these states, or its own as states=."
+        )
 
 
 def layout_of(energy, theta, emission, phi, values, data, reference) -> Layout:
@@ -59,17 +90,13 @@ def layout_of(energy, theta, emission, phi, values, data, reference) -> Layout:
         Data whose axes do not fit; functions that cannot be called with them.
     """
     placeholders = [t(f"param_{i}") for i, t in enumerate(energy.core_types(theta))]
-    # States of any shape, with a batch axis: the energy eats those of the event.
-    x = pt.constant(np.full((1, *data.shape), values[0]))
-    try:
-        event_ndim = x.ndim - energy(x, *placeholders).ndim
-    except (IndexError, ValueError, TypeError) as error:
-        raise ValueError(
-            f"the energy cannot be called with states of shape {x.type.shape} and "
-            f"{len(theta)} parameters: {in_short(error)}. Give it those that it takes."
-        ) from error
+    n, shape = data.ndim, data.shape
+    # The energy eats the axes of the event, and may take no other lengths of them, as of a mask.
+    # All axes tell best: of those alone the energy of a lattice might take images for rows.
+    parts = [shape[i : i + k] for k in range(n, 0, -1) for i in range(min(n - k, 1) + 1)]
     if reference is not None:
-        event_ndim = len(reference.event_shape)
+        parts = [reference.event_shape]
+    event_ndim = _event_ndim(energy, placeholders, values, parts)
     some = pt.tensor("x", dtype=values.dtype.name, shape=(None,) * event_ndim)
     try:
         found = Emission(emission, values, Layout((), (), ()), data).distribution(some, phi)
@@ -87,14 +114,22 @@ def layout_of(energy, theta, emission, phi, values, data, reference) -> Layout:
             f"one field and the emission adds {n_channels}: give one image, or several with "
             "their number first."
         )
-    shape = data.shape
-    layout = Layout(shape[:first], shape[first : first + event_ndim], shape[first + event_ndim :])
-    if reference is not None and reference.event_shape != layout.event:
-        raise ValueError(
-            f"the observed data have shape {data.shape}, of which the field has {layout.event}, "
-            f"and the reference has {reference.event_shape}. Give a reference of that shape."
-        )
-    return layout
+    return Layout(shape[:first], shape[first : first + event_ndim], shape[first + event_ndim :])
+
+
+def _event_ndim(energy, placeholders, values: NDArray, parts: list[tuple[int, ...]]) -> int:
+    """Axes that the energy eats of states of the first shape that it takes."""
+    errors = []
+    for part in parts:
+        x = pt.constant(np.full((1, *part), values[0]))
+        try:
+            return x.ndim - energy(x, *placeholders).ndim
+        except (IndexError, ValueError, TypeError) as error:
+            errors.append(error)
+    raise ValueError(
+        f"the energy cannot be called with states of shape {(1, *parts[0])} and "
+        f"{len(placeholders)} parameters: {in_short(errors[0])}. Give it those that it takes."
+    ) from errors[0]
 
 
 def with_holes(data: NDArray, holes: NDArray, emission: Emission, phi) -> NDArray:

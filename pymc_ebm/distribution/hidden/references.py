@@ -23,7 +23,6 @@ from pymc_ebm.distribution.hidden.gibbs_of_field import GibbsOfField
 from pymc_ebm.distribution.of_free_values import OfFreeValues, Unforeseeable
 from pymc_ebm.energy.energy import Energy
 from pymc_ebm.energy.split import VECTORISED, evaluate
-from pymc_ebm.partition.checks import check_reference
 from pymc_ebm.reference._enumeration import enumeration
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.space.sites import Sites
@@ -63,9 +62,6 @@ def hidden_field(
         Data that may be set anew, or parameters that are no continuous variables, where chains are
         needed.
     """
-    for q in (reference, posterior_reference):
-        if q is not None:
-            check_reference(q)
     values, layout = emission.values, emission.layout
     n_values, n_sites = len(values), layout.n_sites
     few = n_sites * np.log(n_values) + np.log(n_sites * n_values) <= np.log(_MOST_NUMBERS)

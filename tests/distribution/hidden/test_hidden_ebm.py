@@ -125,6 +125,28 @@ def test_what_is_seen_of_a_site(kind, fields, bonds):
     np.testing.assert_allclose(found, logsumexp(prior + of_data) - logsumexp(prior), atol=1e-10)
 
 
+@pytest.mark.parametrize("images", [1, 2])
+def test_channels_of_a_masked_lattice(images, rng, fields, bonds):
+    """The energy takes the shape of the mask alone; by all states of 2 × 3 pixels."""
+    mask = np.array([[True, False, True], [True, True, True]])
+    means = np.array([[0.0, 1.0], [2.0, 3.0]])
+    y = rng.normal(1, 1, (images, 2, 3, 2))
+    x = fields([0, 1], (2, 3))
+    codes = np.where(mask, x, np.arange(2, 8).reshape(2, 3))  # agree with no other
+    prior = 0.4 * bonds(codes, np.equal)
+    of_data = stats.norm.logpdf(y[:, None] - means[x]).sum((2, 3, 4))
+    truth = (logsumexp(prior + of_data, axis=1) - logsumexp(prior)).sum()
+    for reference in (None, ebm.reference.enumeration([0, 1], shape=(2, 3), complete=True)):
+        with pm.Model() as model:
+            beta = pm.Flat("beta", initval=0.4)
+            ebm.HiddenEBM(
+                "y", beta, energy=partial(free, mask=mask), states=[0, 1], reference=reference,
+                emission=lambda x, mu: pm.Normal.dist(mu[x], 1.0), emission_params=[means],
+                observed=y if images > 1 else y[0],
+            )  # fmt: skip
+        np.testing.assert_allclose(model.compile_logp()({"beta": 0.4}), truth, atol=1e-10)
+
+
 def test_data_that_a_state_cannot_emit(fields, bonds):
     """Log densities of −inf are no numbers to multiply by zero; all of them make logp −inf."""
 
@@ -163,6 +185,15 @@ def test_what_is_refused():
             "is zero in every state": {"emission": lambda x, mu: pm.Uniform.dist(mu[x] + 1, 9)},
             "of which the field has": {
                 "reference": ebm.reference.enumeration([0, 1], shape=(2, 3), complete=True),
+            },
+            "sites in state -1, which is not among the states .0, 1.": {
+                "reference": ebm.reference.enumeration([-1, 1], shape=(2, 2), complete=True),
+            },
+            "sites in state 2, which is not": {
+                "posterior_reference": ebm.reference.enumeration([1, 2], shape=(2, 2)),
+            },
+            "and the reference has .3,.": {
+                "posterior_reference": ebm.reference.enumeration([0, 1], shape=3, complete=True),
             },
             "for each of the states .0, 1.": {
                 "emission": lambda x, mu: pm.Normal.dist(mu[x + 1], 1),
