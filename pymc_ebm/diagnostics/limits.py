@@ -62,6 +62,9 @@ class Limits:
         Nats by which what a truncated space cuts off may move the log-likelihood at any draw.
     overlap : float
         Least probability that a point of an anchor's chains belongs to other anchors.
+    missed_share : float
+        Share of the mass in a mode without points that a reference of unknown level may have where
+        two estimates agree, and nobody has looked for the posterior far from its draws.
     halves_chance : float
         Chance by which halves of sound points may be as far apart as they are.
     misfit_chance : float
@@ -96,5 +99,6 @@ class Limits:
     effective_nodes: float = 3.0
     edge_nats: float = 1e-8
     overlap: float = 0.03
+    missed_share: float = 0.05
     halves_chance: float = 1e-4
     misfit_chance: float = 1e-6

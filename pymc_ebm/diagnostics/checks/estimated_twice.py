@@ -23,6 +23,7 @@ from pymc_ebm.diagnostics.words.numbers import give_or_take, number, percent
 
 __all__ = ["EstimatedTwice"]
 
+_NOT_LOOKED = "Whether its log-probability is higher far from the draws is not known."
 _MORE_SECONDS = "Give compute_reference_stats a larger second_estimate_seconds."
 
 
@@ -107,6 +108,7 @@ class EstimatedTwice(Check):
                         f"{number(max(furthest(found, limits), 1e-3))} sd. With the second "
                         f"({ways}) {moved}.",
                         *found["unseen"],
+                        *([] if found["looked"] else [_NOT_LOOKED]),
                     ]
                 )
             )

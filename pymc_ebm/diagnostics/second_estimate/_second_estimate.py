@@ -40,6 +40,8 @@ class SecondEstimate:
         the log of the ratio of sds, and ``log_sd_se``.
     change_sd, noise_sd, effective : float
         As in `Shift`.
+    looked : bool
+        Whether the log-probability was looked at far from the draws.
     elsewhere : dict
         The value ``at`` which a ``parameter`` makes the log-probability higher than at all draws,
         far from them, and by how many nats, ``gain``; empty where none was found.
@@ -62,6 +64,7 @@ class SecondEstimate:
     change_sd: float = np.nan
     noise_sd: float = np.nan
     effective: float = np.nan
+    looked: bool = False
     elsewhere: dict[str, Any] = field(default_factory=dict)
     levels: dict[str, list[float]] = field(default_factory=dict)
     draws: int = 0

@@ -30,10 +30,13 @@ class Realised(NamedTuple):
         By parameter, of its worst element: "mean" and "sd", in posterior sds.
     bits : float
         Of information that is lost.
+    looked : bool
+        Whether the posterior was looked for far from its draws as well.
     """
 
     shares: dict[str, dict[str, float]]
     bits: float
+    looked: bool
 
 
 def agrees(found: Mapping[str, Any] | None, limits: Limits) -> bool:
@@ -122,7 +125,7 @@ def realised(found: Mapping[str, Any] | None, limits: Limits) -> Realised | None
         }
         for name, s in found["shifts"].items()
     }
-    return Realised(shares, change**2 / (2 * np.log(2)))
+    return Realised(shares, change**2 / (2 * np.log(2)), found["looked"])
 
 
 def _largest(found: Mapping[str, Any], limits: Limits) -> tuple[float, float]:

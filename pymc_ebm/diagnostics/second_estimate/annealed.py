@@ -73,10 +73,10 @@ def by_annealing(
     places, annealed, spread = _anneal(target, base, particles, rng)
     refits = _refits(target, places, modes, base, rng)
     best, mixture = max(refits, key=lambda pair: pair[0])
+    searched = "searched for by descents" if question.slope else "found by annealing alone"
     unseen = (
-        f"Modes in {density.n_dim} dimensions were searched for by "
-        f"{'descents' if question.slope else 'random walks'}; a narrow one away from the data "
-        "may be missed."
+        f"Modes in {density.n_dim} dimensions were {searched}; a narrow one away from the data may "
+        "be missed."
     )
     size = first
     while size <= largest:

@@ -10,7 +10,7 @@ from scipy import stats
 
 from pymc_ebm.weights.normalised import ess, normalise
 
-__all__ = ["Shift", "shift_of"]
+__all__ = ["Shift", "errors_of", "shift_of"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,16 +96,16 @@ def shift_of(draws: NDArray, change: NDArray, noise: NDArray, runs: int = 1) -> 
     of_log_sd = centred @ (z**2 - 1) / (2 * len(z))
     return Shift(
         np.where(moves, mean, 0.0),
-        _errors(of_mean, runs),
+        errors_of(of_mean, runs),
         log_sd,
-        _errors(of_log_sd, runs),
+        errors_of(of_log_sd, runs),
         float(change.std()),
         float(np.sqrt((centred**2).sum(axis=0).mean())),
         float(effective),
     )
 
 
-def _errors(noise: NDArray, runs: int) -> NDArray:
+def errors_of(noise: NDArray, runs: int) -> NDArray:
     """Standard errors whose double holds as often as that of a normal error does."""
     wider = stats.t(runs - 1).ppf(0.975) / stats.norm.ppf(0.975) if runs > 1 else 1.0
     return wider * np.sqrt((noise**2).sum(axis=0))

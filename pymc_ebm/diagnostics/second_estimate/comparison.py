@@ -18,6 +18,13 @@ from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
 from pymc_ebm.diagnostics.normalisers.posterior import flat_draws
 from pymc_ebm.diagnostics.second_estimate.agreement import agrees, differs
 from pymc_ebm.diagnostics.second_estimate.compare import Shift, shift_of
+from pymc_ebm.diagnostics.second_estimate.elsewhere import (
+    MOST_PLACES,
+    Heights,
+    look_elsewhere,
+    of_prior,
+    places_beyond,
+)
 from pymc_ebm.diagnostics.second_estimate.question import Answer, CannotTell
 from pymc_ebm.diagnostics.second_estimate.questions import Integrals
 from pymc_ebm.diagnostics.second_estimate.ways import answers_to
@@ -29,8 +36,6 @@ __all__ = ["Comparison"]
 _MOST_ROWS, _FEWEST_DRAWS = 10_000, 50
 # Draws where the estimates have noise.
 _DRAWS_OF_ESTIMATES = 64
-# Parameters along which to look beyond the draws.
-_MOST_PARAMETERS = 6
 _COUNTED = "counting its states"
 
 
@@ -83,6 +88,7 @@ class Comparison:
             ways.append(answers_to(question, integral, rng, seconds))
             answers.append(next(ways[-1]))
             indices.append(index)
+        of_first_answers = time.thread_time() - began
         while True:
             found = self._found(answers, indices)
             before, answered = answered, time.thread_time()
@@ -94,7 +100,17 @@ class Comparison:
             if not any(larger):
                 break
             answers = [new or old for new, old in zip(larger, answers, strict=True)]
-        return found | {"elsewhere": self._elsewhere(answers, rng)}
+        took = time.thread_time() - began
+        if not answers:
+            return found | {"looked": True}
+        # Where estimates have noise, to look far away takes as long as a first answer, twice where
+        # something is found, and changes no word but that they agree.
+        exact = all(a.runs == 1 for a in answers)
+        if exact or (agrees(found, limits) and took + of_first_answers <= 2 * seconds):
+            beyond = self._elsewhere(limits, rng)
+            doubts = (*found["doubts"], *beyond.pop("doubts", ()))
+            return found | {"doubts": doubts} | beyond
+        return found
 
     def _found(self, answers: list[Answer], indices: list[NDArray]) -> dict[str, Any]:
         """The fields of a `SecondEstimate`, without a look elsewhere."""
@@ -111,6 +127,7 @@ class Comparison:
             "change_sd": shift.change_sd,
             "noise_sd": shift.noise_sd,
             "effective": shift.effective,
+            "looked": False,
             "elsewhere": {},
             "levels": self._levels(answers, indices),
             "draws": len(change),
@@ -142,61 +159,64 @@ class Comparison:
             found[", ".join(integral.names)] = [apart, float(np.hypot(own, others))]
         return found
 
-    def _elsewhere(self, answers: list[Answer], rng: np.random.Generator) -> dict[str, Any]:
-        """Where along a parameter the log-probability is above that of all draws, far from them.
+    def _elsewhere(self, limits: Limits, rng: np.random.Generator) -> dict[str, Any]:
+        """What `look_elsewhere` finds far from the draws."""
+        whole = np.array([self._values[name].dtype.kind != "f" for name in self._labels])
+        rows = max(self._integrals.n_rows(self._points[0]))
+        beyond = places_beyond(self._flat, whole, min(2 * _MOST_ROWS // rows, MOST_PLACES))
+        variables = [self._normalisers.valued[name] for name in self._values]
+        places = np.concatenate([beyond, of_prior(variables, len(whole), rng)])
+        places = places[self._possible(places)]
+        heights = lambda some: self._heights(some, rng)
+        return look_elsewhere(self._flat, places, heights, self._labels, whole, limits)
 
-        Empty where it is nowhere, and where that is not looked at: with estimates that have noise,
-        with many parameters or whole numbers among them, or where a sum or an integral at such
-        values does not converge.
-        """
-        exact = answers and all(a.runs == 1 for a in answers)
-        real = all(v.dtype.kind == "f" for v in self._values.values())
-        if not exact or not real or self._flat.shape[1] > _MOST_PARAMETERS:
-            return {}
-        steps = np.array([4.0, 6, 8, 12, 16, 24, 32, 48, 64])
-        middle, sd = self._flat.mean(axis=0), self._flat.std(axis=0)
-        some = self._flat[:: max(len(self._flat) // 40, 1)]
-        along = [middle + side * step * sd * axis for axis in np.eye(len(middle))
-                 for step in steps for side in (-1, 1)]  # fmt: skip
-        places = np.concatenate([some, along])
-        try:
-            logp = self._log_probability([self._point(place) for place in places], rng)
-        except CannotTell:
-            return {}
-        near, far = logp[: len(some)], np.where(np.isnan(logp), -np.inf, logp)[len(some) :]
-        best = int(np.argmax(far))
-        gain = float(far[best] - np.nanmax(near))
-        if not gain > 1:
-            return {}
-        # Draws that are nowhere near a maximum are the sampler's fault where both estimates say so.
-        total = pt.add(*map(pt.sum, self._normalisers.factors.values()), 0.0)
-        of_first = np.ravel(self._at([total], [], [self._point(p) for p in [*some, along[best]]]))
-        if gain - (of_first[-1] - np.nanmax(of_first[:-1])) < 1:
-            return {}
-        column = best // (2 * len(steps))
-        return {"gain": gain, "at": float(along[best][column]), "parameter": self._labels[column]}
+    def _possible(self, places: NDArray) -> NDArray:
+        """Whether the prior and the data allow each place, whatever Z is there, ``(P,)``."""
+        slots, factors = self._with_slots()
+        total = pt.add(*[pt.sum(factor) for factor in factors], 0.0)
+        zero = {
+            slot.name: np.zeros(self._shares[integral.names[0]].shape[1:])
+            for slot, integral in zip(slots, self._integrals.each, strict=True)
+        }
+        points = [{**self._point(place), **zero} for place in places]
+        return np.isfinite(np.ravel(self._at([total], slots, points)).astype(float))
+
+    def _heights(self, places: NDArray, rng: np.random.Generator) -> Heights:
+        """The model's log-probability with either estimate at any parameters."""
+        points = [self._point(place) for place in places]
+        slots, factors = self._with_slots()
+        filled = [dict(point) for point in points]
+        answers, indices = [], []
+        for slot, integral, values in zip(
+            slots, self._integrals.each, self._integrals.inputs(points), strict=True
+        ):
+            question, index = self._integrals.question(integral, values)
+            answer = next(answers_to(question, integral, rng, np.inf))
+            for point, z in zip(filled, answer.log_z[index], strict=True):
+                point[slot.name] = z
+            answers.append(answer)
+            indices.append(index)
+        total = pt.add(*[pt.sum(factor) for factor in factors], 0.0)
+        gradients = pytensor.grad(total, wrt=slots, disconnected_inputs="ignore")
+        of_second, *minus_c = zip(*self._at([total, *gradients], slots, filled), strict=True)
+        graphs = self._normalisers.factors.values()
+        of_first = self._at([pt.add(*map(pt.sum, graphs), 0.0)], [], points)
+        c = [-np.stack(of_node) for of_node in minus_c]
+        return Heights(
+            np.ravel(of_first),
+            np.ravel(of_second),
+            _noise(answers, indices, c),
+            _runs(answers),
+            tuple(dict.fromkeys(a.doubt for a in answers if a.doubt)),
+        )
 
     def _point(self, flat: NDArray) -> dict[str, NDArray]:
         point, first = {}, 0
         for name, value in self._values.items():
             size = value[0].size
-            point[name] = flat[first : first + size].reshape(value[0].shape)
+            point[name] = flat[first : first + size].reshape(value[0].shape).astype(value.dtype)
             first += size
         return point
-
-    def _log_probability(self, points: list[dict], rng: np.random.Generator) -> NDArray:
-        """The model's log-probability with second estimates at any parameters."""
-        slots, factors = self._with_slots()
-        filled = [dict(point) for point in points]
-        for slot, integral, values in zip(
-            slots, self._integrals.each, self._integrals.inputs(points), strict=True
-        ):
-            question, index = self._integrals.question(integral, values)
-            log_z = next(answers_to(question, integral, rng, np.inf)).log_z[index]
-            for point, z in zip(filled, log_z, strict=True):
-                point[slot.name] = z
-        total = pt.add(*[pt.sum(factor) for factor in factors], 0.0)
-        return np.ravel(self._at([total], slots, filled))
 
     def _shift(self, answers: list[Answer], indices: list[NDArray]) -> tuple[Shift, NDArray]:
         """What the answers would do to the posterior, and the change of its log-probability."""
@@ -213,14 +233,7 @@ class Comparison:
                 f"The log-probability with a second estimate is not finite at {bad.sum()} of "
                 f"{len(change)} draws."
             )
-        noise = [
-            -np.stack(
-                [(z[index] * c_of).reshape(len(c_of), -1).sum(axis=1) for z in a.scaled_noise]
-            )
-            for a, index, c_of in zip(answers, indices, c, strict=True)
-        ]
-        runs = min((a.runs for a in answers if a.runs > 1), default=1)
-        return shift_of(self._flat, change, np.concatenate(noise), runs), change
+        return shift_of(self._flat, change, _noise(answers, indices, c), _runs(answers)), change
 
     def _change(self, log_z: list[NDArray]) -> tuple[NDArray, list[NDArray]]:
         """Δ at the draws, ``(S,)``, and c there by integral, each ``(S, *batch)``."""
@@ -260,6 +273,20 @@ class Comparison:
         inputs = [*model.value_vars, *slots]
         function = model.compile_fn(outs, inputs=inputs, on_unused_input="ignore", mode=VECTORISED)
         return [[np.asarray(v, dtype=float) for v in function(point)] for point in points]
+
+
+def _noise(answers: list[Answer], indices: list[NDArray], c: list[NDArray]) -> NDArray:
+    """Independent parts of the noise of the log-probability, ``(G, S)``."""
+    parts = [
+        -np.stack([(z[index] * c_of).reshape(len(c_of), -1).sum(axis=1) for z in a.scaled_noise])
+        for a, index, c_of in zip(answers, indices, c, strict=True)
+    ]
+    return np.concatenate(parts)
+
+
+def _runs(answers: list[Answer]) -> int:
+    """Of which the noise is the spread; 1 for a bound."""
+    return min((a.runs for a in answers if a.runs > 1), default=1)
 
 
 def _by_parameter(shift: Shift, labels: list[str]) -> dict[str, dict[str, float]]:

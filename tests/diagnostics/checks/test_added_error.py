@@ -15,7 +15,7 @@ POSTERIOR = np.resize([-1.0, 1.0], (2, 50))  # of sd 1
 
 
 def said(draws, mean=0.0, sd=0.0, bits=0.0, limits=None):
-    realised = Realised({"s": {"mean": mean, "sd": sd}}, bits)
+    realised = Realised({"s": {"mean": mean, "sd": sd}}, bits, True)
     return AddedError().judge(Finding(None, draws, realised), limits or Limits())
 
 

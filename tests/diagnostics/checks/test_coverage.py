@@ -9,7 +9,13 @@ from pymc_ebm.diagnostics.checks.coverage import Coverage
 @pytest.fixture
 def judged(draws_of):
     def judged(limits=None, amplification=100.0, reference=None, **fields):
-        sound = {"verdict": "covered", "reason": "", "misfits": 0, "n_data": 100}
+        sound = {
+            "verdict": "covered",
+            "reason": "",
+            "missed_mass": 0.0,
+            "misfits": 0,
+            "n_data": 100,
+        }
         sound |= {"halves_nats": 0.001, "halves_p": 0.5}
         draws = draws_of(amplification=amplification, reference=reference)
         finding = Finding({"x": sound | fields}, draws)

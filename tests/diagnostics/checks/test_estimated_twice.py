@@ -215,7 +215,7 @@ def test_signs_alone_fail_no_posterior(sign, second, draws_of):
     """They explain a contradiction; an added error is a doubt where two estimates agree too."""
     spoilt = dict(SIGNS[sign])
     seen = {"verdict": spoilt.pop("coverage", "covered"), "reason": "R.", "misfits": 0,
-            "n_data": 9, "halves_nats": 0.0, "halves_p": 1.0}  # fmt: skip
+            "missed_mass": 0.9, "n_data": 9, "halves_nats": 0.0, "halves_p": 1.0}  # fmt: skip
     hull = {"verdict": spoilt.pop("hull", "inside"), "margin": 2.0, "reason": "R."}
     draws = draws_of(np.resize([-1.0, 1.0], (2, 50)), **spoilt)
     measured = {
@@ -229,6 +229,26 @@ def test_signs_alone_fail_no_posterior(sign, second, draws_of):
     }.get(second, "failed" if sign == "a hull" else "inconclusive")
     assert report.status == expected, report.reasons
     assert report.remedies or expected == "ok"
+
+
+@pytest.mark.parametrize(
+    ("looked", "absolute", "mass", "word"),
+    [(False, False, 0.9, "inconclusive"), (True, False, 0.9, "ok"), (False, True, 0.9, "ok"),
+     (False, False, 0.01, "ok")],
+)  # fmt: skip
+def test_mass_that_is_missed_alike_at_all_draws(looked, absolute, mass, word, draws_of):
+    """No level tells of it where the reference has none: then it takes a look elsewhere."""
+    reference = {"absolute": absolute}
+    draws = draws_of(np.resize([-1.0, 1.0], (2, 50)), reference=reference)
+    seen = {"verdict": "missed", "reason": "R.", "misfits": 0, "missed_mass": mass,
+            "n_data": 9, "halves_nats": 0.0, "halves_p": 1.0}  # fmt: skip
+    hull = {"verdict": "inside", "margin": 2.0, "reason": "R."}
+    measured = {"second_estimate": finding(looked=looked), "coverage": {"x": seen},
+                "hull": {"x": hull}, "chains": None}  # fmt: skip
+    report = judged(Record(draws, measured, {}), CHECKS, None)
+    assert report.status == word, report.reasons
+    unknown = [r for r in report.reasons if "higher far from the draws is not known" in r]
+    assert len(unknown) == (not looked)
 
 
 def test_statistics_of_before_are_no_second_estimate(draws_of):

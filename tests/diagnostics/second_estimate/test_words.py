@@ -167,7 +167,33 @@ def chains_that_never_cross(rng):
     return model, np.linspace(-4, 4, 200)
 
 
+def a_well_that_is_as_large_at_all_draws(rng):
+    """Chains that never cross, around h = 4: by a sum over h the posterior is −0.44 ± 0.09.
+
+    All of what the far well holds is e^g(h) of the near one, and g has an end; the level of log Z
+    is not known.
+    """
+    saturated = lambda h: 5 * pt.tanh(2 * h)
+    energy = lambda x, h: (
+        -pt.logaddexp(
+            -(x**2).sum(-1) / 2, saturated(h) - ((x - np.array([12.0, 0.0])) ** 2).sum(-1) / 2
+        )
+    )
+    q = ebm.reference.chain(energy, 4.0, draws=rng.normal(size=(4, 1000, 2)))
+    with pm.Model() as model:
+        h = pm.Normal("h", 4, 0.5)
+        ebm.EBM("x", h, energy=energy, reference=q, observed=rng.normal(size=(100, 2)))
+    # All data are in the near well, whose share of the mass is 1 / (1 + e^g): a sum over h.
+    h = np.linspace(-3, 6, 9001)
+    logp = -100 * np.logaddexp(0, 5 * np.tanh(2 * h)) - (h - 4) ** 2 / (2 * 0.5**2)
+    weight = np.exp(logp - logp.max())
+    mean = weight @ h / weight.sum()
+    assert abs(mean + 0.444) < 0.01, "the truth is elsewhere"
+    return model, np.linspace(3, 5, 200)
+
+
 WRONG = [
+    a_well_that_is_as_large_at_all_draws,
     pytest.param(chains_that_never_cross, marks=pytest.mark.slow),
     vectors_of_counts_that_end_early,
     uniform_over_the_data,
