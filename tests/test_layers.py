@@ -11,6 +11,8 @@ ROOMS = [
     "_version",
     "progress",
     "memory",
+    "numbers",
+    "printing",
     "given",
     "energy",
     "energies",

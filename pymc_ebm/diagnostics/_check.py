@@ -18,8 +18,8 @@ from pymc_ebm.diagnostics.limits import Limits
 from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
 from pymc_ebm.diagnostics.reference_stats import record_of
 from pymc_ebm.diagnostics.unusable_energies import EnergyFaults
-from pymc_ebm.diagnostics.words.numbers import number
 from pymc_ebm.diagnostics.words.reference_report import ReferenceReport
+from pymc_ebm.numbers import number
 from pymc_ebm.progress import progress
 
 __all__ = ["check"]

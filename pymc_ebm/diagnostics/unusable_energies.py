@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
 from pymc_ebm.diagnostics.sums.log_weights import LogWeights
-from pymc_ebm.diagnostics.words.numbers import number, percent
 from pymc_ebm.memory import physical_memory
+from pymc_ebm.numbers import number, percent
 
 __all__ = ["EnergyFaults"]
 

@@ -109,12 +109,9 @@ class ShardedReference(Reference):
         of_first = super().fingerprint
         return hashlib.sha256(f"{of_first}{self.draws_per_shard}{self.seeds}".encode()).hexdigest()
 
-    def __repr__(self):
-        return (
-            f"ShardedReference({self.description}, {self.shards} shards of "
-            f"{self.draws_per_shard} points, event shape {self.event_shape}, "
-            f"support {self.support})"
-        )
+    def counts(self):
+        """See `Reference`."""
+        return {"shards": self.shards, "points": self.shards * self.draws_per_shard}
 
 
 def sharded(
@@ -176,7 +173,7 @@ def sharded(
     ...     q = ebm.distributed.sharded(pm.Normal.dist(0, 4), draws=2000, random_seed=1)
     ...     log_z = ebm.log_partition(gaussian, 1.5, reference=q).eval()
     >>> q
-    ShardedReference(Normal, iid, 2 shards of 1000 points, event shape (), support the whole line)
+    ShardedReference(Normal, iid, 2 shards, 2,000 points, event shape (), support the whole line)
     >>> here = ebm.log_partition(gaussian, 1.5, reference=q.gathered()).eval()
     >>> bool(abs(log_z - here) < 1e-10)
     True

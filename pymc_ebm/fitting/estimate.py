@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from pymc_ebm.diagnostics.words.numbers import number
-from pymc_ebm.diagnostics.words.printing import BAD, GOOD, Printed, name_lines, table
+from pymc_ebm.numbers import number
+from pymc_ebm.printing import BAD, GOOD, Printed, name_lines, table
 
 __all__ = ["PointEstimate"]
 

@@ -78,7 +78,7 @@ def independent(
     --------
     >>> import pymc as pm
     >>> independent(pm.Normal.dist(0, 3), 1024, "sobol", random_seed=1)
-    Reference(Normal, sobol, 1024 points, event shape (), 16 groups, support the whole line)
+    Reference(Normal, sobol, 1,024 points, 16 groups, event shape (), support the whole line)
     """
     rng = np.random.default_rng(random_seed)
     remake = partial(_remake, dist, support, scramblings, signature)

@@ -276,11 +276,9 @@ class RowsReference(Reference):
         """See `Reference`."""
         return {**super().describe(), "n_points": int(self.sizes.sum()), "rows": self.n_rows}
 
-    def __repr__(self):
-        return (
-            f"RowsReference({self.description}, {self.sizes.min()} to {self.sizes.max()} points of "
-            f"each, event shape {self.event_shape}{', exact' if self.exact else ''})"
-        )
+    def counts(self):
+        """See `Reference`."""
+        return {"rows": self.n_rows, "points": int(self.sizes.sum())}
 
 
 class _OneRow(Reference):

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pymc_ebm.energy.fingerprint import digest_of, function_identity
 from pymc_ebm.reference.chains.pool import Pool
 from pymc_ebm.reference.checks import check_all
+from pymc_ebm.reference.frozen import frozen
 from pymc_ebm.reference.influences import Influences
 from pymc_ebm.reference.laws.proposal import Proposal
 from pymc_ebm.reference.moving import restricted_transport
@@ -27,7 +28,7 @@ from pymc_ebm.space.named import normalise_support
 __all__ = ["Reference"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Reference(PointWeights, Influences, Words):
     """A weighted set of points, all that an estimate of log Z sees.
 
@@ -89,7 +90,7 @@ class Reference(PointWeights, Influences, Words):
     --------
     >>> import numpy as np
     >>> Reference(np.arange(3), np.zeros(3), np.arange(3), "nonnegative", exact=True)
-    Reference(3 points, event shape (), 3 groups, support [0, inf), exact)
+    Reference(3 points, 3 groups, event shape (), support {0, 1, 2}, exact)
     """
 
     points: np.ndarray
@@ -117,17 +118,17 @@ class Reference(PointWeights, Influences, Words):
         keep = lambda name, value: object.__setattr__(self, name, value)
         # Sums, differences and squares of small integers would wrap around.
         whole = np.asarray(self.points).dtype.kind in "iub"
-        keep("points", _frozen(self.points, np.int64 if whole else None))
-        keep("log_weights", _frozen(self.log_weights, np.float64))
-        keep("groups", _frozen(self.groups, np.int64))
+        keep("points", frozen(self.points, np.int64 if whole else None))
+        keep("log_weights", frozen(self.log_weights, np.float64))
+        keep("groups", frozen(self.groups, np.int64))
         support = normalise_support(self.support)
         if self.transport is None and self.points.ndim and type(support) is not Support:
             support = support.of_data(self.points)
         keep("support", support)
         if self.edge is not None:
-            keep("edge", _frozen(self.edge, np.bool_))
+            keep("edge", frozen(self.edge, np.bool_))
         if self.coarse_log_weights is not None:
-            keep("coarse_log_weights", _frozen(self.coarse_log_weights, np.float64))
+            keep("coarse_log_weights", frozen(self.coarse_log_weights, np.float64))
         check_all(self)
 
     @property
@@ -315,19 +316,3 @@ class Reference(PointWeights, Influences, Words):
     def __getstate__(self):
         # What tells a map apart may live in this session only.
         return {**self.__dict__, "fingerprint": self.fingerprint}
-
-    def __repr__(self):
-        name = f"{self.description}, " if self.description else ""
-        return (
-            f"Reference({name}{self.n_points} points, event shape {self.event_shape}, "
-            f"{self.n_groups} groups, support {self.support}{', exact' * bool(self.exact)})"
-        )
-
-
-def _frozen(array, dtype=None) -> NDArray:
-    own = isinstance(array, np.ndarray) and not array.flags.writeable and array.base is None
-    if own and dtype in (None, array.dtype):
-        return array  # nobody can change it, so it may be shared
-    copy = np.array(array, dtype=dtype)
-    copy.flags.writeable = False
-    return copy

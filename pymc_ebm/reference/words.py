@@ -1,17 +1,21 @@
-"""What a reference says of itself: to be kept with a posterior, and as advice."""
+"""What a reference says of itself: printed, to be kept with a posterior, and as advice."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from numpy.typing import NDArray
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
 
+from pymc_ebm.printing import Printed
 from pymc_ebm.reference.chains.pool import Pool
 
 __all__ = ["Words"]
 
 
-class Words:
+class Words(Printed):
     """Part of a `Reference`: its description, and what to do where it does not serve."""
 
     description: str
@@ -25,6 +29,36 @@ class Words:
     remake: Any
     selected: bool
     pool: Pool | None
+    event_shape: Any
+    space: Any
+    unused_draws: int
+
+    def counts(self) -> dict[str, int]:
+        """Numbers that tell how large it is, by what they count; those that are 0 are not told."""
+        return {
+            "points": self.n_points,
+            "groups": self.n_groups,
+            "draws lost": self.unused_draws,
+        }
+
+    def __repr__(self):
+        told = [f"{n:,} {what}" for what, n in self.counts().items() if n]
+        told += [f"event shape {self.event_shape}", f"support {self.space}"]
+        told += [] if self.level == "absolute" else [self.level]
+        parts = ([self.description] if self.description else []) + told
+        return f"{type(self).__name__}({', '.join(parts)})"
+
+    __str__ = __repr__  # one line, as it stands within messages
+
+    def __rich__(self) -> RenderableType:
+        """What it is, then a line for each number and each property."""
+        rows = Table.grid(padding=(0, 2))
+        told = {what: f"{n:,}" for what, n in self.counts().items() if n}
+        told |= {"event shape": self.event_shape, "support": self.space, "log Ẑ": self.level}
+        for what, value in told.items():
+            rows.add_row(what, Text(str(value)))
+        name = f"{type(self).__name__}: {self.description or 'points and weights that were given'}"
+        return Group(Text(name, style="bold"), "", rows)
 
     def describe(self) -> dict[str, Any]:
         """What is kept of it with a posterior, as numbers, text and lists."""

@@ -85,7 +85,7 @@ def better_reference(
     ...     )
     >>> idata = az.from_dict({"posterior": {"s": np.linspace(0.5, 1.5, 100)[None]}})
     >>> ebm.better_reference(idata, draws=4096, model=model, random_seed=1)["x"]
-    Reference(Normal, sobol, 4096 points, event shape (), 16 groups, support the whole line)
+    Reference(Normal, sobol, 4,096 points, 16 groups, event shape (), support the whole line)
     """
     return better_references(
         idata,

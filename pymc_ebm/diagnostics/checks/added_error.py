@@ -6,8 +6,8 @@ from scipy import stats
 from pymc_ebm.diagnostics.checks.check import Check, Draws, Finding, Words
 from pymc_ebm.diagnostics.limits import Limits
 from pymc_ebm.diagnostics.second_estimate.agreement import Realised
-from pymc_ebm.diagnostics.words.numbers import number, percent
 from pymc_ebm.diagnostics.words.worst_region import worst_region
+from pymc_ebm.numbers import number, percent
 from pymc_ebm.reference.sizes import times_needed
 
 __all__ = ["AddedError", "added_error"]

@@ -4,7 +4,7 @@ import numpy as np
 
 from pymc_ebm.diagnostics.checks.check import Check, Finding, Words
 from pymc_ebm.diagnostics.limits import Limits
-from pymc_ebm.diagnostics.words.numbers import number
+from pymc_ebm.numbers import number
 
 __all__ = ["Anchors"]
 

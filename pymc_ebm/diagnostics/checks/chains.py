@@ -8,7 +8,7 @@ from scipy import stats
 from pymc_ebm.diagnostics.checks.check import Check, Finding, Words
 from pymc_ebm.diagnostics.limits import Limits
 from pymc_ebm.diagnostics.words.element_name import element_name
-from pymc_ebm.diagnostics.words.numbers import number
+from pymc_ebm.numbers import number
 
 __all__ = ["Chains"]
 

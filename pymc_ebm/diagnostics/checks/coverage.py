@@ -8,7 +8,7 @@ from pymc_ebm.diagnostics.checks.check import Check, Finding, Words
 from pymc_ebm.diagnostics.coverage._coverage import check_coverage
 from pymc_ebm.diagnostics.coverage.at_draw import IMPROBABLE
 from pymc_ebm.diagnostics.limits import Limits
-from pymc_ebm.diagnostics.words.numbers import number, percent
+from pymc_ebm.numbers import number, percent
 
 __all__ = ["Coverage"]
 

@@ -19,7 +19,7 @@ from pymc_ebm.diagnostics.second_estimate.agreement import (
     levels_apart,
     lies_elsewhere,
 )
-from pymc_ebm.diagnostics.words.numbers import give_or_take, number, percent
+from pymc_ebm.numbers import give_or_take, number, percent
 
 __all__ = ["EstimatedTwice"]
 

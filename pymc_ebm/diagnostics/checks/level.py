@@ -2,7 +2,7 @@
 
 from pymc_ebm.diagnostics.checks.check import Check, Finding, Words
 from pymc_ebm.diagnostics.limits import Limits
-from pymc_ebm.diagnostics.words.numbers import number
+from pymc_ebm.numbers import number
 
 __all__ = ["Level"]
 

@@ -4,8 +4,8 @@ import numpy as np
 
 from pymc_ebm.diagnostics.checks.check import Check, Finding, Words
 from pymc_ebm.diagnostics.limits import Limits
-from pymc_ebm.diagnostics.words.numbers import number, percent
 from pymc_ebm.diagnostics.words.worst_region import worst_region
+from pymc_ebm.numbers import number, percent
 from pymc_ebm.weights.pareto_tails import khat_threshold
 
 __all__ = ["Tails", "Weights"]

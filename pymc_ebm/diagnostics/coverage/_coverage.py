@@ -14,7 +14,7 @@ from scipy import stats
 from pymc_ebm.diagnostics.coverage.at_draw import CoverageAtDraw, CoverageSearch, of_rows
 from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
 from pymc_ebm.diagnostics.normalisers.posterior import flat_draws
-from pymc_ebm.diagnostics.words.numbers import number, percent
+from pymc_ebm.numbers import number, percent
 from pymc_ebm.reference.base import Reference
 
 __all__ = ["CoverageVerdict", "check_coverage"]

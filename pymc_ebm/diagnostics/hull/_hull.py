@@ -20,7 +20,7 @@ from pymc_ebm.diagnostics.hull.coefficients import (
 from pymc_ebm.diagnostics.hull.extremes import all_points, extreme_points, statistics_of
 from pymc_ebm.diagnostics.normalisers.find import Normaliser
 from pymc_ebm.diagnostics.normalisers.normalisers import Normalisers
-from pymc_ebm.diagnostics.words.numbers import number
+from pymc_ebm.numbers import number
 from pymc_ebm.reference.base import Reference
 
 __all__ = ["HullVerdict", "check_hull", "hull_margin", "hull_verdicts", "in_hull"]

@@ -14,7 +14,7 @@ from pymc_ebm.diagnostics.second_estimate.mixture import TMixture, fitted_mixtur
 from pymc_ebm.diagnostics.second_estimate.question import Answer, CannotTell, Question
 from pymc_ebm.diagnostics.second_estimate.trajectories import by_trajectories, log_runs_of
 from pymc_ebm.diagnostics.second_estimate.unbounded import Unbounded
-from pymc_ebm.diagnostics.words.numbers import number
+from pymc_ebm.numbers import number
 from pymc_ebm.reference.uniforms import uniforms
 from pymc_ebm.weights.normalised import ess, normalise
 from pymc_ebm.weights.pareto_tails import pareto_k

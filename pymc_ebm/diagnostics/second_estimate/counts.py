@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pymc_ebm.diagnostics.second_estimate.question import Answer, CannotTell, NotThisWay, Question
-from pymc_ebm.diagnostics.words.numbers import number
+from pymc_ebm.numbers import number
 from pymc_ebm.weights.normalised import normalise
 
 __all__ = ["check_convergence", "over_counts", "over_range"]

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from pymc_ebm.diagnostics.words.numbers import number
+from pymc_ebm.numbers import number
 from pymc_ebm.space.base import Space
 from pymc_ebm.space.box_map import BoxMap
 from pymc_ebm.space.coordinates import Coordinates

@@ -8,8 +8,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from pymc_ebm.diagnostics.words.numbers import number, percent
-from pymc_ebm.diagnostics.words.printing import BAD, GOOD, UNSURE, Printed, items, name_lines, table
+from pymc_ebm.numbers import number, percent
+from pymc_ebm.printing import BAD, GOOD, UNSURE, Printed, items, name_lines, table
 
 __all__ = ["ReferenceReport", "Status"]
 

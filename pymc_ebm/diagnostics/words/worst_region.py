@@ -4,7 +4,7 @@ import numpy as np
 import xarray as xr
 
 from pymc_ebm.diagnostics.words.element_name import element_name
-from pymc_ebm.diagnostics.words.numbers import number
+from pymc_ebm.numbers import number
 
 __all__ = ["worst_region"]
 

@@ -1,4 +1,4 @@
-"""How a report writes numbers: few digits, counts whole, and words for what is no number."""
+"""How reports write numbers: few digits, counts whole, and words for what is no number."""
 
 import math
 import re
