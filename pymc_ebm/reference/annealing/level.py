@@ -28,6 +28,7 @@ def level_of_sites(
     runs: int = 16,
     particles: int = 64,
     most_sites: int = 450,
+    most_by_energy: int = 100,
 ) -> tuple[float, float] | None:
     """Log Z and its standard error in nats, by independent runs from a product law of the sites.
 
@@ -44,16 +45,21 @@ def level_of_sites(
         Particles of the pilot, runs, and particles of each.
     most_sites : int
         Of an energy that is no sum over pairs, as a change may depend on all of them.
+    most_by_energy : int
+        Sites of one that does not say either what a new value changes: each then costs an energy,
+        and `pilot` and `particles` are at most 128 and 64.
 
     Returns
     -------
     tuple of float, or None
-        None where the energy is no sum over sites and pairs of sites and does not say what a new
-        value changes: single sites then cost an energy each. None too beyond `most_sites`.
+        None beyond so many sites.
     """
     space = SitesByGibbs(energy, [list(theta)], data, sites, rng)
-    if not (space.by_pairs or (space.by_changes and space.n_dim <= most_sites)):
+    by_energy = not (space.by_pairs or space.by_changes)
+    if not space.by_pairs and space.n_dim > (most_by_energy if by_energy else most_sites):
         return None
+    if by_energy:
+        pilot, particles = min(pilot, 128), min(particles, 64)
     nothing = lambda part: None
     legs = schedule(space, 1, pilot, rng, nothing)
     log_z = run(space, legs, runs, particles, 1, rng, nothing).log_partitions[1]

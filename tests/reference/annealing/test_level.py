@@ -51,7 +51,12 @@ def test_a_change_that_is_not_of_the_energy(rng):
         level_of_sites(as_energy(triples), [np.array(0.5)], data, SPINS, rng)
 
 
-def test_terms_of_three_sites_have_none(rng):
-    triples = lambda s, b: -b * (s[..., 2:] * s[..., 1:-1] * s[..., :-2]).sum(-1)
-    data = rng.choice([-1, 1], size=(1, 30))
-    assert level_of_sites(as_energy(triples), [np.array(0.5)], data, SPINS, rng) is None
+def test_terms_of_three_sites(rng):
+    """Products of three neighbours are free signs: Z = 4 (2 cosh β)²⁸. Beyond 100 sites none."""
+    triples = as_energy(lambda s, b: -b * (s[..., 2:] * s[..., 1:-1] * s[..., :-2]).sum(-1))
+    theta, data = [np.array(0.5)], rng.choice([-1, 1], size=(1, 30))
+    value, se = level_of_sites(triples, theta, data, SPINS, rng)
+    truth = np.log(4) + 28 * np.log(2 * np.cosh(0.5))
+    assert 0 < se < 0.2 and abs(value - truth) < 5 * se
+    many = rng.choice([-1, 1], size=(1, 101))
+    assert level_of_sites(triples, theta, many, Sites.of([-1, 1], (101,)), rng) is None
