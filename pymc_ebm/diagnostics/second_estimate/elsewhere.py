@@ -15,9 +15,9 @@ from pytensor.graph.utils import MissingInputError
 from pymc_ebm.diagnostics.limits import Limits
 from pymc_ebm.diagnostics.second_estimate.compare import errors_of
 from pymc_ebm.diagnostics.second_estimate.question import CannotTell
-from pymc_ebm.diagnostics.words.numbers import give_or_take, number
 from pymc_ebm.distribution.energy_rv import EnergyRV
 from pymc_ebm.energy.split import VECTORISED
+from pymc_ebm.numbers import give_or_take, number
 
 __all__ = ["MOST_PLACES", "Heights", "look_elsewhere", "of_prior", "places_beyond"]
 
