@@ -22,15 +22,15 @@ def strauss(radius: float, *, covariates: Callable | None = None) -> Callable[..
 
     n(x) counts the points of x and s(x) the pairs nearer than `radius`. γ is at most 1: above it a
     process without a limit of points has no normaliser. At γ = 1 it is the Poisson process of rate
-    β, log Z = (β − 1) area(W).
+    β, log Z = (β − 1) area(W). For γ = 0 take `hard_core`: log γ is no number to multiply by here.
 
     Parameters
     ----------
     radius : float
         In the units of places.
     covariates : callable, optional
-        z(u), places ``(*batch, d)`` to ``(*batch, k)``, written with PyTensor's functions. The
-        rate at u is then :math:`\exp(\log β + z(u)^T b)`.
+        z(u), places ``(*batch, d)`` to ``(*batch, k)``, or to ``(*batch,)`` where k is 1, written
+        with PyTensor's functions. The rate at u is then :math:`\exp(\log β + z(u)^T b)`.
 
     Returns
     -------
@@ -181,12 +181,26 @@ def _with_intensity(interaction, covariates, change=None):
     def energy(x, log_beta, slopes, *params):
         x = pt.as_tensor(x)
         there = x[..., -1]
-        z = pt.as_tensor(covariates(x[..., :-1]))
+        z = _of_places(covariates(x[..., :-1]), x, slopes)
         # Where there is no point z may be anything.
         z = pt.switch(pt.eq(there, 1)[..., None], z, 0.0).sum(axis=-2)
         return interaction(x, *params) - log_beta * there.sum(axis=-1) - (z * slopes).sum(axis=-1)
 
     return energy
+
+
+def _of_places(z, x, slopes):
+    """Covariates ``(*batch, n, k)``, also of one that lacks its axis of length 1."""
+    z, slopes = pt.as_tensor(z), pt.as_tensor(slopes)
+    if z.type.ndim == x.type.ndim - 1:
+        z = z[..., None]
+    k, length = z.type.shape[-1:], slopes.type.shape[-1:]
+    if z.type.ndim != x.type.ndim or (None not in (*k, *length) and k != length):
+        raise ValueError(
+            f"covariates= returned shape {z.type.shape} for places of shape {x.type.shape[:-1]} "
+            f"and slopes of shape {slopes.type.shape}. Return (*batch, k), one for each slope."
+        )
+    return z
 
 
 def _sum_over_pairs(x, of_distance):

@@ -101,7 +101,8 @@ def to_adjacency(dyads, *, directed: bool = False) -> np.ndarray:
     Returns
     -------
     ndarray
-        ``(*batch, n, n)``, zero on the diagonal, symmetric unless directed, of the type of `dyads`.
+        ``(*batch, n, n)``, zero on the diagonal, symmetric unless directed, of the type of
+        `dyads`, and masked where they are.
 
     Raises
     ------
@@ -119,9 +120,10 @@ def to_adjacency(dyads, *, directed: bool = False) -> np.ndarray:
            [0, 0, 1],
            [0, 1, 0]])
     """
-    dyads = np.asarray(dyads)
+    dyads = np.asanyarray(dyads)
     n = _nodes(dyads.shape[-1] if dyads.ndim else 0, directed)
-    matrix = np.zeros((*dyads.shape[:-1], n, n), dtype=dyads.dtype)
+    zeros = np.ma.zeros if np.ma.isMaskedArray(dyads) else np.zeros
+    matrix = zeros((*dyads.shape[:-1], n, n), dtype=dyads.dtype)
     rows, columns = places(n, directed)
     matrix[..., rows, columns] = dyads
     if not directed:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytensor.tensor as pt
 from numpy.typing import ArrayLike, NDArray
+from pytensor.raise_op import Assert
 from pytensor.tensor.variable import TensorVariable
 
 from pymc_ebm.energies.local_change import with_local_change
@@ -22,6 +23,11 @@ from pymc_ebm.energies.tie_weights import (
 )
 
 __all__ = ["edgecov", "edges", "nodecov", "nodefactor", "nodeicov", "nodematch", "nodeocov"]
+
+_ONE_WAY = (
+    "The weights are not symmetric, and the network is undirected. Give symmetric weights, such as "
+    "(w + w.T) / 2, or dyads of a directed network."
+)
 
 
 def _weighted_by(matrix: Callable):
@@ -240,16 +246,15 @@ def _weighted_sum(x, matrix: NDArray) -> TensorVariable:
     """Σ w_ij x_ij over the dyads of undirected or directed networks, whichever x has."""
     x = pt.as_tensor(x)
     table, n_dyads = table_of(matrix), x.type.shape[-1] if x.type.ndim else 0
-    undirected = len(table) // 3
+    undirected, one_way = len(table) // 3, not np.array_equal(matrix, matrix.T)
     if n_dyads is None:  # known when the graph is evaluated
         start = pt.switch(pt.eq(x.shape[-1], undirected), 0, undirected)
         weights = pt.constant(table)[start : start + x.shape[-1]]
+        if one_way:
+            weights = Assert(_ONE_WAY)(weights, pt.neq(x.shape[-1], undirected))
     elif n_dyads == undirected:
-        if not np.array_equal(matrix, matrix.T):
-            raise ValueError(
-                "The weights are not symmetric, and the network is undirected. Give symmetric "
-                "weights, such as (w + w.T) / 2, or dyads of a directed network."
-            )
+        if one_way:
+            raise ValueError(_ONE_WAY)
         weights = pt.constant(table[:undirected])
     elif n_dyads == 2 * undirected:
         weights = pt.constant(table[undirected:])

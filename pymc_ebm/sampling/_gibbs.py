@@ -144,7 +144,12 @@ def gibbs(
     rng = np.random.default_rng(random_seed)
     energy = as_energy(energy, signature)
     row = energy.row(params)
-    key = () if values is None else tuple(np.asarray(v).tobytes() for v in values)
+    # Values of all sites and a value of each may have equal bytes.
+    key = (
+        ()
+        if values is None
+        else tuple((a.shape, a.dtype.str, a.tobytes()) for a in map(np.asarray, values))
+    )
     sites = cached(energy, reference, row, ("sites", key), lambda: sites_of(reference, values))
     energy_of = energy_function(energy, reference, row)
     start = _first_states(initvals, chains, sites, reference, energy_of, row, rng)

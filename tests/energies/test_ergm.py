@@ -246,3 +246,17 @@ def test_a_change_that_is_not_compiled_is_refused():
     ties.local_change = lambda x, site, value: value - x[site]
     with pytest.raises(TypeError, match=r"<lambda> is a function, .* Decorate it with numba\.njit"):
         ergm((edges, ties))
+
+
+@pytest.mark.parametrize("directed", [False, True])
+def test_networks_that_are_not_all_known_come_back(directed):
+    """`to_adjacency` is the inverse of `to_dyads` where dyads are masked, or NaN."""
+    a = np.array([[0, 1, 1], [1, 0, 0], [1, 0, 0]])
+    holes = np.zeros((3, 3), dtype=bool)
+    holes[1, 2] = holes[2, 1] = True
+    back = to_adjacency(to_dyads(np.ma.array(a, mask=holes), directed=directed), directed=directed)
+    np.testing.assert_array_equal(np.ma.getmaskarray(back), holes)
+    np.testing.assert_array_equal(back.filled(0), np.where(holes, 0, a))
+    unknown = np.where(holes, np.nan, a)
+    found = to_adjacency(to_dyads(unknown, directed=directed), directed=directed)
+    np.testing.assert_array_equal(found, unknown)

@@ -58,6 +58,19 @@ def test_plain_counting(patterns, interpreted):
     np.testing.assert_array_equal(found[5][:, 0], found[4])
 
 
+def test_one_covariate_with_or_without_its_axis(patterns, interpreted):
+    """Σ u_1 b over the points; numbers of covariates and slopes that differ are refused."""
+    x = ebm.space.pack(patterns, most=12)
+    truth = [-0.7 * p[:, 0].sum() for p in patterns]
+    for z in (lambda u: u[..., 0], lambda u: u[..., :1]):
+        energy = strauss(RADIUS, covariates=z)
+        np.testing.assert_allclose(energy(x, 0.0, np.array([0.7]), 0.0).eval(), truth, rtol=1e-12)
+        with pytest.raises(ValueError, match="one for each slope"):
+            energy(x, 0.0, np.array([0.7, 0.7]), 0.0)
+    with pytest.raises(ValueError, match="one for each slope"):
+        strauss(RADIUS, covariates=lambda u: 1.0)(x, 0.0, np.array([0.7]), 0.0)
+
+
 def test_sufficient_statistics(patterns):
     """They are found, so that pairs of the points are counted once."""
     for energy in (strauss(RADIUS), geyer(RADIUS, 2)):

@@ -74,6 +74,15 @@ def test_dyads_of_unknown_number(n_dyads, rng, values_of):
     np.testing.assert_allclose(found, values_of(statistic, data), rtol=1e-12)
 
 
+def test_weights_one_way_of_an_unknown_number_of_dyads():
+    """Directed: the sum over i of a_i; undirected it had counted the weights above the diagonal."""
+    x = pt.matrix(dtype="int64")
+    value = nodeocov(x, attribute=[1, 2, 3])
+    assert evaluate([value], {x: np.ones((1, 6), dtype=int)})[0] == 12
+    with pytest.raises(AssertionError, match="not symmetric"):
+        evaluate([value], {x: np.ones((1, 3), dtype=int)})
+
+
 @pytest.mark.parametrize(
     "call, message",
     [

@@ -315,6 +315,11 @@ def test_values(seed):
     options["reference"] = pair
     x = gibbs(lambda x, b: b * x.sum(-1), 0.0, values=[[0, 1, 2], [5, 7]], **options)
     assert [set(np.unique(x[..., i])) for i in range(2)] == [{0, 1, 2}, {5, 7}]
+    # The bytes of these are the same.
+    free = lambda x, b: b * x.sum(-1)
+    for values, wanted in (([0, 1], {0, 1}), ([[0], [1]], {0})):
+        x = gibbs(free, 0.0, initvals=[[0, 1]] * 4, **{**options, "values": values})
+        assert set(np.unique(x[..., 0])) == wanted
 
 
 def test_thinning_keeps_every_third_sweep():
