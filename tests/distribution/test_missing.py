@@ -166,6 +166,8 @@ def test_one_hole_does_not_hide_what_binds_the_others(rng):
             with pytest.raises(ValueError, match=f"Every event .*{words}"):
                 ebm.EBM("x", k, energy=energy, observed=data)
             if support is not None:
+                with pytest.raises(ValueError, match=f"Every event .*{words}"):
+                    ebm.EBM("x", k, energy=energy, observed=data, support=(-1, 1))
                 with pytest.raises(NotImplementedError, match="Leave out the events with holes"):
                     ebm.EBM("x", k, energy=energy, observed=data, support=support)
                 space_of(data[~np.isnan(data).any(axis=1)], support)  # as it says
