@@ -3,15 +3,16 @@
 import itertools
 
 import numpy as np
+import pytest
 from scipy.special import logsumexp
 
 import pymc_ebm as ebm
 from pymc_ebm.energies import restricted_boltzmann
 
 
-def test_a_hundred_visible_units(rng):
+@pytest.mark.parametrize("hidden", [16, pytest.param(20, marks=pytest.mark.slow)])
+def test_a_hundred_visible_units(hidden, rng):
     """Z over 2¹⁰⁰ visible states is a sum over the hidden ones, here by halves of these."""
-    hidden = 16
     w, a, b = rng.normal(0, 0.1, (100, hidden)), rng.normal(size=100) / 2, rng.normal(size=hidden)
     half = np.array(list(itertools.product([0, 1], repeat=hidden // 2)))
     first, second = np.hsplit(w, 2)
