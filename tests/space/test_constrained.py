@@ -57,7 +57,9 @@ CONSTRAINED = {
     "one covariance": (lambda rng: np.cov(rng.normal(size=(5, 20)))[None], "a symmetric matrix"),
     "adjacency": (networks, "symmetric matrix with 0 on the diagonal"),
     "a few rounded shares": (
-        lambda rng: np.array([[0.21, 0.33, 0.46], [0.6, 0.15, 0.25], [0.3, 0.3, 0.4], [0.5, 0.4, 0.1]]),
+        lambda rng: np.array(
+            [[0.21, 0.33, 0.46], [0.6, 0.15, 0.25], [0.3, 0.3, 0.4], [0.5, 0.4, 0.1]]
+        ),
         "sum 1: shares of a whole",
     ),
     "tiny symmetric": (
