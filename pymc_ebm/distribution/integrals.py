@@ -12,6 +12,7 @@ from pytensor.graph.utils import MissingInputError
 from pytensor.tensor.variable import TensorVariable
 
 from pymc_ebm.distribution.events import Events
+from pymc_ebm.distribution.null_direction import null_directions
 from pymc_ebm.energy.energy import Energy
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.space._circle import Circle
@@ -39,7 +40,11 @@ def prior_rows(energy: Energy, params: Sequence[TensorVariable], draws: int = 16
 
 
 def check_convergence(
-    energy: Energy, params: Sequence[TensorVariable], events: Events, rows: Sequence[Row]
+    energy: Energy,
+    params: Sequence[TensorVariable],
+    events: Events,
+    rows: Sequence[Row],
+    most_numbers: int = 64,
 ) -> None:
     """Refuse an energy that does not grow towards infinity, such as one that is periodic.
 
@@ -47,7 +52,8 @@ def check_convergence(
     are places so far out that no scale of a periodic energy reaches log |x|, 10³⁰ to 10⁶⁰ times as
     far as the data in double precision, along each coordinate, along all of them together, and
     along a slope of them, which energies of differences do not see: at draws of the prior, the
-    energy has to be too low in some direction at each of these draws.
+    energy has to be too low in some direction at each of these draws. Last come directions that
+    depend on the parameters, such as (1, a) of (y − ax)².
 
     Raises
     ------
@@ -95,6 +101,48 @@ def check_convergence(
                 f"{'sum' if space.discrete else 'integral'} over {space} diverges. "
                 + _remedy(direction, flat, space)
             )
+    if 1 < n_dim <= most_numbers and not space.discrete:
+        _check_null_directions(energy, params, flat, space, rows, diverges)
+
+
+def _check_null_directions(energy, params, flat, space, rows, diverges) -> None:
+    """Refuse an energy that sees nothing of a direction of its own at each row of parameters."""
+    rng, n_dim = np.random.default_rng(0), flat[0].size
+    lower, upper = space.bounds_of(n_dim)
+    data = flat.reshape(len(flat), -1).astype(float)
+    scale = np.abs(data).max() + 1.0
+    places = data[rng.integers(len(data), size=2 * n_dim + 8)]
+    places = np.clip(places + scale * rng.normal(size=places.shape), lower, upper)
+    event = flat.shape[1:]
+    try:
+        directions = null_directions(energy, params, places.reshape(-1, *event), rows)
+        at = energy.of_points_once(event, "float64", params)
+    except (ValueError, MissingInputError):  # one that takes one number of points
+        return
+    seen = np.isnan(directions).any(axis=1)
+    if (seen & ~diverges).any():
+        return
+    # So near that rounding of the direction is no distance, where a small share of x² is felt.
+    far = scale * np.geomspace(1e7, 1e12, 12)
+    low = diverges.copy()
+    for sign in (-1, 1):
+        toward = np.nan_to_num(sign * directions)
+        bounded = np.isfinite(np.where(toward > 0, upper, lower)) & (np.abs(toward) > 1e-9)
+        steps = data.mean(axis=0) + far[:, None, None] * toward  # (12, J, D)
+        points = np.concatenate([data.mean(axis=0)[None], steps.reshape(-1, n_dim)])
+        with np.errstate(all="ignore"):
+            energies = at.at_rows(points.reshape(-1, *event))(rows)
+        own = energies[:, 1:].reshape(len(rows), len(far), len(rows))
+        changes = own.diagonal(axis1=0, axis2=2).T - energies[:, :1]
+        flat_there = (np.abs(changes) < 0.9 * np.log(far)).mean(axis=1) > 0.25
+        low |= flat_there & np.isfinite(changes).all(axis=1) & ~bounded.any(axis=1) & ~seen
+    if low.all():
+        one = directions[np.argmin(seen)]
+        raise ValueError(
+            f"the energy does not grow towards x = ({', '.join(f'{v:.2g}' for v in one)}) · "
+            "infinity at one draw of the prior, and along such a line at the others, so the "
+            f"integral over {space} diverges. " + _remedy(one, flat, space)
+        )
 
 
 def _directions(n_dim: int) -> Iterator[tuple[NDArray, tuple[str, str]]]:
@@ -111,7 +159,7 @@ def _remedy(direction: NDArray, flat: NDArray, space: Space) -> str:
     if np.count_nonzero(direction) > 1:
         return (
             "Add a term that grows there, such as (x**2).sum(-1) times a small number, or write "
-            "the energy of the differences that it depends on."
+            "the energy of the differences that it depends on, with a covariate as a parameter."
         )
     if space.discrete:
         high = max(flat.max(), flat.min() + 1)

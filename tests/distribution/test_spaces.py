@@ -99,6 +99,14 @@ def differences(x, k):
         # Of differences alone: improper along (1, …, 1), in a plane and beyond.
         (differences, (60, 2), {}, r"\(1, …, 1\) · infinity.* diverges. Add a term"),
         (differences, (60, 5), {}, r"\(1, …, 1\) · infinity.* diverges. Add a term"),
+        # Along (1, k), and all of (1, −1, 0).
+        (lambda x, k: 2 * (x[..., 1] - k * x[..., 0]) ** 2, (60, 2), {}, r"the prior.* diverges"),
+        (
+            lambda x, k: k * ((x[..., 0] + x[..., 1]) ** 2 + x[..., 2] ** 4),
+            (60, 3),
+            {},
+            r"\(0.71, -0.71, .*0\) · infinity",
+        ),
     ],
 )
 def test_words(energy, observed, kwargs, words, rng):
@@ -117,16 +125,36 @@ def test_words(energy, observed, kwargs, words, rng):
     ],
 )
 def test_sound_integrals_are_left_alone(energy, rng):
+    check_sound(energy, rng.normal(size=50))
+
+
+@pytest.mark.parametrize(
+    "energy",
+    [
+        lambda x, k: 2 * (x[..., 1] - k * x[..., 0]) ** 2 + 1e-10 * (x**2).sum(-1),
+        lambda x, k: k * (pt.log1p(x[..., 0] ** 2) + pt.log1p((x[..., 1] - x[..., 0]) ** 2)) + k,
+        lambda x, k: pt.log1p((x**2).sum(-1)) * 2,
+        # At k = 0 alone.
+        lambda x, k: (x[..., 0] ** 2 + k * x[..., 1] ** 2) / 2,
+        lambda x, k: x[..., 0] ** 2 / 2 + x[..., 1] ** 2 * pt.exp(-x[..., 0]) + x[..., 0] / 2,
+    ],
+)
+def test_sound_integrals_of_pairs_are_left_alone(energy, rng):
+    check_sound(energy, rng.normal(size=(50, 2)))
+
+
+def check_sound(energy, data):
     from pymc_ebm.distribution.events import events_of
     from pymc_ebm.distribution.integrals import check_convergence, moving_wall, prior_rows
     from pymc_ebm.energy.energy import Energy
 
-    noun, data = Energy(energy), rng.normal(size=50)
+    noun = Energy(energy)
     params = [pm.HalfNormal.dist(2)]
     rows = prior_rows(noun, params)
     check_convergence(noun, params, events_of(noun, params, data, "real"), rows)
     far = np.linspace(-1e4, 1e4, 2001)
-    assert moving_wall(noun.of_points((), "float64", params).at(far), rows) is None
+    if data.ndim == 1:
+        assert moving_wall(noun.of_points((), "float64", params).at(far), rows) is None
 
 
 @pytest.mark.parametrize("given", [False, True])
