@@ -2,6 +2,7 @@
 
 import json
 
+import arviz as az
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
@@ -9,6 +10,7 @@ import pytest
 import xarray as xr
 from scipy import stats as st
 
+import pymc_ebm as ebm
 from pymc_ebm.diagnostics import CHECKS, report
 from pymc_ebm.distribution.ebm import EBM
 from pymc_ebm.partition._log_partition import log_partition
@@ -140,3 +142,22 @@ def test_one_draw_without_a_log_partition_fails(idata, value):
     changed = idata.copy(deep=True)
     changed["reference_stats"]["log_partition"][0, 3, 0] = value
     assert report(changed).status == "failed"
+
+
+@pytest.mark.usefixtures("interpreted")
+@pytest.mark.parametrize("freedom", [1.5, 3.0])
+def test_heavy_tails_by_the_default(freedom, rng):
+    """300 data of Student's t, whose log Z is that of its density: draws of s by a grid are ok."""
+    data = rng.standard_t(freedom, 300)
+    with pm.Model() as model:
+        s = pm.HalfNormal("s", 5)
+        energy = lambda x, s: (freedom + 1) / 2 * pt.log1p((x / s) ** 2 / freedom)
+        EBM("x", s, energy=energy, observed=data)
+    grid = np.linspace(0.5, 2.0, 2000)
+    log_p = st.t(freedom, 0, grid[:, None]).logpdf(data).sum(axis=1) - grid**2 / 50
+    share = np.cumsum(np.exp(log_p - log_p.max()))
+    draws = np.interp((np.arange(200) + 0.5) / 200, share / share[-1], grid)
+    idata = az.from_dict({"posterior": {"s": rng.permutation(draws).reshape(4, -1)}})
+    ebm.compute_reference_stats(idata, model=model, progressbar=False)
+    found = report(idata)
+    assert found.status == "ok", found.reasons

@@ -162,7 +162,7 @@ def test_one_dimension(name, rng):
     top = (log_likelihoods(energy, data, thetas) - len(data) * exact).max()
     far = [
         [float(v) for v in row]
-        for row in zip(*_prior_like(model, thetas, rng, 300), strict=True)
+        for row in zip(*_prior_like(model, thetas, rng, 2000), strict=True)
     ]  # fmt: skip
     with np.errstate(all="ignore"):
         heights = log_likelihoods(energy, data, far) - len(data) * at(q, energy, far)

@@ -75,6 +75,19 @@ def test_complete_separation():
     assert "b → inf" in fit.reason
 
 
+def test_an_empty_network_by_its_default():
+    """Ties go to −∞; of triangles nothing is known where there are none."""
+    with pm.Model():
+        theta = pm.Flat("theta", shape=2)
+        ebm.EBM(
+            "x", theta, energy=ergm((edges, triangles)), signature="(k)",
+            observed=np.zeros((1, 10), int),
+        )  # fmt: skip
+        fit = ebm.find_MLE(progressbar=False)
+    assert not fit.converged and "finite maximum" in fit.reason
+    assert fit.estimate["theta"][0] == -np.inf and fit.se["theta"][0] == np.inf
+
+
 def test_parameters_that_are_not_identified_have_no_direction():
     with pm.Model():
         a, b = pm.Flat("a"), pm.Flat("b")
