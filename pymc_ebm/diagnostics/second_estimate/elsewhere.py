@@ -24,6 +24,8 @@ __all__ = ["MOST_PLACES", "Heights", "look_elsewhere", "of_prior", "places_beyon
 # Posterior sds from the mean, and the most places so far out.
 _STEPS = np.array([4.0, 6, 8, 12, 16, 24, 32, 48, 64])
 MOST_PLACES = 108
+# How many sds far, the next where farther out no estimate can be made at some place.
+_REACHES = (np.inf, 65.0, 17.0)
 # Draws of the prior among them, and draws of the posterior that the places are compared with.
 _PRIOR_DRAWS, _DRAWS = 20, 40
 # From the mean to the best place, where to look again.
@@ -163,22 +165,30 @@ def look_elsewhere(
     draws = draws[:: max(len(draws) // _DRAWS, 1)]
     middle, sd = draws.mean(axis=0), draws.std(axis=0)
     far = lambda some: np.linalg.norm(some / np.where(sd > 0, sd, np.inf), axis=1)
-    try:
-        _, excess, _ = heights(np.concatenate([draws, places])).gains(len(draws))
-        for _ in range(_ASKED_AGAIN):
-            if not (excess > _NATS).any():
-                break
-            best = places[np.argmax(excess)]
-            closer = middle + _BETWEEN[:, None] * (best - middle)
-            closer = np.where(whole, np.round(closer), closer)
-            found = _said(heights(np.concatenate([draws, closer])), draws, closer, labels, limits)
-            if found:
-                return {"looked": True} | found
-            left = far(places - best) > far(places - middle)
-            places, excess = places[left], excess[left]
-    except CannotTell:
-        return {"looked": False}
-    return {"looked": True}
+    for reach in _REACHES:
+        places = places[far(places - middle) <= reach]
+        try:
+            return {"looked": True} | _found(draws, places, heights, labels, whole, limits, far)
+        except CannotTell:
+            pass
+    return {"looked": False}
+
+
+def _found(draws, places, heights, labels, whole, limits, far) -> dict[str, Any]:
+    middle = draws.mean(axis=0)
+    _, excess, _ = heights(np.concatenate([draws, places])).gains(len(draws))
+    for _ in range(_ASKED_AGAIN):
+        if not (excess > _NATS).any():
+            break
+        best = places[np.argmax(excess)]
+        closer = middle + _BETWEEN[:, None] * (best - middle)
+        closer = np.where(whole, np.round(closer), closer)
+        found = _said(heights(np.concatenate([draws, closer])), draws, closer, labels, limits)
+        if found:
+            return found
+        left = far(places - best) > far(places - middle)
+        places, excess = places[left], excess[left]
+    return {}
 
 
 def _said(

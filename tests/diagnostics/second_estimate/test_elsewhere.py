@@ -102,6 +102,21 @@ def test_where_there_is_no_estimate_nothing_is_known():
     assert found == {"looked": False}
 
 
+def test_a_place_without_an_estimate_does_not_end_the_search():
+    """A draw of the prior at 1000 has none, and at 10 the posterior is higher."""
+
+    def at(places):
+        if (places > 500).any():
+            raise CannotTell("Why.")
+        first = -(places[:, 0] ** 2) / 2
+        second = first + 200.0 * (abs(places[:, 0] - 10) < 2)
+        return Heights(first, second, np.zeros((8, len(places))), 8)
+
+    draws, places = np.linspace(-1, 1, 50)[:, None], np.array([[10.0], [1000.0]])
+    found = look_elsewhere(draws, places, at, ["a"], np.array([False]), Limits())
+    assert found["looked"] and abs(found["elsewhere"]["at"] - 10) < 2
+
+
 def test_draws_of_the_prior(rng):
     with pm.Model():
         a, b = pm.Normal("a", 3, 1e-6, shape=2), pm.Poisson("b", 4)
