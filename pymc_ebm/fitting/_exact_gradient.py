@@ -1,11 +1,13 @@
 """Stochastic gradient descent with draws of the model itself; the normaliser never appears."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pymc_ebm.fitting._geyer import largest_share
 from pymc_ebm.fitting.minimise import inverse, newton_decrement
 from pymc_ebm.fitting.model_draws import ModelDraws
 from pymc_ebm.fitting.problem import Problem
@@ -27,6 +29,7 @@ def exact_gradient(
     iterations: int = 300,
     persistent: bool = False,
     last_draws: int = 20,
+    mcse_share: float = 0.5,
 ) -> Solution:
     r"""Stochastic gradient descent with draws y of p(x | θ) in place of Z (eqs. 14 and 17).
 
@@ -57,6 +60,9 @@ def exact_gradient(
         divergence): a few steps then serve. The sampler must take ``initvals=``.
     last_draws : int
         Draws behind the reported covariance, in multiples of those of an iteration.
+    mcse_share : float
+        Largest mcse/se of a parameter that is good enough: where draws depend on one another for
+        long, the standard error that they tell is not right either.
 
     Returns
     -------
@@ -125,7 +131,16 @@ def exact_gradient(
         if settled
         else f"The iterates still drift after {iterations} iterations. Raise iterations."
     )
-    return Solution(u, covariance, monte_carlo, np.nan, settled, reason, [*path, u])
+    solution = Solution(u, covariance, monte_carlo, np.nan, settled, reason, [*path, u])
+    share = largest_share(solution)
+    if settled and share > mcse_share:
+        reason = (
+            f"The draws add {100 * share:.3g}% of a standard error, more than "
+            f"{100 * mcse_share:.3g}%, and may misjudge that error too. Raise draws, or give a "
+            "reference or a sampler whose draws mix better."
+        )
+        return replace(solution, converged=False, reason=reason)
+    return solution
 
 
 def _step(curvature, gradient, amplification):

@@ -10,6 +10,7 @@ from pymc_ebm.diagnostics.hull._hull import hull_verdicts
 from pymc_ebm.fitting.minimise import Minimum, inverse, minimise
 from pymc_ebm.fitting.problem import Problem
 from pymc_ebm.fitting.solution import Solution
+from pymc_ebm.fitting.unresolved import unresolved
 from pymc_ebm.reference._fitted import fitted
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.space.base import Space
@@ -17,7 +18,14 @@ from pymc_ebm.space.box import Support
 from pymc_ebm.space.sites import Sites
 from pymc_ebm.space.whole_numbers import WholeNumbers
 
-__all__ = ["geyer", "likelihood_solution", "no_maximum", "unbounded"]
+__all__ = [
+    "check_maximum",
+    "geyer",
+    "largest_share",
+    "likelihood_solution",
+    "no_maximum",
+    "unbounded",
+]
 
 
 def geyer(
@@ -87,12 +95,9 @@ def geyer(
         for n_moved in range(max_recenters + 1):
             minimum = minimise(problem.loss, start, advance)
             path += minimum.path
-            edge = minimum.recession is not None and minimum.recession.fall < 1
-            random = any(r.level != "exact" for r in problem.references)
-            if minimum.problem and random and not edge:
-                raise ValueError(no_maximum(problem, minimum.u, minimum.problem))
+            check_maximum(problem, minimum)
             solution = likelihood_solution(problem, minimum, path)
-            share = _largest_share(solution)
+            share = largest_share(solution)
             found.append((share, solution))
             enough = share <= mcse_share or n_moved == max_recenters or minimum.problem
             if not movable or enough or (at_limit and share > 0.7 * found[-2][0]):
@@ -140,22 +145,33 @@ def likelihood_solution(
     """
     covariance = inverse(minimum.hessian)
     monte_carlo = covariance @ problem.gradient_variance(minimum.u, held) @ covariance
-    reason = minimum.problem or "The gradient vanishes and the Hessian is positive definite."
+    wrong = minimum.problem or unresolved(problem, minimum.u, covariance)
+    reason = wrong or "The gradient vanishes and the Hessian is positive definite."
     return Solution(
         minimum.u,
         covariance,
         monte_carlo,
         minimum.value,
-        not minimum.problem,
+        not wrong,
         reason,
         path,
         recession=minimum.recession,
     )
 
 
-def _largest_share(solution) -> float:
+def largest_share(solution: Solution) -> float:
+    """Largest mcse/se of a parameter; inf where one is not known."""
     shares = np.sqrt(np.diag(solution.monte_carlo) / np.diag(solution.covariance))
     return float(shares.max()) if np.isfinite(shares).all() else np.inf
+
+
+def check_maximum(problem: Problem, minimum: Minimum) -> None:
+    """Raise ValueError where it may be random points that leave J_BL without a minimum."""
+    # Data on the edge of what a model can give are not far from its supremum.
+    edge = minimum.recession is not None and minimum.recession.fall < 1
+    random = any(reference.level != "exact" for reference in problem.references)
+    if minimum.problem and random and not edge:
+        raise ValueError(no_maximum(problem, minimum.u, minimum.problem))
 
 
 def no_maximum(problem: Problem, u: NDArray, what: str) -> str:

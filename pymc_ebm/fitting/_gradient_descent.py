@@ -7,8 +7,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pymc_ebm.fitting._geyer import likelihood_solution, no_maximum
-from pymc_ebm.fitting.minimise import Minimum, newton_decrement
+from pymc_ebm.fitting._geyer import check_maximum, likelihood_solution, no_maximum
+from pymc_ebm.fitting.minimise import Minimum, ended, newton_decrement
 from pymc_ebm.fitting.problem import Problem
 from pymc_ebm.fitting.solution import Solution
 
@@ -62,7 +62,7 @@ def gradient_descent(
     Raises
     ------
     ValueError
-        Where the iterations diverge.
+        Where the iterations diverge, or J_BL has no minimum as the reference misses the data.
 
     References
     ----------
@@ -109,7 +109,10 @@ def gradient_descent(
     if wrong and not np.isnan(decrement):
         wrong += f", {np.sqrt(2 * decrement):.3g} standard errors away; raise max_iterations"
     value = float(problem.loss.value_and_gradient(u)[0])
-    return likelihood_solution(problem, Minimum(u, value, hessian, path, wrong), path, held)
+    minimum = ended(problem.loss, start, Minimum(u, value, hessian, path, wrong))
+    if minimum.recession is not None:
+        check_maximum(problem, minimum)
+    return likelihood_solution(problem, minimum, path, held)
 
 
 def _scheduled(value_and_gradient, u, rate):

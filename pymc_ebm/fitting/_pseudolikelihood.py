@@ -187,8 +187,8 @@ def _sites_of(ebm: ObservedEBM) -> Sites:
         return ebm.reference.space.sites(ebm.reference.points)
     except (TypeError, ValueError):
         raise ValueError(
-            f"Pseudolikelihood changes one site at a time, and {ebm.name} is of a space where that "
-            f'leads out of it, {ebm.reference.space}. Use method="geyer".'
+            f"Pseudolikelihood changes one site at a time, and {ebm.name} is of a space that this "
+            'leads out of. Use method="geyer".'
         ) from None
 
 

@@ -11,7 +11,7 @@ from scipy.optimize import minimize
 from pymc_ebm.fitting.loss import SmoothLoss
 from pymc_ebm.fitting.recession import Recession, recession
 
-__all__ = ["Minimum", "inverse", "minimise", "newton_decrement"]
+__all__ = ["Minimum", "ended", "inverse", "minimise", "newton_decrement"]
 
 
 # Nats per unit² of an unconstrained parameter above which a loss is plainly bent.
@@ -101,13 +101,18 @@ def minimise(
         u, value, gradient = u_new, value_new, gradient_new
         note(u)
     wrong = _what_is_wrong(decrement, value)
+    return ended(loss, start, Minimum(u, float(value), hessian, path, wrong))
+
+
+def ended(loss: SmoothLoss, start: NDArray, end: Minimum) -> Minimum:
+    """The end of a search from `start`, and whether the loss falls for ever from it."""
     # Where it bends by less than a datum's share, it may be about to end in a plain.
     far = None
-    if wrong or np.linalg.eigvalsh(hessian)[0] < _BENT:
-        far = recession(loss, start, u, hessian)
-    if far is not None:
-        wrong = "it has no finite minimum"
-    return Minimum(u, float(value), hessian, path, wrong, far)
+    if end.problem or np.linalg.eigvalsh(end.hessian)[0] < _BENT:
+        far = recession(loss, start, end.u, end.hessian)
+    if far is None:
+        return end
+    return end._replace(problem="it has no finite minimum", recession=far)
 
 
 def newton_decrement(hessian: NDArray, gradient: NDArray) -> tuple[float, NDArray]:

@@ -21,6 +21,7 @@ from pymc_ebm.reference.point_weights import PointWeights
 from pymc_ebm.reference.words import Words
 from pymc_ebm.space.base import Space
 from pymc_ebm.space.box import Support
+from pymc_ebm.space.constrained import constraint_of
 from pymc_ebm.space.guess import space_of_points
 from pymc_ebm.space.law import Law
 from pymc_ebm.space.named import normalise_support
@@ -89,7 +90,7 @@ class Reference(PointWeights, Influences, Words):
     Examples
     --------
     >>> import numpy as np
-    >>> Reference(np.arange(3), np.zeros(3), np.arange(3), "nonnegative", exact=True)
+    >>> Reference(np.arange(3), np.zeros(3), np.arange(3), (0, 2), exact=True)
     Reference(3 points, 3 groups, event shape (), support {0, 1, 2}, exact)
     """
 
@@ -206,9 +207,13 @@ class Reference(PointWeights, Influences, Words):
     def refittable(self) -> bool:
         """Whether independent draws of a law fitted to the model may take the points' place.
 
-        Not where chains were needed, nor where a selection left the points.
+        Not where chains were needed, a selection left the points, or these obey more than their
+        support says, whose law is then not known.
         """
-        return not (self.exact or self.follows_parameters or self.pool is not None or self.selected)
+        fixed = self.exact or self.follows_parameters or self.pool is not None or self.selected
+        return not fixed and (
+            type(self.support) is not Support or constraint_of(self.points) is None
+        )
 
     @property
     def by_blocks(self) -> bool:

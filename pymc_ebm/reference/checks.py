@@ -9,6 +9,7 @@ import numpy as np
 from pytensor.graph.basic import Variable
 
 from pymc_ebm.energy.captured import captured_names
+from pymc_ebm.space.box import Support
 from pymc_ebm.space.guess import space_of
 
 if TYPE_CHECKING:
@@ -98,10 +99,13 @@ def check_listed(reference: Reference) -> None:
     """Raise where states are said to be all, and the support has more."""
     if not (reference.whole and reference.discrete) or reference.n_rows is not None:
         return
-    n_states = space_of(reference.points, reference.support).n_states
-    if reference.n_points < n_states < np.inf:
+    space = space_of(reference.points, reference.support)
+    # The whole line is what it is where nothing is stated, and no box of fractions.
+    stated = reference.support != Support() and space.discrete
+    if stated and reference.n_points < space.n_states:
+        of_all = f"{space.n_states:.0f}" if np.isfinite(space.n_states) else "no end"
         raise ValueError(
             f"The reference lists {reference.n_points} states as all that there are, and the "
-            f"support {reference.support} has {n_states:.0f}. List the others too, say "
+            f"support {reference.support} has {of_all}. List the others too, say "
             "complete=False if they are left out, or leave support= out."
         )

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pymc_ebm.space.base_laws.box_law import BoxLaw
 from pymc_ebm.space.box import Support
+from pymc_ebm.space.constrained import constraint_of
 from pymc_ebm.space.moves import UnitSteps
 from pymc_ebm.space.sites import Sites
 
@@ -71,7 +72,18 @@ class WholeNumbers(Support):
         return float(np.prod(np.floor(upper) - np.ceil(lower) + 1))
 
     def sites(self, points: NDArray) -> Sites:
-        """The values that occur among the points."""
+        """The values that occur among the points.
+
+        Raises
+        ------
+        ValueError
+            Points that obey more than a box asks of them, so that their space is another.
+        """
+        if (constraint := constraint_of(points)) is not None:
+            raise ValueError(
+                f"Of the points {constraint}, so that changing one site leaves their space. Use "
+                "sampling.independent_metropolis, which draws whole events."
+            )
         return Sites.among(points)
 
     @classmethod

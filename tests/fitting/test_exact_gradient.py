@@ -124,3 +124,16 @@ def test_exact_gradient_of_choices(rng, interpreted):
         )  # fmt: skip
     assert (np.abs(fit.estimate["b"] - truth) < 5 * fit.mcse["b"]).all()
     assert (fit.mcse["b"] < 0.2 * fit.se["b"]).all()
+
+
+def test_draws_that_do_not_mix_are_no_converged_estimate(rng):
+    """A narrow law proposes for a wide model: the standard error s / √(2N) was said to be 0.126."""
+    x = rng.normal(0, 1.7, 200)
+    narrow = ebm.reference.independent(pm.Normal.dist(0, 1), 4096, random_seed=1)
+    energy = lambda x, s: x**2 / (2 * s**2)
+    with pm.Model():
+        s = pm.HalfNormal("s", 5, initval=1.5)
+        with pytest.warns(UserWarning, match="mostly above those of the reference points"):
+            ebm.EBM("x", s, energy=energy, observed=x, reference=narrow)
+        fit = ebm.find_MLE("exact_gradient", progressbar=False, random_seed=1)
+    assert not fit.converged

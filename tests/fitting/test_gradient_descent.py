@@ -66,3 +66,16 @@ def test_gradient_descent_that_diverges_or_runs_out(rng):
         )
     assert not short.converged
     assert "raise max_iterations" in short.reason
+
+
+def test_data_on_the_edge_have_no_maximum():
+    """Twenty ones of 0 and 1: the supremum is at infinity, where 21.5 ± 10448 had converged."""
+    states = ebm.reference.enumeration([0, 1], complete=True)
+    energy = lambda x, t: -t * x
+    with pm.Model():
+        t = pm.Flat("t", initval=0.0)
+        ebm.EBM("x", t, energy=energy, observed=np.ones(20, dtype=int), reference=states)
+        fit = ebm.find_MLE("gradient_descent", progressbar=False)
+    assert not fit.converged
+    assert fit.estimate["t"] == np.inf
+    assert "no finite maximum" in fit.reason

@@ -44,3 +44,17 @@ def test_path_with_too_few_nodes_warns(rng):
                 sampler=lambda rng, draws, mu, s: rng.normal(mu, s, draws),
                 random_seed=rng,
             )
+
+
+def test_powers_of_a_likelihood_are_refused(rng):
+    """With a power a, J has a slope of log Z by a, and draws do not know log Z."""
+    x, line = rng.normal(0, 2, 50), ebm.reference.quadrature(-np.inf, np.inf)
+    energy = lambda x, s: x**2 / (2 * s**2)
+    with pm.Model():
+        s, a = pm.HalfNormal("s", 5), pm.Beta("a", 2, 2)
+        log_z = ebm.log_partition(energy, s, reference=line)
+        pm.Potential("x", a * (-energy(x, s).sum() - 50 * log_z))
+        with pytest.raises(ValueError, match=r'multiplies log Z.*method="geyer"'):
+            ebm.find_MLE("exact_gradient", progressbar=False)
+        with pytest.raises(ValueError, match="multiplies log Z"):
+            ebm.fitting.path_integral({"s": 1.5, "a": 0.3}, {"s": 2.5, "a": 0.8})

@@ -33,17 +33,15 @@ class Normaliser:
         Its place on the last batch axis, where one node serves all components of a mixture.
     kinds : ndarray of int, optional
         ``(N,)``, which of the node's rows each datum has, where it serves equal rows together.
+    variable : str
+        The variable or potential whose log-probability holds it.
     """
 
     name: str
     nodes: list[Apply]
     row: int | None = None
     kinds: NDArray | None = None
-
-    @property
-    def variable(self) -> str:
-        """The variable or potential whose log-probability holds it."""
-        return self.name.partition("[")[0]
+    variable: str = ""
 
     @property
     def reference(self) -> Reference:
@@ -94,7 +92,7 @@ def normalisers_in(model: pm.Model, factors: Mapping[str, Variable]) -> list[Nor
         if nodes:
             kinds = _kinds(factor)
             found = _named(model, model[name], nodes)
-            normalisers += [replace(n, kinds=kinds.get(n.nodes[0])) for n in found]
+            normalisers += [replace(n, kinds=kinds.get(n.nodes[0]), variable=name) for n in found]
     return normalisers
 
 

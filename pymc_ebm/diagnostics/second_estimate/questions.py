@@ -27,6 +27,8 @@ __all__ = ["Integral", "Integrals"]
 
 # Points of the first estimate that serve as places to look at.
 _MOST_STARTS = 4096
+# Rows of parameters whose points these are where they follow them.
+_ROWS_OF_STARTS = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,10 +142,14 @@ class Integrals:
         size = int(np.prod(event))
         data = [self._data[n].values for n in integral.names if n in self._data]
         flattened = np.concatenate([np.empty((0, size)), *(d.reshape(-1, size) for d in data[:1])])
-        points = reference.points
-        if reference.transport is not None:
-            points = np.empty((0, *event))
-        every = max(len(points) // _MOST_STARTS, 1)
+        step = max(reference.n_points // _MOST_STARTS, 1)
+        points = reference.points[::step]
+        if reference.follows_parameters:
+            number = min(_ROWS_OF_STARTS, len(first))
+            some = first[np.linspace(0, len(first) - 1, number, dtype=int)]
+            which = slice(None, None, step * number)
+            params = [[v[row] for v in flat[: len(cores)]] for row in some]
+            points = np.concatenate([reference.points_at(values, which) for values in params])
         lower, upper = _bounds(reference, flattened)
         energies = _Energies(op.split, [v[first] for v in flat], event)
         question = Question(
@@ -152,7 +158,7 @@ class Integrals:
             lower,
             upper,
             flattened,
-            points[::every].reshape(-1, size).astype(float),
+            points.reshape(-1, size).astype(float),
             energies.slope if not reference.discrete else None,
             space=reference.space,
             local_change=energies.local_change(integral.energy),

@@ -103,3 +103,17 @@ def test_data_and_names_that_are_not_there(rng):
         pm.Normal("a")
     with pytest.raises(ValueError, match="no estimated normaliser"):
         Normalisers(empty).required()
+
+
+def test_variables_that_are_numbered_keep_their_names():
+    """Those of a loop are called x[0], x[1], where brackets tell components elsewhere."""
+    q = ebm.reference.independent(pm.Normal.dist(0, 4), 100, random_seed=1)
+    with pm.Model() as model:
+        s = pm.HalfNormal("s", 5)
+        for i in range(2):
+            ebm.EBM(f"x[{i}]", s, energy=gaussian, reference=q, observed=np.ones(3 + i))
+    found = {n.variable: n.name for n in Normalisers(model)}
+    assert found == {"x[0]": "x[0]", "x[1]": "x[1]"}
+    assert [n.variable for n in Normalisers(model, "x[1]").required()] == ["x[1]"]
+    c = Normalisers(model).amplification({"s": np.array(1.0)})
+    assert {name: float(value) for name, value in c.items()} == {"x[0]": 3, "x[1]": 4}
