@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pymc_ebm.energy.fingerprint import digest_of, function_identity
 from pymc_ebm.reference.chains.pool import Pool
-from pymc_ebm.reference.checks import check_all
+from pymc_ebm.reference.checks import check_all, lists_some
 from pymc_ebm.reference.frozen import frozen
 from pymc_ebm.reference.influences import Influences
 from pymc_ebm.reference.laws.proposal import Proposal
@@ -51,8 +51,9 @@ class Reference(PointWeights, Influences, Words):
         whole numbers and enumerated ones all.
     exact : bool
         Enumeration or quadrature, without Monte Carlo error.
-    complete : bool
-        Nothing of the space is cut off.
+    complete : bool, optional
+        Nothing of the space is cut off; by default so, unless the support that is stated has more
+        states than are listed.
     edge : ndarray of bool, shape (M,), optional
         The points at the edge of a truncated space.
     transport : callable, optional
@@ -99,7 +100,7 @@ class Reference(PointWeights, Influences, Words):
     groups: np.ndarray
     support: Space = field(default_factory=Support)
     exact: bool = False
-    complete: bool = True
+    complete: bool | None = None
     edge: np.ndarray | None = None
     transport: Callable | None = None
     description: str = ""
@@ -131,6 +132,8 @@ class Reference(PointWeights, Influences, Words):
         if self.coarse_log_weights is not None:
             keep("coarse_log_weights", frozen(self.coarse_log_weights, np.float64))
         check_all(self)
+        if self.complete is None:
+            keep("complete", not lists_some(self))
 
     @property
     def event_shape(self) -> tuple[int, ...]:
@@ -191,7 +194,7 @@ class Reference(PointWeights, Influences, Words):
     @property
     def whole(self) -> bool:
         """Whether log Ẑ is that of the whole space and no estimate."""
-        return self.exact and self.complete
+        return self.exact and bool(self.complete)
 
     @property
     def states(self) -> NDArray | None:

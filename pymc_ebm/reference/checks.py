@@ -15,7 +15,7 @@ from pymc_ebm.space.guess import space_of
 if TYPE_CHECKING:
     from pymc_ebm.reference.base import Reference
 
-__all__ = ["check_all", "check_captured"]
+__all__ = ["check_all", "check_captured", "lists_some"]
 
 
 def check_all(reference: Reference) -> None:
@@ -97,15 +97,24 @@ def check_values(reference: Reference) -> None:
 
 def check_listed(reference: Reference) -> None:
     """Raise where states are said to be all, and the support has more."""
-    if not (reference.whole and reference.discrete) or reference.n_rows is not None:
-        return
-    space = space_of(reference.points, reference.support)
-    # The whole line is what it is where nothing is stated, and no box of fractions.
-    stated = reference.support != Support() and space.discrete
-    if stated and reference.n_points < space.n_states:
-        of_all = f"{space.n_states:.0f}" if np.isfinite(space.n_states) else "no end"
+    # Bounds without an end may be those of a model, of which the list is all that there is.
+    if reference.whole and reference.n_points < (n_states := _states_stated(reference)) < np.inf:
         raise ValueError(
             f"The reference lists {reference.n_points} states as all that there are, and the "
-            f"support {reference.support} has {of_all}. List the others too, say "
+            f"support {reference.support} has {n_states:.0f}. List the others too, say "
             "complete=False if they are left out, or leave support= out."
         )
+
+
+def lists_some(reference: Reference) -> bool:
+    """Whether an exact reference lists fewer states than its stated support has."""
+    return reference.exact and reference.n_points < _states_stated(reference)
+
+
+def _states_stated(reference: Reference) -> float:
+    """How many states the stated support has; 0 where none is stated, or Z is no sum."""
+    # The whole line is what the support is where nothing is said.
+    if reference.n_rows is not None or not reference.discrete or reference.support == Support():
+        return 0
+    space = space_of(reference.points, reference.support)
+    return space.n_states if space.discrete else 0

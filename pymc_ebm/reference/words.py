@@ -23,7 +23,7 @@ class Words(Printed):
     n_points: Any
     n_groups: Any
     level: Any
-    complete: bool
+    complete: bool | None
     edge: NDArray | None
     coarse_log_weights: NDArray | None
     remake: Any
