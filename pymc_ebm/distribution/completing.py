@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from inspect import Parameter, Signature
 
 import numpy as np
@@ -12,7 +13,7 @@ from pymc_ebm.energy.energy import Energy
 from pymc_ebm.reference._enumeration import enumeration
 from pymc_ebm.reference._fitted import fitted
 from pymc_ebm.reference._independent import independent
-from pymc_ebm.reference._panels import MOST_DIMENSIONS, panels
+from pymc_ebm.reference._panels import MOST_DIMENSIONS, Unresolved, panels
 from pymc_ebm.reference.base import Reference
 from pymc_ebm.space.base import Space
 from pymc_ebm.space.sites import Sites
@@ -38,15 +39,16 @@ def completing(
         All data, ``(N, D)``, and where entries of them are missing.
     energy : Energy
         Of completions.
-    anchors : list of list of ndarray
-        Rows of its parameters.
+    anchors : list of list of list of ndarray
+        Rows of its parameters, for each of some values of those of the model: the likeliest first,
+        and where the model starts last.
 
     Raises
     ------
     NotImplementedError
         More states than can be summed.
     """
-    n_missing = int(mask.sum())
+    n_missing, every = int(mask.sum()), [row for some in anchors for row in some]
     if isinstance(space, Sites):
         columns = [space.values[i, :n] for i, n in enumerate(space.n_values) if mask[i]]
         n_states = float(np.prod([float(len(c)) for c in columns]))
@@ -63,12 +65,15 @@ def completing(
     known = ~holes[:, mask].any(axis=1)
     data = flat[known][:, mask] if known.sum() > 1 else flat[:, mask]
     if n_missing <= MOST_DIMENSIONS:
-        return panels(
-            energy.function, anchors, data, support=support, signature=energy.signature,
-            tolerance=1e-8,
-        )  # fmt: skip
+        # At some values of the parameters the integral may be infinite.
+        for some in (every, anchors[0], anchors[-1]):
+            with suppress(Unresolved), np.errstate(all="ignore"):
+                return panels(
+                    energy.function, some, data, support=support, signature=energy.signature,
+                    tolerance=1e-8,
+                )  # fmt: skip
     ends = np.isfinite(np.stack(support)).any()
-    around = None if ends else _around_regression(flat[~holes.any(axis=1)], mask, anchors[0])
+    around = None if ends else _around_regression(flat[~holes.any(axis=1)], mask, every[0])
     return around or fitted(data, support=support, event_ndim=1, random_seed=0)
 
 

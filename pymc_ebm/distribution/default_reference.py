@@ -157,7 +157,8 @@ def _panels(wanted: _Wanted) -> Reference | str | None:
     if space.discrete or pilot is None:
         return None
     try:
-        reference = panels_for(pilot, space)
+        with np.errstate(all="ignore"):  # at some parameters the integral may be infinite
+            reference = panels_for(pilot, space)
     except Unforeseeable:
         return None
     except Unresolved as error:

@@ -266,13 +266,14 @@ def _energy_of_holes(energy: Energy, event: tuple[int, ...], n_params: int) -> E
 
 
 def _anchors(group: Completions, theta: list[list[NDArray]], cores: Sequence[int]) -> list[list]:
-    """Rows of the parameters of completions: of many events at the first θ, of some at others."""
-    found = []
+    """Rows of the parameters of completions at each θ, of more events at the first."""
+    found: list[list] = []
     for k, values in enumerate(theta):
+        found.append([])
         most = _ANCHORS if k == 0 else _ANCHORS // 4
         for i in np.unique(np.linspace(0, len(group.rows) - 1, most).astype(int)):
             own = [_of_rows(v, n, group.rows[i]) for v, n in zip(values, cores, strict=True)]
-            found.append([*own, group.seen[i], group.places[i]])
+            found[-1].append([*own, group.seen[i], group.places[i]])
     return found
 
 

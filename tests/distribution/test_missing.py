@@ -249,6 +249,17 @@ def test_holes_say_nothing_of_what_they_leave_open(rng):
         assert abs(found.sum() - truth.sum()) < 0.01
 
 
+def test_completions_at_parameters_that_have_no_normaliser(rng):
+    """E = b Σx on the quadrant: at b < 0, which the likely values reach, it is infinite."""
+    x = rng.exponential(1, size=(12, 2))
+    x[3, 1] = np.nan
+    with pm.Model() as model:
+        b = pm.Normal("b", initval=1.0)
+        ebm.EBM("x", b, energy=lambda x, b: b * x.sum(-1), observed=x, support="positive")
+    [found] = model.compile_logp(vars=[model["x"]], sum=False)({"b": 1.2})
+    np.testing.assert_allclose(found, np.nansum(np.log(1.2) - 1.2 * x, axis=1), atol=1e-3)
+
+
 def test_the_pilot_of_a_regression_is_of_whole_rows(rng):
     """Its log-likelihood is the normal one of the rows that have no hole."""
     z, x, whole = rng.normal(size=12), rng.normal(size=12), np.arange(12) % 3 > 0
