@@ -36,7 +36,7 @@ REFERENCES = {
     ),
     "rows": (
         reference.rows([STATES, STATES]),
-        "RowsReference(enumeration of 2 rows, 2 rows, 16 points, event shape (3,), support the 16 "
+        "RowsReference(enumeration of 2 rows, 16 points, event shape (3,), support the 16 "
         "states of 2 rows, exact)",
     ),
 }

@@ -55,6 +55,7 @@ class TakesParameters:
 
         Examples
         --------
+        >>> from pymc_ebm.energy.energy import Energy
         >>> Energy(lambda x, a, b: a * x + b.sum(), "(),(k)").row([1.5, [0, 1]])
         [array(1.5), array([0., 1.])]
         """

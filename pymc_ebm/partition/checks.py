@@ -8,7 +8,6 @@ import pytensor.tensor as pt
 from numpy.typing import NDArray
 from pytensor.graph.replace import graph_replace
 
-from pymc_ebm.energy.linearity import is_linear
 from pymc_ebm.energy.split import evaluate
 from pymc_ebm.memory import check_memory
 from pymc_ebm.partition.weights_graph import WeightsGraph
@@ -94,23 +93,33 @@ def check_log_weights(
             "it is, by their prior or initval=."
         )
     _check_rows(*of_some)
-    _check_statistics(graph)
+    _check_statistics(graph, known)
     return values
 
 
-def _check_statistics(graph: WeightsGraph) -> None:
-    """A point of weight 0 whose statistic is infinite has a slope of 0 · ∞, which is NaN."""
-    if graph.reference.follows_parameters or not is_linear(graph.split):
+def _check_statistics(graph: WeightsGraph, known: Sequence[NDArray]) -> None:
+    """A point of weight 0 whose statistic is infinite may have a slope of 0 · ∞, which is NaN."""
+    if graph.reference.follows_parameters:
         return
+    finite = np.ones(graph.reference.n_points, dtype=bool)
     for statistic in graph.given.arrays[1:]:
-        by_point = np.isfinite(statistic.data.reshape(graph.reference.n_points, -1)).all(axis=1)
-        if not by_point.all():
-            raise ValueError(
-                f"A parameter multiplies a statistic that is infinite at {(~by_point).sum()} of "
-                f"{len(by_point)} reference points, so that the gradient is NaN. Write the product "
-                "inside, pt.switch(x > 0, a * x, np.inf) for a * pt.switch(x > 0, x, np.inf), or "
-                "give support=."
-            )
+        finite &= np.isfinite(np.asarray(statistic.data).reshape(len(finite), -1)).all(axis=1)
+    if finite.all():
+        return
+    varying = [v.type() for v in graph.given.varying]
+    slopes = pt.grad(
+        pt.logsumexp(graph.at(varying), axis=-1).sum(),
+        [v for v in varying if v.dtype.startswith("float")],
+        disconnected_inputs="ignore",
+    )
+    givens = dict(zip(varying, map(pt.constant, known), strict=True))
+    if any(np.isnan(slope).any() for slope in evaluate(slopes, givens)):
+        raise ValueError(
+            f"A parameter multiplies a statistic that is infinite at {(~finite).sum()} of "
+            f"{len(finite)} reference points, so that the gradient is NaN. Write the product "
+            "inside, pt.switch(x > 0, a * x, np.inf) for a * pt.switch(x > 0, x, np.inf), or "
+            "give support=."
+        )
 
 
 def _of_some(graph: WeightsGraph, known: Sequence[NDArray]) -> list:

@@ -278,7 +278,7 @@ class RowsReference(Reference):
 
     def counts(self):
         """See `Reference`."""
-        return {"rows": self.n_rows, "points": int(self.sizes.sum())}
+        return {"points": int(self.sizes.sum())}
 
 
 class _OneRow(Reference):

@@ -32,7 +32,8 @@ def constraint_of(
 
     Examples
     --------
-    >>> constraint_of(np.array([[1.0, 0.0], [0.6, 0.8], [-0.8, 0.6]]))
+    >>> angles = np.array([0.1, 0.7, 2.0])
+    >>> constraint_of(np.column_stack([np.cos(angles), np.sin(angles)]))
     'every event has norm 1: directions'
     >>> constraint_of(np.array([[2, 0, 1], [0, 1, 2], [1, 0, 2], [0, 2, 1]]))
     'every event is an order of the numbers 0 to 2: permutations'

@@ -77,7 +77,8 @@ def ask_of_two_values(data: NDArray, most_sites: int = 16) -> None:
         low, high = (float(v) for v in pair)
         sites = data[0].size
         if pair in PAIRS:
-            do = f"store them as integers, observed=data.astype(int), and say support={pair}"
+            do = "store them as integers, observed=data.astype(int), and say "
+            do += f"support=({low:g}, {high:g})"
         elif sites <= most_sites:
             shape = f", shape={data.shape[1:]}" if data.ndim > 1 else ""
             do = f"list them, reference=ebm.reference.enumeration([{low}, {high}]{shape}, "

@@ -56,7 +56,7 @@ def test_ragged_draws_are_those_of_each_row(rng):
     log_q = [stats.norm.logpdf(p).sum(axis=1) for p in points]
     ragged = ref.from_draws(points, log_q)
     assert ragged.event_shape == (2,) and ragged.sizes.tolist() == [30, 13]
-    assert "13 to 30 points" in repr(ragged) and ragged.describe()["rows"] == 2
+    assert "of 2 rows, 43 points" in repr(ragged) and ragged.describe()["rows"] == 2
     second = ragged.row(1)
     np.testing.assert_array_equal(second.points, points[1])
     np.testing.assert_allclose(second.log_weights, -log_q[1] - np.log(13))
