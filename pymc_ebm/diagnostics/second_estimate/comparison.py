@@ -107,7 +107,7 @@ class Comparison:
         # something is found, and changes no word but that they agree.
         exact = all(a.runs == 1 for a in answers)
         if exact or (agrees(found, limits) and took + of_first_answers <= 2 * seconds):
-            beyond = self._elsewhere(limits, rng)
+            beyond = self._elsewhere(limits, rng, np.inf if exact else began + 2 * seconds)
             doubts = (*found["doubts"], *beyond.pop("doubts", ()))
             return found | {"doubts": doubts} | beyond
         return found
@@ -159,15 +159,17 @@ class Comparison:
             found[", ".join(integral.names)] = [apart, float(np.hypot(own, others))]
         return found
 
-    def _elsewhere(self, limits: Limits, rng: np.random.Generator) -> dict[str, Any]:
-        """What `look_elsewhere` finds far from the draws."""
+    def _elsewhere(
+        self, limits: Limits, rng: np.random.Generator, deadline: float
+    ) -> dict[str, Any]:
+        """What `look_elsewhere` finds far from the draws, in this thread's time."""
         whole = np.array([self._values[name].dtype.kind != "f" for name in self._labels])
         rows = max(self._integrals.n_rows(self._points[0]))
         beyond = places_beyond(self._flat, whole, min(2 * _MOST_ROWS // rows, MOST_PLACES))
         variables = [self._normalisers.valued[name] for name in self._values]
         places = np.concatenate([beyond, of_prior(variables, len(whole), rng)])
         places = places[self._possible(places)]
-        heights = lambda some: self._heights(some, rng)
+        heights = lambda some: self._heights(some, rng, deadline - time.thread_time())
         return look_elsewhere(self._flat, places, heights, self._labels, whole, limits)
 
     def _possible(self, places: NDArray) -> NDArray:
@@ -181,8 +183,10 @@ class Comparison:
         points = [{**self._point(place), **zero} for place in places]
         return np.isfinite(np.ravel(self._at([total], slots, points)).astype(float))
 
-    def _heights(self, places: NDArray, rng: np.random.Generator) -> Heights:
+    def _heights(self, places: NDArray, rng: np.random.Generator, seconds: float) -> Heights:
         """The model's log-probability with either estimate at any parameters."""
+        if seconds <= 0:
+            raise CannotTell("There is no time left to look far from the draws.")
         points = [self._point(place) for place in places]
         slots, factors = self._with_slots()
         filled = [dict(point) for point in points]
@@ -191,7 +195,7 @@ class Comparison:
             slots, self._integrals.each, self._integrals.inputs(points), strict=True
         ):
             question, index = self._integrals.question(integral, values)
-            answer = next(answers_to(question, integral, rng, np.inf))
+            answer = next(answers_to(question, integral, rng, seconds))
             for point, z in zip(filled, answer.log_z[index], strict=True):
                 point[slot.name] = z
             answers.append(answer)
