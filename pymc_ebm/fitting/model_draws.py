@@ -114,15 +114,15 @@ class ModelDraws:
         for c, other, moved in zip(
             self._c(u), self._c(u, rng), self._c(u + 0.1 * rng.normal(size=len(u))), strict=True
         ):
-            if not np.allclose(c, moved, rtol=1e-8):
-                raise ValueError(
-                    "A parameter multiplies log Z, as the power of a likelihood does, so that the "
-                    'gradient needs Z itself. Use method="geyer".'
-                )
             if not np.allclose(c, other, rtol=1e-8):
                 raise ValueError(
                     "The likelihood is not linear in log Z, as in a mixture, so that its gradient "
                     'needs Z itself. Use method="geyer".'
+                )
+            if not np.allclose(c, moved, rtol=1e-8):
+                raise ValueError(
+                    "A parameter multiplies log Z, as the power of a likelihood does, so that the "
+                    'gradient needs Z itself. Use method="geyer".'
                 )
 
     def amplification(self, u: NDArray) -> float:

@@ -103,7 +103,9 @@ def _check_statistics(graph: WeightsGraph, known: Sequence[NDArray]) -> None:
         return
     finite = np.ones(graph.reference.n_points, dtype=bool)
     for statistic in graph.given.arrays[1:]:
-        finite &= np.isfinite(np.asarray(statistic.data).reshape(len(finite), -1)).all(axis=1)
+        # Their sum tells without an array of all of them.
+        if not np.isfinite(np.sum(statistic.data)):
+            finite &= np.isfinite(np.asarray(statistic.data).reshape(len(finite), -1)).all(axis=1)
     if finite.all():
         return
     varying = [v.type() for v in graph.given.varying]

@@ -204,10 +204,10 @@ class Comparison:
         gradients = pytensor.grad(total, wrt=slots, disconnected_inputs="ignore")
         of_second, *minus_c = zip(*self._at([total, *gradients], slots, filled), strict=True)
         graphs = self._normalisers.factors.values()
-        of_first = self._at([pt.add(*map(pt.sum, graphs), 0.0)], [], points)
+        first = pt.add(*map(pt.sum, graphs), 0.0)
         c = [-np.stack(of_node) for of_node in minus_c]
         return Heights(
-            np.ravel(of_first),
+            lambda which: np.ravel(self._at([first], [], [points[i] for i in which])),
             np.ravel(of_second),
             _noise(answers, indices, c),
             _runs(answers),

@@ -42,8 +42,11 @@ class Heights:
 
     Attributes
     ----------
-    of_first, of_second : ndarray
-        With either estimate, ``(P,)`` in nats.
+    of_first : callable
+        With the first estimates, in nats, of the places of given indices: of large references they
+        take long, and are asked for where the second are high.
+    of_second : ndarray
+        With the second, ``(P,)`` in nats.
     noise : ndarray
         ``(G, P)``, independent parts of the noise of the second: their squares add up to its
         variance.
@@ -53,7 +56,7 @@ class Heights:
         Why the second estimates are not to be trusted there.
     """
 
-    of_first: NDArray
+    of_first: Callable[[NDArray], NDArray]
     of_second: NDArray
     noise: NDArray
     runs: int = 1
@@ -73,13 +76,17 @@ class Heights:
             The standard error of both.
         """
         lowest = lambda logp: np.where(np.isfinite(logp), logp, -np.inf)
-        first, second = lowest(self.of_first), lowest(self.of_second)
-        noise = np.nan_to_num(self.noise)
+        second, noise = lowest(self.of_second), np.nan_to_num(self.noise)
         best = int(np.argmax(second[:n_draws]))
         gain = second[n_draws:] - second[best]
-        of_first = first[n_draws:] - first[:n_draws].max()
-        known = np.isfinite(of_first) & np.isfinite(gain)
-        excess = np.minimum(gain, np.subtract(gain, of_first, out=gain.copy(), where=known))
+        excess = gain.copy()
+        [high] = np.nonzero(gain > _NATS)
+        if high.size:
+            first = lowest(self.of_first(np.concatenate([np.arange(n_draws), n_draws + high])))
+            of_first = first[n_draws:] - first[:n_draws].max()
+            known = high[np.isfinite(of_first) & np.isfinite(gain[high])]
+            of_first = of_first[np.isin(high, known)]
+            excess[known] = np.minimum(gain[known], gain[known] - of_first)
         error = errors_of(noise[:, n_draws:] - noise[:, [best]], self.runs)
         return gain, excess, error
 

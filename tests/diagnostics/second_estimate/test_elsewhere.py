@@ -53,7 +53,7 @@ def test_what_is_found(heights, kind):
         far = np.clip((places[:, 0] - 2) / 8, 0, 1) * (places[:, 0] < 12)
         doubts = ("Why.",) if doubted else ()
         runs = np.outer(np.resize([1.0, -1.0], 16) / 4, noise * far)
-        return Heights(first * far, second * far, runs, 16, doubts)
+        return Heights((first * far).__getitem__, second * far, runs, 16, doubts)
 
     found = look_elsewhere(
         draws, np.array([[-9.0], [10.0]]), at, ["a"], np.array([False]), Limits()
@@ -69,7 +69,7 @@ def test_one_estimate_for_many_places_is_no_evidence():
         asked.append(len(places))
         first = -(places[:, 0] ** 2) / 2
         missed = 1000.0 * (abs(places[:, 0]) > 5) * (len(asked) == 1)
-        return Heights(first, first + missed, np.zeros((8, len(places))), 8)
+        return Heights(first.__getitem__, first + missed, np.zeros((8, len(places))), 8)
 
     draws = np.linspace(-1, 1, 50)[:, None]
     places = places_beyond(draws, np.array([False]))
@@ -86,7 +86,7 @@ def test_a_place_that_is_no_evidence_does_not_hide_another():
         first = -(places[:, 0] ** 2) / 2
         there = 200.0 * (abs(places[:, 0] - 10) < 2)
         missed = 1000.0 * (places[:, 0] < -5) * (len(calls) == 1)
-        return Heights(first, first + there + missed, np.zeros((8, len(places))), 8)
+        return Heights(first.__getitem__, first + there + missed, np.zeros((8, len(places))), 8)
 
     draws, places = np.linspace(-1, 1, 50)[:, None], np.array([[-9.0], [10.0]])
     found = look_elsewhere(draws, places, at, ["a"], np.array([False]), Limits())
@@ -110,7 +110,7 @@ def test_a_place_without_an_estimate_does_not_end_the_search():
             raise CannotTell("Why.")
         first = -(places[:, 0] ** 2) / 2
         second = first + 200.0 * (abs(places[:, 0] - 10) < 2)
-        return Heights(first, second, np.zeros((8, len(places))), 8)
+        return Heights(first.__getitem__, second, np.zeros((8, len(places))), 8)
 
     draws, places = np.linspace(-1, 1, 50)[:, None], np.array([[10.0], [1000.0]])
     found = look_elsewhere(draws, places, at, ["a"], np.array([False]), Limits())
